@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Thin: scripts/ does the work, build/ holds all of the output.
+
+PARTS := unit queue qtest iotests guest base
+
+all:
+	@scripts/build
+
+install:
+	@scripts/build
+	@DESTDIR='$(DESTDIR)' ninja -C build/out install
+
+demo:
+	@scripts/packages build guest
+	@scripts/build qemu-system-x86_64 qemu-img
+	@tests/guest/demo
+
+check:
+	@scripts/packages build check guest
+	@scripts/check-all
+
+$(PARTS:%=check-%): check-%:
+	@scripts/packages build check
+	@scripts/check-all $*
+
+series:
+	@scripts/series
+
+clean:
+	@test ! -f build/out/build.ninja || ninja -C build/out clean
+	rm -rf build/unit build/unit-san build/logs
+
+help:
+	@echo 'make              configure (when needed) and build'
+	@echo 'make install      install to the prefix; DESTDIR= is honoured'
+	@echo 'make demo         show a zoned drive that survives a restart'
+	@echo 'make check        all tests; or one part of them:'
+	@echo '                  $(PARTS:%=check-%)'
+	@echo 'make series       the queue as mails for git am, in build/series'
+	@echo 'make clean        remove objects and logs; rm -r build for all'
+	@echo './configure --help explains the options of the build'
+
+.PHONY: all install demo check $(PARTS:%=check-%) series clean help
