@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# How the guest talks to the host, sourced by the guest's scripts.  A record is
+# a line "@@KIND TEXT"; a block of lines stands between "@@begin NAME" and
+# "@@end NAME LINES", so that the host notices one that lost some.
+
+record() {
+    kind=$1
+    shift
+    echo "@@$kind $*"
+}
+
+# step TEXT: what the person who watches should know
+step() {
+    record step "$*"
+}
+
+fail() {
+    record fail "$*"
+}
+
+# block NAME COMMAND...: the command's output as a block
+block() {
+    block_name=$1
+    shift
+    "$@" >/tmp/block 2>&1 || fail "$* ended with status $?"
+    record begin "$block_name"
+    cat /tmp/block
+    record end "$block_name" "$(wc -l </tmp/block)"
+}
+
+# check COMMAND...: run quietly; a failure is recorded with what it printed
+check() {
+    if ! "$@" >/tmp/check 2>&1; then
+        fail "$* ended with an error: $(tr '\n' ' ' </tmp/check)"
+        return 1
+    fi
+}
