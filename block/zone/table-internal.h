@@ -1,0 +1,148 @@
+/*
+ * Zone table: what its source files share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BLOCK_ZONE_TABLE_INTERNAL_H
+#define BLOCK_ZONE_TABLE_INTERNAL_H
+
+#include "block/zone.h"
+
+#define ZONE_NONE               UINT32_MAX
+#define ZONE_BUCKETS            256
+
+/* Fields of ZoneTable.live[] */
+#define ZONE_LIVE_STATE_SHIFT   60
+#define ZONE_LIVE_STATE_MASK    (UINT64_C(15) << ZONE_LIVE_STATE_SHIFT)
+#define ZONE_LIVE_HELD          (UINT64_C(1) << 59)
+#define ZONE_LIVE_ZRWA          (UINT64_C(1) << 58)
+#define ZONE_LIVE_RESERVED_MASK ZONE_WORD_WP_MASK
+
+/* Zones in one state; the list of Implicitly Opened zones is in LRU order */
+typedef struct ZoneList {
+    uint32_t head;
+    uint32_t tail;
+} ZoneList;
+
+/* Writes in flight, in the order of their begin */
+typedef struct ZoneBucket {
+    ZoneWrite *first;
+    ZoneWrite **tail;
+} ZoneBucket;
+
+struct ZoneTable {
+    ZoneGeometry geometry;
+    int zone_shift;             /* -1: zone_bytes is not a power of two */
+
+    /* 24 bytes a zone; the words are what a power cycle finds */
+    uint64_t *words;
+    uint64_t *live;
+    uint32_t *prev;
+    uint32_t *next;
+
+    ZoneList lists[ZONE_STATE__MAX];
+    ZoneCounts counts;
+
+    ZoneBucket buckets[ZONE_BUCKETS];
+    uint64_t next_seq;
+    uint64_t nr_passed;         /* writes in flight with passed set */
+};
+
+static inline uint64_t zone_start(const ZoneTable *table, uint32_t zone_idx)
+{
+    return (uint64_t)zone_idx * table->geometry.zone_bytes;
+}
+
+/* Where the usable part of a zone ends: all of a conventional zone is usable */
+static inline uint64_t zone_writable_end(const ZoneTable *table,
+                                         uint32_t zone_idx)
+{
+    return zone_start(table, zone_idx) +
+           (zone_idx < table->geometry.conventional_zones ?
+            table->geometry.zone_bytes : table->geometry.capacity_bytes);
+}
+
+/* The end of the zoned part of the device */
+static inline uint64_t zones_end(const ZoneTable *table)
+{
+    return (uint64_t)table->geometry.nr_zones * table->geometry.zone_bytes;
+}
+
+static inline ZoneState zone_state(const ZoneTable *table, uint32_t zone_idx)
+{
+    return table->live[zone_idx] >> ZONE_LIVE_STATE_SHIFT;
+}
+
+static inline bool zone_has_zrwa(const ZoneTable *table, uint32_t zone_idx)
+{
+    return table->live[zone_idx] & ZONE_LIVE_ZRWA;
+}
+
+static inline bool zone_is_held(const ZoneTable *table, uint32_t zone_idx)
+{
+    return table->live[zone_idx] & ZONE_LIVE_HELD;
+}
+
+static inline uint64_t zone_wp(const ZoneTable *table, uint32_t zone_idx)
+{
+    return zone_word_wp_bytes(table->words[zone_idx]);
+}
+
+/*
+ * Where the next sequential write goes; in a zone with a ZRWA, the end of the
+ * highest write that has completed.
+ */
+static inline uint64_t zone_reserved(const ZoneTable *table, uint32_t zone_idx)
+{
+    return table->live[zone_idx] & ZONE_LIVE_RESERVED_MASK;
+}
+
+static inline void zone_set_reserved(ZoneTable *table, uint32_t zone_idx,
+                                     uint64_t reserved_bytes)
+{
+    table->live[zone_idx] &= ~ZONE_LIVE_RESERVED_MASK;
+    table->live[zone_idx] |= reserved_bytes;
+}
+
+/* Only while the stored state stays as it is */
+static inline void zone_set_wp(ZoneTable *table, uint32_t zone_idx,
+                               uint64_t wp_bytes)
+{
+    table->words[zone_idx] &= ~ZONE_WORD_WP_MASK;
+    table->words[zone_idx] |= wp_bytes;
+}
+
+static inline const ZoneBucket *zone_bucket(const ZoneTable *table,
+                                            uint32_t zone_idx)
+{
+    return &table->buckets[zone_idx % ZONE_BUCKETS];
+}
+
+/*
+ * Could this happen in the zone now, leaving holds aside?  When another zone
+ * has to be closed to make room, *victim is its number, else ZONE_NONE.
+ */
+ZoneStatus zone_table_admit(const ZoneTable *table, uint32_t zone_idx,
+                            ZoneEvent event, uint32_t *victim);
+
+/* Carries out what zone_table_admit() has let pass */
+void zone_table_apply(ZoneTable *table, uint32_t zone_idx, ZoneEvent event,
+                      uint32_t victim);
+
+/* After a zone's write pointer has moved: Full when it is at the capacity */
+void zone_table_check_filled(ZoneTable *table, uint32_t zone_idx);
+
+/* Define it as 1 to recount everything after every change: slow */
+#ifndef ZONE_TABLE_DEBUG
+#define ZONE_TABLE_DEBUG 0
+#endif
+
+static inline void zone_table_debug_verify(const ZoneTable *table)
+{
+    if (ZONE_TABLE_DEBUG) {
+        zone_table_verify(table);
+    }
+}
+
+#endif /* BLOCK_ZONE_TABLE_INTERNAL_H */

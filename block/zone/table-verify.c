@@ -1,0 +1,116 @@
+/*
+ * Zone table: recounts everything that the table counts or caches
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "block/zone.h"
+#include "table-internal.h"
+
+static void verify_zone(const ZoneTable *table, uint32_t zone_idx)
+{
+    ZoneState state = zone_state(table, zone_idx);
+    uint64_t word = table->words[zone_idx];
+    uint64_t start_bytes = zone_start(table, zone_idx);
+    uint64_t end_bytes = zone_writable_end(table, zone_idx);
+    uint64_t wp_bytes = zone_wp(table, zone_idx);
+    uint64_t reserved_bytes = zone_reserved(table, zone_idx);
+    bool active = state == ZONE_STATE_IMPLICITLY_OPENED ||
+                  state == ZONE_STATE_EXPLICITLY_OPENED ||
+                  state == ZONE_STATE_CLOSED;
+
+    assert(!zone_word_check(&table->geometry, zone_idx, word));
+    assert(wp_bytes <= reserved_bytes && reserved_bytes <= end_bytes);
+    assert(active || !zone_has_zrwa(table, zone_idx));
+    assert((state == ZONE_STATE_READ_ONLY) ==
+           (zone_word_state(word) == ZONE_WORD_READ_ONLY));
+    assert((state == ZONE_STATE_OFFLINE) ==
+           (zone_word_state(word) == ZONE_WORD_OFFLINE));
+    assert(state == ZONE_STATE_FULL ||
+           zone_word_state(word) != ZONE_WORD_FULL);
+    assert((state == ZONE_STATE_CONVENTIONAL) ==
+           (zone_idx < table->geometry.conventional_zones));
+    if (state == ZONE_STATE_EMPTY) {
+        assert(wp_bytes == start_bytes && reserved_bytes == start_bytes);
+        assert(!(zone_word_attributes(word) & ZONE_ATTR_ZDEV));
+    } else if (state == ZONE_STATE_FULL) {
+        assert(wp_bytes == reserved_bytes);
+        assert(wp_bytes == end_bytes ||
+               zone_word_state(word) == ZONE_WORD_FULL);
+    } else if (active) {
+        assert(wp_bytes < end_bytes);
+    }
+}
+
+static uint32_t verify_list(const ZoneTable *table, ZoneState state)
+{
+    const ZoneList *list = &table->lists[state];
+    uint32_t prev = ZONE_NONE;
+    uint32_t count = 0;
+    uint32_t i;
+
+    for (i = list->head; i != ZONE_NONE; i = table->next[i]) {
+        assert(zone_state(table, i) == state);
+        assert(table->prev[i] == prev);
+        assert(count < table->geometry.nr_zones);
+        prev = i;
+        count++;
+    }
+    assert(list->tail == prev);
+    return count;
+}
+
+static void verify_writes(const ZoneTable *table)
+{
+    uint64_t nr_passed = 0;
+    unsigned i;
+
+    for (i = 0; i < ZONE_BUCKETS; i++) {
+        ZoneWrite *const *link = &table->buckets[i].first;
+        const ZoneWrite *write;
+
+        for (write = *link; write; write = *link) {
+            uint32_t zone_idx = write->zone_idx;
+
+            assert(write->tracked && write->pprev == link);
+            assert(zone_idx % ZONE_BUCKETS == i);
+            assert(write->seq < table->next_seq);
+            assert(write->start_bytes < write->end_bytes);
+            assert(write->start_bytes >= zone_wp(table, zone_idx));
+            assert(write->end_bytes <= zone_writable_end(table, zone_idx));
+            nr_passed += write->passed;
+            link = &write->next;
+        }
+        assert(table->buckets[i].tail == link);
+    }
+    assert(nr_passed == table->nr_passed);
+}
+
+void zone_table_verify(const ZoneTable *table)
+{
+    const ZoneGeometry *geometry = &table->geometry;
+    const ZoneCounts *counts = &table->counts;
+    uint32_t total = 0;
+    uint32_t zrwa = 0;
+    uint32_t open, i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        verify_zone(table, i);
+        zrwa += zone_has_zrwa(table, i);
+    }
+    for (i = 0; i < ZONE_STATE__MAX; i++) {
+        uint32_t count = verify_list(table, i);
+
+        assert(counts->by_state[i] == count);
+        total += count;
+    }
+    assert(total == geometry->nr_zones);
+    open = counts->by_state[ZONE_STATE_IMPLICITLY_OPENED] +
+           counts->by_state[ZONE_STATE_EXPLICITLY_OPENED];
+    assert(counts->open == open);
+    assert(counts->active == open + counts->by_state[ZONE_STATE_CLOSED]);
+    assert(counts->zrwa == zrwa);
+    assert(!geometry->max_open_zones || open <= geometry->max_open_zones);
+    verify_writes(table);
+}

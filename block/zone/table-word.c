@@ -1,0 +1,191 @@
+/*
+ * Zone table: checks of stored words, names and error numbers
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "block/zone.h"
+#include "table-internal.h"
+
+/* Error numbers that not every host has; above any that a host uses */
+#ifndef EXFULL
+#define EXFULL          4201
+#endif
+#ifndef EKEYREVOKED
+#define EKEYREVOKED     4202
+#endif
+#ifndef ENOTRECOVERABLE
+#define ENOTRECOVERABLE 4203
+#endif
+#ifndef EUSERS
+#define EUSERS          4204
+#endif
+#ifndef EBADFD
+#define EBADFD          4205
+#endif
+#ifndef EBADRQC
+#define EBADRQC         4206
+#endif
+#ifndef ENOSR
+#define ENOSR           4207
+#endif
+#ifndef EBADR
+#define EBADR           4208
+#endif
+#ifndef ELNRNG
+#define ELNRNG          4209
+#endif
+#ifndef ENOTBLK
+#define ENOTBLK         4210
+#endif
+#ifndef ENOCSI
+#define ENOCSI          4211
+#endif
+
+/* None of these is what an ordinary read, write or flush fails with */
+static const struct {
+    int number;
+    const char *phrase;
+} refusals[ZONE_STATUS__MAX] = {
+    [ZONE_OK] = { 0, "no error" },
+    [ZONE_ERR_NOT_AT_WP] = { ESPIPE, "write not at the write pointer" },
+    [ZONE_ERR_BOUNDARY] = { ERANGE, "write beyond the zone's capacity" },
+    [ZONE_ERR_FULL] = { EXFULL, "zone is full" },
+    [ZONE_ERR_READ_ONLY] = { EKEYREVOKED, "zone is read only" },
+    [ZONE_ERR_OFFLINE] = { ENOTRECOVERABLE, "zone is offline" },
+    [ZONE_ERR_TOO_MANY_OPEN] = { EMFILE, "too many open zones" },
+    [ZONE_ERR_TOO_MANY_ACTIVE] = { EUSERS, "too many active zones" },
+    [ZONE_ERR_INVALID_TRANSITION] = {
+        EBADFD, "action not possible in the zone's state" },
+    [ZONE_ERR_NO_ZRWA] = {
+        EBADRQC, "zone random write area absent or in the way" },
+    [ZONE_ERR_ZRWA_EXHAUSTED] = {
+        ENOSR, "zone random write area cannot be allocated" },
+    [ZONE_ERR_UNALIGNED] = {
+        EBADR, "not the start of a zone, or not a multiple of the granularity"
+    },
+    [ZONE_ERR_APPEND_LIMIT] = { ELNRNG, "append longer than the limit" },
+    [ZONE_ERR_CONVENTIONAL] = { ENOTBLK, "zone is conventional" },
+    [ZONE_ERR_NO_ZDE] = { ENOCSI, "no zone descriptor extensions" },
+};
+
+int zone_status_errno(ZoneStatus status)
+{
+    assert((unsigned)status < ZONE_STATUS__MAX);
+    return -refusals[status].number;
+}
+
+ZoneStatus zone_status_from_errno(int ret)
+{
+    unsigned i;
+
+    for (i = ZONE_OK + 1; i < ZONE_STATUS__MAX; i++) {
+        if (ret == -refusals[i].number) {
+            return i;
+        }
+    }
+    return ZONE_OK;
+}
+
+const char *zone_status_str(ZoneStatus status)
+{
+    if (status == ZONE_BUSY) {
+        return "zone is busy";
+    }
+    assert((unsigned)status < ZONE_STATUS__MAX);
+    return refusals[status].phrase;
+}
+
+const char *zone_state_str(ZoneState state)
+{
+    static const char *const names[ZONE_STATE__MAX] = {
+        [ZONE_STATE_CONVENTIONAL] = "Conventional",
+        [ZONE_STATE_EMPTY] = "Empty",
+        [ZONE_STATE_IMPLICITLY_OPENED] = "Implicitly Opened",
+        [ZONE_STATE_EXPLICITLY_OPENED] = "Explicitly Opened",
+        [ZONE_STATE_CLOSED] = "Closed",
+        [ZONE_STATE_READ_ONLY] = "Read Only",
+        [ZONE_STATE_FULL] = "Full",
+        [ZONE_STATE_OFFLINE] = "Offline",
+    };
+
+    assert((unsigned)state < ZONE_STATE__MAX);
+    return names[state] ? names[state] : "Unknown";
+}
+
+const char *zone_event_str(ZoneEvent event)
+{
+    static const char *const names[ZONE_EVENT__MAX] = {
+        [ZONE_EVENT_WRITE] = "Write",
+        [ZONE_EVENT_OPEN] = "Open",
+        [ZONE_EVENT_OPEN_ZRWA] = "Open with ZRWA",
+        [ZONE_EVENT_CLOSE] = "Close",
+        [ZONE_EVENT_AUTO_CLOSE] = "Close to make room",
+        [ZONE_EVENT_FINISH] = "Finish",
+        [ZONE_EVENT_FILLED] = "Filled",
+        [ZONE_EVENT_RESET] = "Reset",
+        [ZONE_EVENT_OFFLINE] = "Offline",
+        [ZONE_EVENT_SET_ZDE] = "Set descriptor extension",
+        [ZONE_EVENT_POWER_CYCLE] = "Power cycle",
+        [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = "Power cycle, unwritten",
+        [ZONE_EVENT_FAULT_READ_ONLY] = "Becomes read only",
+        [ZONE_EVENT_FAULT_OFFLINE] = "Goes offline",
+    };
+
+    assert((unsigned)event < ZONE_EVENT__MAX);
+    return names[event];
+}
+
+uint64_t zone_empty_word(const ZoneGeometry *geometry, uint32_t zone_idx)
+{
+    return zone_word_encode(ZONE_WORD_DERIVED,
+                            zone_idx < geometry->conventional_zones, 0,
+                            zone_idx * geometry->zone_bytes);
+}
+
+const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
+                            uint64_t word)
+{
+    uint8_t attributes = zone_word_attributes(word);
+    unsigned state = zone_word_state(word);
+    uint64_t start_bytes = zone_idx * geometry->zone_bytes;
+    uint64_t wp_bytes = zone_word_wp_bytes(word);
+
+    if (state != ZONE_WORD_DERIVED && state != ZONE_WORD_READ_ONLY &&
+        state != ZONE_WORD_FULL && state != ZONE_WORD_OFFLINE) {
+        return "unknown zone state";
+    }
+    if (attributes & ZONE_ATTR_ZRWAV) {
+        return "attribute ZRWAV stored";
+    }
+    if (attributes & ~ZONE_ATTR_STORED) {
+        return "reserved attribute bit set";
+    }
+    if ((attributes & ZONE_ATTR_ZDEV) && !geometry->zd_extension_bytes) {
+        return "attribute ZDEV set, but there are no descriptor extensions";
+    }
+    if (zone_idx < geometry->conventional_zones) {
+        if (!zone_word_conventional(word)) {
+            return "sequential zone in the conventional range";
+        }
+        if (state != ZONE_WORD_DERIVED) {
+            return "conventional zone with a state";
+        }
+        if (attributes) {
+            return "conventional zone with attributes";
+        }
+        return wp_bytes == start_bytes ? NULL :
+               "conventional zone with a write pointer";
+    }
+    if (zone_word_conventional(word)) {
+        return "conventional zone in the sequential range";
+    }
+    if (wp_bytes < start_bytes) {
+        return "write pointer below the start of the zone";
+    }
+    if (wp_bytes > start_bytes + geometry->capacity_bytes) {
+        return "write pointer above the capacity of the zone";
+    }
+    return NULL;
+}

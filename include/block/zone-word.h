@@ -1,0 +1,77 @@
+/*
+ * The packed 64-bit word that describes one zone
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The same value in memory and, big-endian, on disk:
+ *
+ *     63..60 state | 59 type | 58..51 attributes | 50..0 write pointer
+ *
+ * docs/interop/qcow2-zone.rst is the normative description.
+ */
+
+#ifndef BLOCK_ZONE_WORD_H
+#define BLOCK_ZONE_WORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ZONE_WORD_STATE_SHIFT   60
+#define ZONE_WORD_TYPE_SHIFT    59
+#define ZONE_WORD_ATTR_SHIFT    51
+#define ZONE_WORD_WP_MASK       ((UINT64_C(1) << ZONE_WORD_ATTR_SHIFT) - 1)
+
+/* Devices end below the first byte that a write pointer cannot name: 2 PiB */
+#define ZONE_MAX_DEVICE_BYTES   (UINT64_C(1) << ZONE_WORD_ATTR_SHIFT)
+
+/* NVMe's Zone Attributes byte */
+enum {
+    ZONE_ATTR_ZFC   = 1 << 0,   /* Zone Finished by Controller */
+    ZONE_ATTR_FZR   = 1 << 1,   /* Finish Zone Recommended */
+    ZONE_ATTR_RZR   = 1 << 2,   /* Reset Zone Recommended */
+    ZONE_ATTR_ZRWAV = 1 << 3,   /* Zone Random Write Area Valid: never stored */
+    ZONE_ATTR_ZDEV  = 1 << 7,   /* Zone Descriptor Extension Valid */
+};
+
+#define ZONE_ATTR_STORED \
+    (ZONE_ATTR_ZFC | ZONE_ATTR_FZR | ZONE_ATTR_RZR | ZONE_ATTR_ZDEV)
+
+/* The state field.  Open states exist in memory only. */
+typedef enum ZoneWordState {
+    ZONE_WORD_DERIVED   = 0x0,  /* the write pointer and ZDEV tell */
+    ZONE_WORD_READ_ONLY = 0xd,
+    ZONE_WORD_FULL      = 0xe,  /* finished before the capacity was reached */
+    ZONE_WORD_OFFLINE   = 0xf,
+} ZoneWordState;
+
+static inline uint64_t zone_word_encode(ZoneWordState state, bool conventional,
+                                        uint8_t attributes, uint64_t wp_bytes)
+{
+    return ((uint64_t)state << ZONE_WORD_STATE_SHIFT) |
+           ((uint64_t)conventional << ZONE_WORD_TYPE_SHIFT) |
+           ((uint64_t)attributes << ZONE_WORD_ATTR_SHIFT) |
+           (wp_bytes & ZONE_WORD_WP_MASK);
+}
+
+/* Any of 16 values: compare with the members before trusting it */
+static inline unsigned zone_word_state(uint64_t word)
+{
+    return word >> ZONE_WORD_STATE_SHIFT;
+}
+
+static inline bool zone_word_conventional(uint64_t word)
+{
+    return (word >> ZONE_WORD_TYPE_SHIFT) & 1;
+}
+
+static inline uint8_t zone_word_attributes(uint64_t word)
+{
+    return word >> ZONE_WORD_ATTR_SHIFT;
+}
+
+static inline uint64_t zone_word_wp_bytes(uint64_t word)
+{
+    return word & ZONE_WORD_WP_MASK;
+}
+
+#endif /* BLOCK_ZONE_WORD_H */

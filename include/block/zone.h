@@ -1,0 +1,346 @@
+/*
+ * Zone table: the state machine of a zoned device, in memory
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * No I/O, no locks, no coroutines: the caller serialises every call on one
+ * table (block/zone/io.c does so with a mutex).  All positions and lengths are
+ * in bytes.  "Section N" names the NVMe Zoned Namespace Command Set
+ * Specification 1.1.
+ */
+
+#ifndef BLOCK_ZONE_H
+#define BLOCK_ZONE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "block/zone-word.h"
+
+typedef struct ZoneTable ZoneTable;
+
+/* Zone states; the values are those of NVMe's Zone State field */
+typedef enum ZoneState {
+    ZONE_STATE_CONVENTIONAL      = 0x0, /* no write pointer: virtio-blk only */
+    ZONE_STATE_EMPTY             = 0x1,
+    ZONE_STATE_IMPLICITLY_OPENED = 0x2,
+    ZONE_STATE_EXPLICITLY_OPENED = 0x3,
+    ZONE_STATE_CLOSED            = 0x4,
+    ZONE_STATE_READ_ONLY         = 0xd,
+    ZONE_STATE_FULL              = 0xe,
+    ZONE_STATE_OFFLINE           = 0xf,
+} ZoneState;
+
+#define ZONE_STATE__MAX 16
+
+/* Why a request was refused.  zone_status_errno() maps to errno and back. */
+typedef enum ZoneStatus {
+    ZONE_OK = 0,
+    ZONE_ERR_NOT_AT_WP,          /* Zone Invalid Write */
+    ZONE_ERR_BOUNDARY,           /* Zone Boundary Error */
+    ZONE_ERR_FULL,               /* Zone Is Full */
+    ZONE_ERR_READ_ONLY,          /* Zone Is Read Only */
+    ZONE_ERR_OFFLINE,            /* Zone Is Offline */
+    ZONE_ERR_TOO_MANY_OPEN,      /* Too Many Open Zones */
+    ZONE_ERR_TOO_MANY_ACTIVE,    /* Too Many Active Zones */
+    ZONE_ERR_INVALID_TRANSITION, /* Invalid Zone State Transition */
+    ZONE_ERR_NO_ZRWA,            /* Invalid Zone Operation: ZRWA absent or
+                                    forbidden here */
+    ZONE_ERR_ZRWA_EXHAUSTED,     /* Not enough ZRWA resources */
+    ZONE_ERR_UNALIGNED,          /* not the start of a zone, or not a multiple
+                                    of the granularity */
+    ZONE_ERR_APPEND_LIMIT,       /* append longer than the image allows */
+    ZONE_ERR_CONVENTIONAL,       /* not for conventional zones */
+    ZONE_ERR_NO_ZDE,             /* no zone descriptor extensions here */
+    ZONE_STATUS__MAX,
+    /* Never leaves block/zone: a management action owns the zone; wait. */
+    ZONE_BUSY = ZONE_STATUS__MAX,
+} ZoneStatus;
+
+/* Negative errno for a refusal, 0 for ZONE_OK; ZONE_BUSY is not allowed. */
+int zone_status_errno(ZoneStatus status);
+
+/*
+ * The refusal that a negative errno stands for; ZONE_OK for every value that
+ * no refusal maps to (ordinary I/O errors, and 0).
+ */
+ZoneStatus zone_status_from_errno(int ret);
+
+/* "zone is full" and the like, for traces and error messages */
+const char *zone_status_str(ZoneStatus status);
+/* "Empty", "Implicitly Opened", ...: the words of the standard */
+const char *zone_state_str(ZoneState state);
+
+#define ZONE_MAX_BYTES          (UINT64_C(1) << 40) /* 1 TiB a zone */
+#define ZONE_MIN_ZRWA_BYTES     512
+
+/*
+ * What is fixed for the life of a table.  Limits: 0 = no limit.
+ * The zoned part of the device is [0, nr_zones * zone_bytes).
+ */
+typedef struct ZoneGeometry {
+    uint64_t zone_bytes;        /* 1 .. ZONE_MAX_BYTES, any multiple of 512 */
+    uint64_t capacity_bytes;    /* 1 .. zone_bytes */
+    uint32_t nr_zones;
+    uint32_t conventional_zones; /* the first ones; <= nr_zones */
+    uint32_t max_open_zones;    /* <= max_active_zones unless that is 0 */
+    uint32_t max_active_zones;
+    uint32_t max_append_bytes;
+    uint32_t zd_extension_bytes; /* per zone; 0 = none */
+    bool auto_close;            /* an Implicitly Opened zone may be closed to
+                                   make room (section 2.1.1.4.1) */
+    /* Zone Random Write Area (section 5.7); zrwa_bytes 0 = not supported */
+    uint64_t zrwa_bytes;        /* multiple of zrwa_granularity_bytes */
+    uint64_t zrwa_granularity_bytes;
+    uint32_t max_zrwa_zones;    /* allocated at the same time; 0 = no limit */
+} ZoneGeometry;
+
+/* A copy of what the table knows of one zone */
+typedef struct ZoneInfo {
+    uint64_t start_bytes;
+    uint64_t length_bytes;
+    uint64_t capacity_bytes;
+    uint64_t wp_bytes;          /* the frontier; meaningless for conventional,
+                                   Read Only, Full and Offline zones */
+    uint64_t reserved_bytes;    /* where the next write or append would go */
+    ZoneState state;
+    uint8_t attributes;         /* ZONE_ATTR_*, ZRWAV included */
+    uint32_t zone_idx;
+} ZoneInfo;
+
+typedef struct ZoneCounts {
+    uint32_t open;              /* Implicitly plus Explicitly Opened */
+    uint32_t active;            /* open plus Closed */
+    uint32_t zrwa;              /* allocated ZRWAs */
+    uint32_t by_state[ZONE_STATE__MAX];
+} ZoneCounts;
+
+/* All zones Empty (conventional ones first); geometry is copied */
+ZoneTable *zone_table_new(const ZoneGeometry *geometry);
+void zone_table_free(ZoneTable *table);
+const ZoneGeometry *zone_table_geometry(const ZoneTable *table);
+
+/*
+ * Checks one word against the geometry without changing the table.  Returns
+ * NULL when it is valid for zone_idx, else a static phrase that says what is
+ * wrong with it ("write pointer below the start of the zone" ...).
+ */
+const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
+                            uint64_t word);
+
+/*
+ * Puts a stored, checked word into a table: the state after a power cycle
+ * (section 2.1.1.3: Empty, Closed, Full, Read Only, Offline).  Does not check
+ * the limits: compare zone_table_counts() when all words are in.
+ */
+void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word);
+
+/*
+ * The word to store for a zone now: the frontier, never the reservation; ZRWAV
+ * is masked out; open states become what a power cycle makes of them.
+ */
+uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx);
+
+/* The word of a zone in state Empty (or a conventional zone) */
+uint64_t zone_empty_word(const ZoneGeometry *geometry, uint32_t zone_idx);
+
+void zone_table_info(const ZoneTable *table, uint32_t zone_idx, ZoneInfo *info);
+ZoneCounts zone_table_counts(const ZoneTable *table);
+
+/* Zone that holds a byte; offset_bytes below the zoned part's end */
+uint32_t zone_table_idx(const ZoneTable *table, uint64_t offset_bytes);
+
+/*
+ * Iterates the zones in one state, without order, in time proportional to
+ * their number.  zone_idx -1 starts; returns the next index or -1.  The zone
+ * last returned may change state before the next call only if the next one was
+ * fetched first.
+ */
+int64_t zone_table_next_in_state(const ZoneTable *table, ZoneState state,
+                                 int64_t zone_idx);
+
+/*
+ * One write or append in flight.  The caller owns the memory (a coroutine's
+ * stack); the table links it from begin to end.
+ */
+typedef struct ZoneWrite ZoneWrite;
+struct ZoneWrite {
+    ZoneWrite *next;
+    ZoneWrite **pprev;
+    uint64_t start_bytes;
+    uint64_t end_bytes;
+    uint64_t seq;               /* grows with every begin on the table */
+    uint32_t zone_idx;
+    bool passed;                /* a later write of the zone has completed */
+    bool tracked;               /* false: conventional zone, nothing to track */
+};
+
+/*
+ * Starts a write at offset_bytes: checks in the order boundary of the zone
+ * range, state, write pointer, capacity boundary, resources; opens the zone
+ * implicitly (auto-closing another one if needed and allowed); reserves.  A
+ * write may not cross into another zone (ZONE_ERR_BOUNDARY).  A zone that a
+ * management action holds gives ZONE_BUSY and changes nothing.
+ * bytes > 0.  Zones with a ZRWA accept [wp, wp + 2 * zrwa_bytes).
+ */
+ZoneStatus zone_table_write_begin(ZoneTable *table, ZoneWrite *write,
+                                  uint64_t offset_bytes, uint64_t bytes);
+
+/*
+ * The same for an append to the zone that starts at zone_start_bytes: the
+ * position is assigned (write->start_bytes).
+ */
+ZoneStatus zone_table_append_begin(ZoneTable *table, ZoneWrite *write,
+                                   uint64_t zone_start_bytes, uint64_t bytes);
+
+/*
+ * Ends a write.  Success advances the frontier to the start of the lowest
+ * write still in flight in the zone (or to the reservation); failure of the
+ * last one gives its reservation back, failure of another leaves a hole.  A
+ * zone whose frontier reaches its capacity becomes Full.  Returns true when
+ * the stored word of the zone has changed (the zone is dirty).
+ */
+bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success);
+
+/*
+ * Would a write be accepted now?  No side effects; resources and auto-close
+ * are taken into account.
+ */
+ZoneStatus zone_table_check_write(const ZoneTable *table, uint64_t offset_bytes,
+                                  uint64_t bytes);
+
+/*
+ * What a read sees.  Splits [offset_bytes, offset_bytes + bytes) at zones,
+ * frontier, writes in flight and capacity: sets *extent_bytes (> 0, <= bytes)
+ * to the length of the first stretch that is all data or all zeros, and returns
+ * true for data.  Data: below the frontier, or above it but written by a
+ * completed write and not covered by one in flight.  A ZRWA window is data up
+ * to the end of the highest completed write in it; conventional zones and
+ * whatever lies beyond the zoned part are data.  Offline zones read as zeros
+ * here (io.c refuses reads of them before).
+ */
+bool zone_table_read_extent(const ZoneTable *table, uint64_t offset_bytes,
+                            uint64_t bytes, uint64_t *extent_bytes);
+
+/*
+ * In a zone with a ZRWA, the part before a write that was never written and
+ * has to be zeroed with it: [return value, write->start_bytes), or nothing when
+ * the return value is write->start_bytes.  What a write that began earlier will
+ * zero or write is left out.  Hold the zone while zeroing, so that no later
+ * write lands in between.
+ */
+uint64_t zone_table_write_gap(const ZoneTable *table, const ZoneWrite *write);
+
+/*
+ * True while a write that had begun before seq is in flight below a completed
+ * one: a commit waits for those alone (C1).
+ */
+bool zone_table_passed_before(const ZoneTable *table, uint64_t seq);
+/* The seq that the next begin will get */
+uint64_t zone_table_next_seq(const ZoneTable *table);
+
+typedef enum ZoneEvent {
+    ZONE_EVENT_WRITE,           /* opens implicitly; begin and end use it */
+    ZONE_EVENT_OPEN,            /* Open Zone */
+    ZONE_EVENT_OPEN_ZRWA,       /* Open Zone with ZRWA allocation */
+    ZONE_EVENT_CLOSE,           /* Close Zone */
+    ZONE_EVENT_AUTO_CLOSE,      /* to make room for another */
+    ZONE_EVENT_FINISH,          /* Finish Zone */
+    ZONE_EVENT_FILLED,          /* the frontier reached the capacity */
+    ZONE_EVENT_RESET,           /* Reset Zone */
+    ZONE_EVENT_OFFLINE,         /* Offline Zone */
+    ZONE_EVENT_SET_ZDE,         /* Set Zone Descriptor Extension */
+    ZONE_EVENT_POWER_CYCLE,     /* section 2.1.1.3; never alters the word */
+    /* The same with wp at the start and ZDEV clear; the table picks */
+    ZONE_EVENT_POWER_CYCLE_UNWRITTEN,
+    ZONE_EVENT_FAULT_READ_ONLY, /* the controller makes it Read Only */
+    ZONE_EVENT_FAULT_OFFLINE,   /* the controller makes it Offline */
+    ZONE_EVENT__MAX,
+} ZoneEvent;
+
+const char *zone_event_str(ZoneEvent event);
+
+/*
+ * What a transition of the const table says; the documentation prints the
+ * same rows (section 2.1.1.3, figure "Zone State Machine").
+ */
+typedef enum ZoneWpAction {
+    ZONE_WP_KEEP,
+    ZONE_WP_START,              /* back to the start */
+    ZONE_WP_COMMIT,             /* behind the last byte written in the ZRWA */
+} ZoneWpAction;
+
+typedef struct ZoneTransition {
+    ZoneStatus refusal;         /* ZONE_OK: the transition exists */
+    ZoneState next;
+    int8_t open_delta;
+    int8_t active_delta;
+    ZoneWpAction wp;
+    uint8_t set_attributes;
+    uint8_t clear_attributes;
+} ZoneTransition;
+
+/* For the documentation and its test */
+const ZoneTransition *zone_transition(ZoneState state, ZoneEvent event);
+
+/*
+ * Would the event be accepted in the zone now?  Resources, auto-close and
+ * ZRWA rules are taken into account; no side effects.  A hold is not looked
+ * at: its owner asks.
+ */
+ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
+                                  ZoneEvent event);
+
+/*
+ * Applies the event, or refuses it and changes nothing.  A zone that already
+ * is where the event leads is not an error where the standard says so (Close
+ * on Closed, Finish on Full, Reset on Empty, Open on Explicitly Opened,
+ * Offline on Offline).  Events that move the write pointer (FINISH, RESET,
+ * OFFLINE, SET_ZDE) need a zone without writes in flight: assert; so does
+ * POWER_CYCLE.  OPEN_ZRWA gives ZONE_BUSY instead: hold the zone, wait for its
+ * writes, try again.  Holds do not matter here.  May auto-close another zone.
+ * *changed (may be NULL) tells whether the stored word of the zone differs
+ * from before.
+ */
+ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
+                            ZoneEvent event, bool *changed);
+
+/* The word that zone_table_event() would leave; the event must be acceptable */
+uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,
+                               ZoneEvent event);
+
+/*
+ * Open Zone with Select All: every Closed zone, or none (ZONE_ERR_TOO_MANY_*)
+ * when resources do not suffice (section 3.4.3.1.3), counting the zones that
+ * auto-close would free.  ZONE_BUSY while a Closed zone is held.
+ */
+ZoneStatus zone_table_open_all(ZoneTable *table);
+
+/*
+ * Explicit ZRWA flush up to, not including, end_bytes (section 3.4.3.1.7):
+ * ZONE_ERR_NO_ZRWA without one, ZONE_ERR_UNALIGNED off the granularity (a
+ * flush to the capacity is always allowed),
+ * ZONE_ERR_BOUNDARY above wp + zrwa_bytes or the capacity.  Needs no writes
+ * in flight.  The zone may become Full.  What lies between the highest write
+ * and end_bytes ([info.reserved_bytes, end_bytes)) comes below the write
+ * pointer unwritten: the caller zeroes it first.
+ */
+ZoneStatus zone_table_zrwa_flush(ZoneTable *table, uint64_t end_bytes);
+
+/* Changes ZoneGeometry.auto_close, all else of which is fixed */
+void zone_table_set_auto_close(ZoneTable *table, bool enable);
+
+/* A management action owns the zone between these: begins give ZONE_BUSY */
+void zone_table_hold(ZoneTable *table, uint32_t zone_idx);
+void zone_table_release(ZoneTable *table, uint32_t zone_idx);
+bool zone_table_held(const ZoneTable *table, uint32_t zone_idx);
+bool zone_table_in_flight(const ZoneTable *table, uint32_t zone_idx);
+
+/* Sets or clears FZR and RZR (fault injection); true when the word changed */
+bool zone_table_set_attributes(ZoneTable *table, uint32_t zone_idx,
+                               uint8_t set, uint8_t clear);
+
+/* Recounts everything and asserts that it agrees: tests and debug builds */
+void zone_table_verify(const ZoneTable *table);
+
+#endif /* BLOCK_ZONE_H */

@@ -1,0 +1,25 @@
+/*
+ * What the host-only build has in the place of QEMU's header of this name
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_UNIT_HOST_OSDEP_H
+#define TESTS_UNIT_HOST_OSDEP_H
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <glib.h>
+
+#ifdef NDEBUG
+#error The zone table relies on its assertions
+#endif
+
+#endif /* TESTS_UNIT_HOST_OSDEP_H */

@@ -1,0 +1,426 @@
+/*
+ * Zone Random Write Areas
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Each test shows one rule of section 5.7: allocation, the window, implicit
+ * and explicit flushes, and where a ZRWA ends.  The window is 8 KiB, flushed in
+ * steps of 4 KiB, unless a test says otherwise.
+ */
+
+#include "qemu/osdep.h"
+#include "zone-test.h"
+
+#define A_OK(expression) g_assert_cmpint((expression), ==, ZONE_OK)
+
+#define make_zrwa_table(...)                                            \
+    make_table(.zrwa_bytes = 8192, .zrwa_granularity_bytes = 4096,      \
+               ##__VA_ARGS__)
+
+static ZoneTable *open_zrwa(void)
+{
+    ZoneTable *table = make_zrwa_table();
+
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    return table;
+}
+
+static ZoneStatus write_at(ZoneTable *table, uint64_t pos_bytes,
+                           uint64_t bytes)
+{
+    ZoneWrite w;
+    ZoneStatus status = begin_at(table, &w, 1, pos_bytes, bytes);
+
+    if (status == ZONE_OK) {
+        zone_table_write_end(table, &w, true);
+    }
+    return status;
+}
+
+static ZoneStatus flush_to(ZoneTable *table, uint64_t pos_bytes)
+{
+    return zone_table_zrwa_flush(table, ZONE_LEN + pos_bytes);
+}
+
+static void test_unsupported(void)
+{
+    ZoneTable *table = make_table();
+
+    g_assert_cmpint(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_NO_ZRWA);
+    g_assert_cmpint(flush_to(table, 4096), ==, ZONE_ERR_NO_ZRWA);
+    zone_table_free(table);
+}
+
+static void test_allocate(void)
+{
+    ZoneTable *table = open_zrwa();
+
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EXPLICITLY_OPENED);
+    g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_ZRWAV);
+    g_assert_cmpint(zone_table_counts(table).zrwa, ==, 1);
+    /* Never stored */
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN);
+    /* Once more is not one more */
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    expect_send(table, 1, ZONE_EVENT_OPEN);
+    g_assert_cmpint(zone_table_counts(table).zrwa, ==, 1);
+    zone_table_free(table);
+}
+
+/* An open zone can get one too */
+static void test_allocate_when_open(void)
+{
+    ZoneTable *table = make_zrwa_table();
+
+    bring_to(table, 1, ZONE_STATE_IMPLICITLY_OPENED);
+    bring_to(table, 2, ZONE_STATE_EXPLICITLY_OPENED);
+    bring_to(table, 3, ZONE_STATE_CLOSED);
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    expect_send(table, 2, ZONE_EVENT_OPEN_ZRWA);
+    expect_send(table, 3, ZONE_EVENT_OPEN_ZRWA);
+    g_assert_cmpint(zone_table_counts(table).zrwa, ==, 3);
+    g_assert_cmpint(zone_table_counts(table).open, ==, 3);
+    zone_table_free(table);
+}
+
+static void test_exhausted(void)
+{
+    ZoneTable *table = make_zrwa_table(.max_zrwa_zones = 1);
+
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    g_assert_cmpint(send(table, 2, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_ZRWA_EXHAUSTED);
+    g_assert_cmpint(state_of(table, 2), ==, ZONE_STATE_EMPTY);
+    /* Closed zones keep theirs */
+    expect_send(table, 1, ZONE_EVENT_CLOSE);
+    g_assert_cmpint(send(table, 2, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_ZRWA_EXHAUSTED);
+    expect_send(table, 1, ZONE_EVENT_RESET);
+    expect_send(table, 2, ZONE_EVENT_OPEN_ZRWA);
+    zone_table_free(table);
+}
+
+static void test_unaligned_wp(void)
+{
+    ZoneTable *table = make_zrwa_table();
+
+    write_some(table, 1, 512);
+    g_assert_cmpint(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_ZRWA_EXHAUSTED);
+    write_some(table, 1, 4096 - 512);
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    zone_table_free(table);
+}
+
+static void test_not_while_in_flight(void)
+{
+    ZoneTable *table = make_zrwa_table();
+    ZoneWrite w;
+
+    A_OK(begin_at(table, &w, 1, 0, 4096));
+    g_assert_cmpint(zone_table_check_event(table, 1, ZONE_EVENT_OPEN_ZRWA),
+                    ==, ZONE_BUSY);
+    g_assert_cmpint(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ==, ZONE_BUSY);
+    zone_table_write_end(table, &w, true);
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    zone_table_free(table);
+}
+
+/* Writes go anywhere in the window of two lengths from the write pointer */
+static void test_window(void)
+{
+    ZoneTable *table = open_zrwa();
+
+    A_OK(write_at(table, 4096, 512));
+    A_OK(write_at(table, 0, 512));
+    A_OK(write_at(table, 0, 8192));
+    g_assert_cmpint(wp_of(table, 1), ==, 0);
+    g_assert_cmpint(write_at(table, 12288, 4608), ==, ZONE_ERR_NOT_AT_WP);
+    A_OK(write_at(table, 12288, 4096));
+    g_assert_cmpint(wp_of(table, 1), ==, 8192);
+    g_assert_cmpint(write_at(table, 7680, 512), ==, ZONE_ERR_NOT_AT_WP);
+    zone_table_free(table);
+}
+
+static void test_window_at_capacity(void)
+{
+    ZoneTable *table = open_zrwa();
+
+    A_OK(write_at(table, 8192, 8192));
+    A_OK(write_at(table, 16384, 8192));
+    A_OK(write_at(table, 24576, 8192));
+    A_OK(write_at(table, 32768, 8192));
+    g_assert_cmpint(wp_of(table, 1), ==, 32768);
+    A_OK(write_at(table, 40960, 8192));
+    g_assert_cmpint(wp_of(table, 1), ==, 40960);
+    g_assert_cmpint(write_at(table, 45056, 4608), ==, ZONE_ERR_BOUNDARY);
+    /* All is written, but the last 8 KiB are still in the window */
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EXPLICITLY_OPENED);
+    A_OK(write_at(table, 45056, 4096));
+    A_OK(flush_to(table, ZONE_CAP));
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_FULL);
+    g_assert_cmpint(zone_table_counts(table).zrwa, ==, 0);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + ZONE_CAP);
+    zone_table_free(table);
+}
+
+/* The write pointer follows in whole steps, when the write ends */
+static void test_implicit_flush(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite w;
+
+    A_OK(begin_at(table, &w, 1, 8192, 512));
+    g_assert_cmpint(wp_of(table, 1), ==, 0);
+    g_assert_true(zone_table_write_end(table, &w, true));
+    g_assert_cmpint(wp_of(table, 1), ==, 4096);
+    g_assert_cmpint(reserved_of(table, 1), ==, 8704);
+    A_OK(begin_at(table, &w, 1, 8192, 4096));
+    g_assert_false(zone_table_write_end(table, &w, true));
+    g_assert_cmpint(wp_of(table, 1), ==, 4096);
+    zone_table_free(table);
+}
+
+/* It never covers a write that is in flight */
+static void test_flush_stops_at_flight(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite a, b;
+
+    A_OK(begin_at(table, &a, 1, 4608, 512));
+    A_OK(begin_at(table, &b, 1, 12288, 4096));
+    zone_table_write_end(table, &b, true);
+    g_assert_cmpint(wp_of(table, 1), ==, 4096);
+    g_assert_true(a.passed);
+    zone_table_write_end(table, &a, true);
+    g_assert_cmpint(wp_of(table, 1), ==, 8192);
+    zone_table_free(table);
+}
+
+static void test_failed(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite w;
+
+    A_OK(write_at(table, 0, 4096));
+    A_OK(begin_at(table, &w, 1, 12288, 4096));
+    g_assert_false(zone_table_write_end(table, &w, false));
+    g_assert_cmpint(wp_of(table, 1), ==, 0);
+    g_assert_cmpint(reserved_of(table, 1), ==, 4096);
+    zone_table_free(table);
+}
+
+static void test_no_append(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite w;
+
+    g_assert_cmpint(append_to(table, &w, 1, 512), ==, ZONE_ERR_NO_ZRWA);
+    A_OK(append_to(table, &w, 2, 512));
+    zone_table_write_end(table, &w, true);
+    zone_table_free(table);
+}
+
+static void test_explicit_flush(void)
+{
+    ZoneTable *table = open_zrwa();
+
+    A_OK(write_at(table, 0, 8192));
+    g_assert_cmpint(flush_to(table, 512), ==, ZONE_ERR_UNALIGNED);
+    g_assert_cmpint(flush_to(table, 12288), ==, ZONE_ERR_BOUNDARY);
+    A_OK(flush_to(table, 4096));
+    g_assert_cmpint(wp_of(table, 1), ==, 4096);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 4096);
+    g_assert_cmpint(flush_to(table, 4096), ==, ZONE_ERR_BOUNDARY);
+    g_assert_cmpint(zone_table_zrwa_flush(table, 0), ==, ZONE_ERR_BOUNDARY);
+    g_assert_cmpint(zone_table_zrwa_flush(table, 9 * ZONE_LEN), ==,
+                    ZONE_ERR_BOUNDARY);
+    /* Beyond what was written: that much comes below the write pointer */
+    A_OK(flush_to(table, 12288));
+    g_assert_cmpint(reserved_of(table, 1), ==, 12288);
+    g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_ZRWAV);
+    zone_table_free(table);
+}
+
+/* A capacity off the granularity can be reached */
+static void test_flush_to_odd_capacity(void)
+{
+    ZoneTable *table = zone_table_new(&(ZoneGeometry) {
+        .zone_bytes = ZONE_LEN, .capacity_bytes = 6144, .nr_zones = 2,
+        .zrwa_bytes = 8192, .zrwa_granularity_bytes = 4096,
+    });
+
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    A_OK(write_at(table, 0, 6144));
+    g_assert_cmpint(flush_to(table, 5120), ==, ZONE_ERR_UNALIGNED);
+    g_assert_cmpint(flush_to(table, 8192), ==, ZONE_ERR_BOUNDARY);
+    A_OK(flush_to(table, 6144));
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_FULL);
+    zone_table_free(table);
+}
+
+/* A flush opens a Closed zone, as a write does */
+static void test_flush_opens(void)
+{
+    ZoneTable *table = make_zrwa_table(.max_open_zones = 1);
+
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    A_OK(write_at(table, 0, 8192));
+    expect_send(table, 1, ZONE_EVENT_CLOSE);
+    g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_ZRWAV);
+    expect_send(table, 2, ZONE_EVENT_OPEN);
+    g_assert_cmpint(flush_to(table, 4096), ==, ZONE_ERR_TOO_MANY_OPEN);
+    g_assert_cmpint(wp_of(table, 1), ==, 0);
+    expect_send(table, 2, ZONE_EVENT_CLOSE);
+    A_OK(flush_to(table, 4096));
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_IMPLICITLY_OPENED);
+    zone_table_free(table);
+}
+
+/* Finish commits what is in the window */
+static void test_finish(void)
+{
+    ZoneTable *table = open_zrwa();
+
+    A_OK(write_at(table, 4096, 512));
+    g_assert_cmphex(zone_table_word_after(table, 1, ZONE_EVENT_FINISH), ==,
+                    UINT64_C(0xe000000000000000) + ZONE_LEN + 4608);
+    expect_send(table, 1, ZONE_EVENT_FINISH);
+    g_assert_cmpint(wp_of(table, 1), ==, 4608);
+    g_assert_cmphex(attributes_of(table, 1), ==, 0);
+    g_assert_cmpint(zone_table_counts(table).zrwa, ==, 0);
+    zone_table_free(table);
+}
+
+static void check_loss(ZoneEvent event, ZoneState state)
+{
+    ZoneTable *table = open_zrwa();
+
+    A_OK(write_at(table, 0, 8192));
+    A_OK(flush_to(table, 4096));
+    expect_send(table, 1, event);
+    g_assert_cmpint(state_of(table, 1), ==, state);
+    g_assert_cmphex(attributes_of(table, 1), ==, 0);
+    g_assert_cmpint(zone_table_counts(table).zrwa, ==, 0);
+    g_assert_cmpint(wp_of(table, 1), ==,
+                    state == ZONE_STATE_EMPTY ? 0 : 4096);
+    g_assert_cmpint(reserved_of(table, 1), ==, wp_of(table, 1));
+    zone_table_free(table);
+}
+
+/* What ends a zone's life, or the power, takes the ZRWA and what is in it */
+static void test_loss(void)
+{
+    check_loss(ZONE_EVENT_RESET, ZONE_STATE_EMPTY);
+    check_loss(ZONE_EVENT_POWER_CYCLE, ZONE_STATE_CLOSED);
+    check_loss(ZONE_EVENT_FAULT_READ_ONLY, ZONE_STATE_READ_ONLY);
+    check_loss(ZONE_EVENT_FAULT_OFFLINE, ZONE_STATE_OFFLINE);
+}
+
+/* Nothing below the write pointer: Empty after a power cycle */
+static void test_power_cycle_unwritten(void)
+{
+    ZoneTable *table = open_zrwa();
+
+    A_OK(write_at(table, 0, 8192));
+    expect_send(table, 1, ZONE_EVENT_POWER_CYCLE);
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EMPTY);
+    g_assert_cmpint(zone_table_counts(table).active, ==, 0);
+    zone_table_free(table);
+}
+
+/* A write that ends after its ZRWA is gone moves nothing */
+static void test_loss_in_flight(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite w;
+
+    A_OK(begin_at(table, &w, 1, 8192, 8192));
+    expect_send(table, 1, ZONE_EVENT_FAULT_READ_ONLY);
+    g_assert_false(zone_table_write_end(table, &w, true));
+    g_assert_cmpint(wp_of(table, 1), ==, 0);
+    zone_table_free(table);
+}
+
+/* The window reads as data up to its highest completed write */
+static void test_read(void)
+{
+    ZoneTable *table = open_zrwa();
+    uint64_t extent_bytes;
+    ZoneWrite w;
+
+    A_OK(write_at(table, 512, 512));
+    g_assert_true(zone_table_read_extent(table, ZONE_LEN, ZONE_LEN,
+                                         &extent_bytes));
+    g_assert_cmpint(extent_bytes, ==, 1024);
+    g_assert_false(zone_table_read_extent(table, ZONE_LEN + 1024, 512,
+                                          &extent_bytes));
+    /* Overwriting does not hide what is there */
+    A_OK(begin_at(table, &w, 1, 0, 4096));
+    g_assert_true(zone_table_read_extent(table, ZONE_LEN, ZONE_LEN,
+                                         &extent_bytes));
+    g_assert_cmpint(extent_bytes, ==, 1024);
+    zone_table_write_end(table, &w, true);
+    zone_table_free(table);
+}
+
+static void test_gap(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite a, b, c;
+
+    A_OK(write_at(table, 0, 512));
+    A_OK(begin_at(table, &a, 1, 2048, 512));
+    g_assert_cmpint(zone_table_write_gap(table, &a), ==, ZONE_LEN + 512);
+    /* The one before will have taken care of all below its end */
+    A_OK(begin_at(table, &b, 1, 4096, 512));
+    g_assert_cmpint(zone_table_write_gap(table, &b), ==, ZONE_LEN + 2560);
+    A_OK(begin_at(table, &c, 1, 1024, 512));
+    g_assert_cmpint(zone_table_write_gap(table, &c), ==, ZONE_LEN + 1024);
+    g_assert_cmpint(zone_table_write_gap(table, &a), ==, ZONE_LEN + 512);
+    zone_table_write_end(table, &a, true);
+    zone_table_write_end(table, &b, true);
+    zone_table_write_end(table, &c, true);
+    zone_table_free(table);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } tests[] = {
+        { "unsupported", test_unsupported },
+        { "allocate", test_allocate },
+        { "allocate-when-open", test_allocate_when_open },
+        { "exhausted", test_exhausted },
+        { "unaligned-wp", test_unaligned_wp },
+        { "not-while-in-flight", test_not_while_in_flight },
+        { "window", test_window },
+        { "window-at-capacity", test_window_at_capacity },
+        { "implicit-flush", test_implicit_flush },
+        { "flush-stops-at-flight", test_flush_stops_at_flight },
+        { "failed", test_failed },
+        { "no-append", test_no_append },
+        { "explicit-flush", test_explicit_flush },
+        { "flush-to-odd-capacity", test_flush_to_odd_capacity },
+        { "flush-opens", test_flush_opens },
+        { "finish", test_finish },
+        { "loss", test_loss },
+        { "power-cycle-unwritten", test_power_cycle_unwritten },
+        { "loss-in-flight", test_loss_in_flight },
+        { "read", test_read },
+        { "gap", test_gap },
+    };
+    size_t i;
+
+    g_test_init(&argc, &argv, NULL);
+    for (i = 0; i < G_N_ELEMENTS(tests); i++) {
+        g_autofree char *path = g_strdup_printf("/zone/zrwa/%s",
+                                                tests[i].name);
+
+        g_test_add_func(path, tests[i].run);
+    }
+    return g_test_run();
+}

@@ -1,0 +1,815 @@
+/*
+ * Reference model of a zoned device: slow, and as plain as can be
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "zone-reference.h"
+
+RefTable *ref_new(const ZoneGeometry *geometry, uint64_t block_bytes)
+{
+    RefTable *ref = g_new0(RefTable, 1);
+    uint32_t i;
+
+    ref->g = *geometry;
+    ref->block_bytes = block_bytes;
+    ref->zone_blocks = geometry->zone_bytes / block_bytes;
+    ref->capacity_blocks = geometry->capacity_bytes / block_bytes;
+    ref->zones = g_new0(RefZone, geometry->nr_zones);
+    for (i = 0; i < geometry->nr_zones; i++) {
+        ref->zones[i].blocks = g_new0(uint8_t, ref->zone_blocks);
+        ref->zones[i].state = i < geometry->conventional_zones ?
+                              ZONE_STATE_CONVENTIONAL : ZONE_STATE_EMPTY;
+    }
+    return ref;
+}
+
+void ref_free(RefTable *ref)
+{
+    uint32_t i;
+
+    for (i = 0; i < ref->g.nr_zones; i++) {
+        g_free(ref->zones[i].blocks);
+    }
+    g_free(ref->zones);
+    g_free(ref);
+}
+
+/* Positions, in blocks from the start of the zone */
+
+static uint64_t wp_of(const RefTable *ref, const RefZone *zone)
+{
+    uint64_t n = 0;
+
+    if (zone->zrwa) {
+        return zone->zrwa_wp;
+    }
+    while (n < ref->capacity_blocks && (zone->blocks[n] == REF_WRITTEN ||
+                                        zone->blocks[n] == REF_HOLE)) {
+        n++;
+    }
+    return n;
+}
+
+/* The end of the last block that is not blank */
+static uint64_t top_of(const RefTable *ref, const RefZone *zone)
+{
+    uint64_t n = ref->capacity_blocks;
+
+    while (n > 0 && zone->blocks[n - 1] == REF_BLANK) {
+        n--;
+    }
+    return n;
+}
+
+static void fill(RefZone *zone, uint64_t start, uint64_t end, RefBlock what)
+{
+    uint64_t n;
+
+    for (n = start; n < end; n++) {
+        zone->blocks[n] = what;
+    }
+}
+
+uint64_t ref_wp_bytes(const RefTable *ref, uint32_t zone_idx)
+{
+    return zone_idx * ref->g.zone_bytes +
+           wp_of(ref, &ref->zones[zone_idx]) * ref->block_bytes;
+}
+
+uint64_t ref_reserved_bytes(const RefTable *ref, uint32_t zone_idx)
+{
+    return zone_idx * ref->g.zone_bytes +
+           top_of(ref, &ref->zones[zone_idx]) * ref->block_bytes;
+}
+
+bool ref_in_flight(const RefTable *ref, uint32_t zone_idx)
+{
+    int i;
+
+    for (i = 0; i < REF_MAX_WRITES; i++) {
+        if (ref->writes[i].in_use && ref->writes[i].tracked &&
+            ref->writes[i].zone_idx == zone_idx) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Counting */
+
+static bool is_open(const RefZone *zone)
+{
+    return zone->state == ZONE_STATE_IMPLICITLY_OPENED ||
+           zone->state == ZONE_STATE_EXPLICITLY_OPENED;
+}
+
+ZoneCounts ref_counts(const RefTable *ref)
+{
+    ZoneCounts counts = { 0 };
+    uint32_t i;
+
+    for (i = 0; i < ref->g.nr_zones; i++) {
+        const RefZone *zone = &ref->zones[i];
+
+        counts.by_state[zone->state]++;
+        if (is_open(zone)) {
+            counts.open++;
+        }
+        if (is_open(zone) || zone->state == ZONE_STATE_CLOSED) {
+            counts.active++;
+        }
+        if (zone->zrwa) {
+            counts.zrwa++;
+        }
+    }
+    return counts;
+}
+
+/* The zone that auto-close would take: unheld, longest without a write */
+static RefZone *auto_close_candidate(const RefTable *ref)
+{
+    RefZone *oldest = NULL;
+    uint32_t i;
+
+    if (!ref->g.auto_close) {
+        return NULL;
+    }
+    for (i = 0; i < ref->g.nr_zones; i++) {
+        RefZone *zone = &ref->zones[i];
+
+        if (zone->state == ZONE_STATE_IMPLICITLY_OPENED && !zone->held &&
+            (!oldest || zone->last_used < oldest->last_used)) {
+            oldest = zone;
+        }
+    }
+    return oldest;
+}
+
+/* May this zone be opened, as far as resources go? */
+static ZoneStatus room_to_open(const RefTable *ref, const RefZone *zone)
+{
+    ZoneCounts counts = ref_counts(ref);
+
+    if (is_open(zone)) {
+        return ZONE_OK;
+    }
+    if (zone->state == ZONE_STATE_EMPTY && ref->g.max_active_zones != 0 &&
+        counts.active + 1 > ref->g.max_active_zones) {
+        return ZONE_ERR_TOO_MANY_ACTIVE;
+    }
+    if (ref->g.max_open_zones != 0 &&
+        counts.open + 1 > ref->g.max_open_zones &&
+        auto_close_candidate(ref) == NULL) {
+        return ZONE_ERR_TOO_MANY_OPEN;
+    }
+    return ZONE_OK;
+}
+
+static void open_zone(RefTable *ref, RefZone *zone, ZoneState state)
+{
+    ZoneCounts counts = ref_counts(ref);
+
+    if (!is_open(zone) && ref->g.max_open_zones != 0 &&
+        counts.open == ref->g.max_open_zones) {
+        auto_close_candidate(ref)->state = ZONE_STATE_CLOSED;
+    }
+    zone->state = state;
+}
+
+/* A write, or a flush: the zone opens if it is not open, and was used last */
+static void open_by_write(RefTable *ref, RefZone *zone)
+{
+    if (!is_open(zone)) {
+        open_zone(ref, zone, ZONE_STATE_IMPLICITLY_OPENED);
+    }
+    zone->last_used = ++ref->clock;
+}
+
+/* Ends of lives */
+
+/* What is in the ZRWA is committed, then the ZRWA goes back */
+static void become_full(RefTable *ref, RefZone *zone)
+{
+    zone->zrwa = false;
+    zone->state = ZONE_STATE_FULL;
+    zone->fzr = false;
+    zone->stored_full = wp_of(ref, zone) < ref->capacity_blocks;
+}
+
+static void drop_zrwa(RefTable *ref, RefZone *zone)
+{
+    if (zone->zrwa) {
+        fill(zone, zone->zrwa_wp, ref->capacity_blocks, REF_BLANK);
+        zone->zrwa = false;
+    }
+}
+
+static void become_empty(RefTable *ref, RefZone *zone)
+{
+    zone->zrwa = false;
+    fill(zone, 0, ref->zone_blocks, REF_BLANK);
+    zone->state = ZONE_STATE_EMPTY;
+    zone->stored_full = false;
+    zone->zfc = zone->fzr = zone->rzr = zone->zdev = false;
+}
+
+static void lose_power(RefTable *ref, RefZone *zone)
+{
+    drop_zrwa(ref, zone);
+    if (is_open(zone) || zone->state == ZONE_STATE_CLOSED) {
+        if (wp_of(ref, zone) == 0 && !zone->zdev) {
+            zone->state = ZONE_STATE_EMPTY;
+        } else {
+            zone->state = ZONE_STATE_CLOSED;
+        }
+    }
+}
+
+/* Writes */
+
+static ZoneStatus write_status(const RefTable *ref, uint32_t zone_idx,
+                               uint64_t start, uint64_t end)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+
+    if (end > ref->zone_blocks) {
+        return ZONE_ERR_BOUNDARY;
+    }
+    if (zone->held) {
+        return ZONE_BUSY;
+    }
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        return ZONE_OK;
+    }
+    if (zone->state == ZONE_STATE_OFFLINE) {
+        return ZONE_ERR_OFFLINE;
+    }
+    if (zone->state == ZONE_STATE_READ_ONLY) {
+        return ZONE_ERR_READ_ONLY;
+    }
+    if (zone->state == ZONE_STATE_FULL) {
+        return ZONE_ERR_FULL;
+    }
+    if (zone->zrwa) {
+        uint64_t window = 2 * ref->g.zrwa_bytes / ref->block_bytes;
+
+        if (start < zone->zrwa_wp || end > zone->zrwa_wp + window) {
+            return ZONE_ERR_NOT_AT_WP;
+        }
+    } else {
+        uint64_t top = top_of(ref, zone);
+
+        if (top == ref->capacity_blocks) {
+            return ZONE_ERR_FULL;
+        }
+        if (start != top) {
+            return ZONE_ERR_NOT_AT_WP;
+        }
+    }
+    if (end > ref->capacity_blocks) {
+        return ZONE_ERR_BOUNDARY;
+    }
+    return room_to_open(ref, zone);
+}
+
+ZoneStatus ref_write_status(const RefTable *ref, uint64_t offset_bytes,
+                            uint64_t bytes)
+{
+    uint64_t zone_idx = offset_bytes / ref->g.zone_bytes;
+    uint64_t start = offset_bytes % ref->g.zone_bytes / ref->block_bytes;
+
+    if (zone_idx >= ref->g.nr_zones) {
+        return ZONE_ERR_BOUNDARY;
+    }
+    return write_status(ref, zone_idx, start,
+                        start + bytes / ref->block_bytes);
+}
+
+static void begin(RefTable *ref, int slot, uint32_t zone_idx, uint64_t start,
+                  uint64_t end)
+{
+    RefZone *zone = &ref->zones[zone_idx];
+    RefWrite *write = &ref->writes[slot];
+
+    *write = (RefWrite) {
+        .in_use = true, .zone_idx = zone_idx, .start = start, .end = end,
+    };
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        return;
+    }
+    open_by_write(ref, zone);
+    write->tracked = true;
+    write->zrwa = zone->zrwa;
+    write->seq = ref->seq++;
+    if (!zone->zrwa) {
+        fill(zone, start, end, REF_FLYING);
+    }
+}
+
+ZoneStatus ref_write_begin(RefTable *ref, int slot, uint64_t offset_bytes,
+                           uint64_t bytes)
+{
+    ZoneStatus status = ref_write_status(ref, offset_bytes, bytes);
+    uint64_t start = offset_bytes % ref->g.zone_bytes / ref->block_bytes;
+
+    if (status == ZONE_OK) {
+        begin(ref, slot, offset_bytes / ref->g.zone_bytes, start,
+              start + bytes / ref->block_bytes);
+    }
+    return status;
+}
+
+ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
+                            uint64_t bytes)
+{
+    uint64_t zone_idx = start_bytes / ref->g.zone_bytes;
+    uint64_t top;
+    ZoneStatus status;
+
+    if (zone_idx >= ref->g.nr_zones || start_bytes % ref->g.zone_bytes != 0) {
+        return ZONE_ERR_UNALIGNED;
+    }
+    if (ref->zones[zone_idx].state == ZONE_STATE_CONVENTIONAL) {
+        return ZONE_ERR_CONVENTIONAL;
+    }
+    if (ref->g.max_append_bytes != 0 && bytes > ref->g.max_append_bytes) {
+        return ZONE_ERR_APPEND_LIMIT;
+    }
+    if (ref->zones[zone_idx].held) {
+        return ZONE_BUSY;
+    }
+    if (ref->zones[zone_idx].zrwa) {
+        return ZONE_ERR_NO_ZRWA;
+    }
+    top = top_of(ref, &ref->zones[zone_idx]);
+    /* An append that is too long is measured by the capacity alone */
+    status = write_status(ref, zone_idx, top, top);
+    if (status == ZONE_OK || status == ZONE_ERR_TOO_MANY_OPEN ||
+        status == ZONE_ERR_TOO_MANY_ACTIVE) {
+        if (top + bytes / ref->block_bytes > ref->capacity_blocks) {
+            return ZONE_ERR_BOUNDARY;
+        }
+    }
+    if (status == ZONE_OK) {
+        begin(ref, slot, zone_idx, top, top + bytes / ref->block_bytes);
+    }
+    return status;
+}
+
+static void end_in_zrwa(RefTable *ref, RefZone *zone, const RefWrite *write)
+{
+    uint64_t step = ref->g.zrwa_granularity_bytes / ref->block_bytes;
+    uint64_t length = ref->g.zrwa_bytes / ref->block_bytes;
+
+    for (;;) {
+        bool touched = false;
+        int i;
+
+        for (i = 0; i < REF_MAX_WRITES; i++) {
+            const RefWrite *other = &ref->writes[i];
+
+            if (other->in_use && other->tracked &&
+                other->zone_idx == write->zone_idx &&
+                other->start < zone->zrwa_wp + step) {
+                touched = true;
+            }
+        }
+        if (touched || top_of(ref, zone) <= zone->zrwa_wp + length) {
+            return;
+        }
+        zone->zrwa_wp += step;
+    }
+}
+
+void ref_write_end(RefTable *ref, int slot, bool success)
+{
+    RefWrite *write = &ref->writes[slot];
+    RefZone *zone = &ref->zones[write->zone_idx];
+    int i;
+
+    write->in_use = false;
+    if (!write->tracked) {
+        return;
+    }
+    for (i = 0; success && i < REF_MAX_WRITES; i++) {
+        RefWrite *other = &ref->writes[i];
+
+        if (other->in_use && other->tracked &&
+            other->zone_idx == write->zone_idx &&
+            other->start < write->start) {
+            other->passed = true;
+        }
+    }
+    if (write->zrwa) {
+        /* A zone that became Read Only or Offline has lost its ZRWA */
+        if (zone->zrwa) {
+            if (success) {
+                fill(zone, 0, write->end, REF_WRITTEN);
+            }
+            end_in_zrwa(ref, zone, write);
+        }
+        return;
+    }
+    if (success) {
+        fill(zone, write->start, write->end, REF_WRITTEN);
+    } else if (top_of(ref, zone) == write->end) {
+        fill(zone, write->start, write->end, REF_BLANK);
+    } else {
+        fill(zone, write->start, write->end, REF_HOLE);
+    }
+    if (wp_of(ref, zone) == ref->capacity_blocks &&
+        (is_open(zone) || zone->state == ZONE_STATE_CLOSED)) {
+        become_full(ref, zone);
+    }
+}
+
+bool ref_passed_before(const RefTable *ref, uint64_t seq)
+{
+    int i;
+
+    for (i = 0; i < REF_MAX_WRITES; i++) {
+        const RefWrite *write = &ref->writes[i];
+
+        if (write->in_use && write->tracked && write->passed &&
+            write->seq < seq) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t ref_gap_bytes(const RefTable *ref, int slot)
+{
+    const RefWrite *write = &ref->writes[slot];
+    const RefZone *zone = &ref->zones[write->zone_idx];
+    uint64_t n = write->start;
+
+    while (write->tracked && zone->zrwa && n > 0 &&
+           zone->blocks[n - 1] == REF_BLANK) {
+        bool cared_for = false;
+        int i;
+
+        for (i = 0; i < REF_MAX_WRITES; i++) {
+            const RefWrite *other = &ref->writes[i];
+
+            if (other->in_use && other->tracked && other->seq < write->seq &&
+                other->zone_idx == write->zone_idx && other->end >= n) {
+                cared_for = true;
+            }
+        }
+        if (cared_for) {
+            break;
+        }
+        n--;
+    }
+    return write->zone_idx * ref->g.zone_bytes + n * ref->block_bytes;
+}
+
+bool ref_is_data(const RefTable *ref, uint64_t offset_bytes)
+{
+    uint64_t zone_idx = offset_bytes / ref->g.zone_bytes;
+    uint64_t n = offset_bytes % ref->g.zone_bytes / ref->block_bytes;
+    const RefZone *zone;
+
+    if (zone_idx >= ref->g.nr_zones) {
+        return true;
+    }
+    zone = &ref->zones[zone_idx];
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        return true;
+    }
+    if (zone->state == ZONE_STATE_OFFLINE) {
+        return false;
+    }
+    return zone->blocks[n] == REF_WRITTEN || zone->blocks[n] == REF_HOLE;
+}
+
+/* Management */
+
+static ZoneStatus zrwa_open_status(const RefTable *ref, uint32_t zone_idx)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+    uint64_t step = ref->g.zrwa_granularity_bytes / ref->block_bytes;
+    ZoneStatus status = room_to_open(ref, zone);
+
+    if (zone->zrwa) {
+        return status;
+    }
+    if (ref_in_flight(ref, zone_idx)) {
+        return ZONE_BUSY;
+    }
+    if (wp_of(ref, zone) % step != 0) {
+        return ZONE_ERR_ZRWA_EXHAUSTED;
+    }
+    if (status == ZONE_OK && ref->g.max_zrwa_zones != 0 &&
+        ref_counts(ref).zrwa + 1 > ref->g.max_zrwa_zones) {
+        return ZONE_ERR_ZRWA_EXHAUSTED;
+    }
+    return status;
+}
+
+static ZoneStatus set_zde_status(const RefTable *ref, const RefZone *zone)
+{
+    if (zone->state != ZONE_STATE_EMPTY) {
+        return ZONE_ERR_INVALID_TRANSITION;
+    }
+    if (ref->g.max_active_zones != 0 &&
+        ref_counts(ref).active + 1 > ref->g.max_active_zones) {
+        return ZONE_ERR_TOO_MANY_ACTIVE;
+    }
+    return ZONE_OK;
+}
+
+/* The states that refuse an event whatever else is true */
+static bool state_allows(const RefZone *zone, ZoneEvent event)
+{
+    bool full = zone->state == ZONE_STATE_FULL;
+    bool empty = zone->state == ZONE_STATE_EMPTY;
+    bool dead = zone->state == ZONE_STATE_READ_ONLY ||
+                zone->state == ZONE_STATE_OFFLINE;
+
+    if (event == ZONE_EVENT_OPEN || event == ZONE_EVENT_OPEN_ZRWA) {
+        return !dead && !full;
+    }
+    if (event == ZONE_EVENT_CLOSE) {
+        return !dead && !full && !empty;
+    }
+    if (event == ZONE_EVENT_AUTO_CLOSE) {
+        return zone->state == ZONE_STATE_IMPLICITLY_OPENED;
+    }
+    if (event == ZONE_EVENT_FINISH || event == ZONE_EVENT_RESET) {
+        return !dead;
+    }
+    if (event == ZONE_EVENT_FILLED) {
+        return false;   /* the end of a write does that, nobody else */
+    }
+    if (event == ZONE_EVENT_OFFLINE) {
+        return dead;
+    }
+    if (event == ZONE_EVENT_FAULT_READ_ONLY) {
+        return zone->state != ZONE_STATE_OFFLINE;
+    }
+    return true;
+}
+
+ZoneStatus ref_event_status(const RefTable *ref, uint32_t zone_idx,
+                            ZoneEvent event)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+    bool power_cycle = event == ZONE_EVENT_POWER_CYCLE ||
+                       event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN;
+
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        return event == ZONE_EVENT_WRITE || power_cycle ?
+               ZONE_OK : ZONE_ERR_CONVENTIONAL;
+    }
+    if (event == ZONE_EVENT_WRITE) {
+        if (zone->state == ZONE_STATE_FULL) {
+            return ZONE_ERR_FULL;
+        }
+        if (zone->state == ZONE_STATE_READ_ONLY) {
+            return ZONE_ERR_READ_ONLY;
+        }
+        if (zone->state == ZONE_STATE_OFFLINE) {
+            return ZONE_ERR_OFFLINE;
+        }
+        return room_to_open(ref, zone);
+    }
+    if (event == ZONE_EVENT_SET_ZDE && ref->g.zd_extension_bytes == 0) {
+        return ZONE_ERR_NO_ZDE;
+    }
+    if (event == ZONE_EVENT_OPEN_ZRWA && ref->g.zrwa_bytes == 0) {
+        return ZONE_ERR_NO_ZRWA;
+    }
+    if (!state_allows(zone, event)) {
+        return ZONE_ERR_INVALID_TRANSITION;
+    }
+    if (event == ZONE_EVENT_OPEN) {
+        return room_to_open(ref, zone);
+    }
+    if (event == ZONE_EVENT_OPEN_ZRWA) {
+        return zrwa_open_status(ref, zone_idx);
+    }
+    if (event == ZONE_EVENT_SET_ZDE) {
+        return set_zde_status(ref, zone);
+    }
+    return ZONE_OK;
+}
+
+ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
+{
+    RefZone *zone = &ref->zones[zone_idx];
+    ZoneStatus status = ref_event_status(ref, zone_idx, event);
+
+    if (status != ZONE_OK || zone->state == ZONE_STATE_CONVENTIONAL) {
+        return status;
+    }
+    if (event == ZONE_EVENT_WRITE) {
+        open_by_write(ref, zone);
+    } else if (event == ZONE_EVENT_OPEN) {
+        open_zone(ref, zone, ZONE_STATE_EXPLICITLY_OPENED);
+    } else if (event == ZONE_EVENT_OPEN_ZRWA) {
+        open_zone(ref, zone, ZONE_STATE_EXPLICITLY_OPENED);
+        if (!zone->zrwa) {
+            zone->zrwa_wp = wp_of(ref, zone);
+            zone->zrwa = true;
+        }
+    } else if (event == ZONE_EVENT_CLOSE || event == ZONE_EVENT_AUTO_CLOSE) {
+        zone->state = ZONE_STATE_CLOSED;
+    } else if (event == ZONE_EVENT_FINISH) {
+        if (zone->state != ZONE_STATE_FULL) {
+            become_full(ref, zone);
+        }
+    } else if (event == ZONE_EVENT_RESET) {
+        become_empty(ref, zone);
+    } else if (event == ZONE_EVENT_SET_ZDE) {
+        zone->zdev = true;
+        zone->state = ZONE_STATE_CLOSED;
+    } else if (event == ZONE_EVENT_FAULT_READ_ONLY) {
+        drop_zrwa(ref, zone);
+        zone->state = ZONE_STATE_READ_ONLY;
+    } else if (event == ZONE_EVENT_OFFLINE ||
+               event == ZONE_EVENT_FAULT_OFFLINE) {
+        if (zone->state != ZONE_STATE_OFFLINE) {
+            drop_zrwa(ref, zone);
+            zone->zfc = zone->fzr = zone->rzr = zone->zdev = false;
+            zone->state = ZONE_STATE_OFFLINE;
+        }
+    } else {
+        lose_power(ref, zone);
+    }
+    return ZONE_OK;
+}
+
+ZoneStatus ref_open_all(RefTable *ref)
+{
+    ZoneCounts counts = ref_counts(ref);
+    uint32_t nr_closed = counts.by_state[ZONE_STATE_CLOSED];
+    uint32_t room = 0;
+    bool *chosen = g_new0(bool, ref->g.nr_zones);
+    ZoneStatus status = ZONE_OK;
+    uint32_t i;
+
+    for (i = 0; i < ref->g.nr_zones; i++) {
+        const RefZone *zone = &ref->zones[i];
+
+        chosen[i] = zone->state == ZONE_STATE_CLOSED;
+        if (chosen[i] && zone->held) {
+            status = ZONE_BUSY;
+        }
+        if (zone->state == ZONE_STATE_IMPLICITLY_OPENED && !zone->held &&
+            ref->g.auto_close) {
+            room++;
+        }
+    }
+    if (status == ZONE_OK && ref->g.max_open_zones != 0 &&
+        counts.open + nr_closed > ref->g.max_open_zones + room) {
+        status = ZONE_ERR_TOO_MANY_OPEN;
+    }
+    for (i = 0; i < ref->g.nr_zones; i++) {
+        if (status == ZONE_OK && chosen[i]) {
+            open_zone(ref, &ref->zones[i], ZONE_STATE_EXPLICITLY_OPENED);
+        }
+    }
+    g_free(chosen);
+    return status;
+}
+
+ZoneStatus ref_zrwa_flush(RefTable *ref, uint64_t end_bytes)
+{
+    uint64_t zone_idx = (end_bytes - 1) / ref->g.zone_bytes;
+    uint64_t end = (end_bytes - zone_idx * ref->g.zone_bytes) /
+                   ref->block_bytes;
+    uint64_t step = ref->g.zrwa_granularity_bytes / ref->block_bytes;
+    RefZone *zone;
+    ZoneStatus status;
+
+    if (end_bytes == 0 || zone_idx >= ref->g.nr_zones) {
+        return ZONE_ERR_BOUNDARY;
+    }
+    zone = &ref->zones[zone_idx];
+    if (!zone->zrwa) {
+        return ZONE_ERR_NO_ZRWA;
+    }
+    if (end <= zone->zrwa_wp || end > ref->capacity_blocks ||
+        end > zone->zrwa_wp + ref->g.zrwa_bytes / ref->block_bytes) {
+        return ZONE_ERR_BOUNDARY;
+    }
+    if (end % step != 0 && end != ref->capacity_blocks) {
+        return ZONE_ERR_UNALIGNED;
+    }
+    status = room_to_open(ref, zone);
+    if (status == ZONE_OK) {
+        open_by_write(ref, zone);
+        fill(zone, 0, end, REF_WRITTEN);
+        zone->zrwa_wp = end;
+        if (end == ref->capacity_blocks) {
+            become_full(ref, zone);
+        }
+    }
+    return status;
+}
+
+/* Stored words: bits counted by hand, from the format's description */
+
+uint8_t ref_attributes(const RefTable *ref, uint32_t zone_idx)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+
+    return (zone->zfc ? 0x01 : 0) | (zone->fzr ? 0x02 : 0) |
+           (zone->rzr ? 0x04 : 0) | (zone->zrwa ? 0x08 : 0) |
+           (zone->zdev ? 0x80 : 0);
+}
+
+uint64_t ref_word(const RefTable *ref, uint32_t zone_idx)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+    uint64_t word = ref_wp_bytes(ref, zone_idx);
+
+    word += (uint64_t)(ref_attributes(ref, zone_idx) & ~0x08) << 51;
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        word += 0x0800000000000000;
+    } else if (zone->state == ZONE_STATE_READ_ONLY) {
+        word += 0xd000000000000000;
+    } else if (zone->state == ZONE_STATE_FULL && zone->stored_full) {
+        word += 0xe000000000000000;
+    } else if (zone->state == ZONE_STATE_OFFLINE) {
+        word += 0xf000000000000000;
+    }
+    return word;
+}
+
+bool ref_word_valid(const RefTable *ref, uint32_t zone_idx, uint64_t word)
+{
+    uint64_t start_bytes = zone_idx * ref->g.zone_bytes;
+    uint64_t wp_bytes = word & 0x0007ffffffffffff;
+    uint64_t nibble = word >> 60;
+    uint64_t attributes = word >> 51 & 0xff;
+
+    if (zone_idx < ref->g.conventional_zones) {
+        return word == 0x0800000000000000 + start_bytes;
+    }
+    if (nibble != 0 && nibble != 13 && nibble != 14 && nibble != 15) {
+        return false;
+    }
+    if (word & 0x0800000000000000) {
+        return false;
+    }
+    if ((attributes & 0x78) ||
+        ((attributes & 0x80) && ref->g.zd_extension_bytes == 0)) {
+        return false;
+    }
+    return wp_bytes >= start_bytes &&
+           wp_bytes - start_bytes <= ref->g.capacity_bytes;
+}
+
+void ref_load_word(RefTable *ref, uint32_t zone_idx, uint64_t word)
+{
+    RefZone *zone = &ref->zones[zone_idx];
+    uint64_t wp = ((word & 0x0007ffffffffffff) -
+                   zone_idx * ref->g.zone_bytes) / ref->block_bytes;
+
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        return;
+    }
+    become_empty(ref, zone);
+    fill(zone, 0, wp, REF_WRITTEN);
+    zone->zfc = word >> 51 & 1;
+    zone->fzr = word >> 52 & 1;
+    zone->rzr = word >> 53 & 1;
+    zone->zdev = word >> 58 & 1;
+    if (word >> 60 == 0xd) {
+        zone->state = ZONE_STATE_READ_ONLY;
+    } else if (word >> 60 == 0xe) {
+        zone->state = ZONE_STATE_FULL;
+        zone->stored_full = true;
+    } else if (word >> 60 == 0xf) {
+        zone->state = ZONE_STATE_OFFLINE;
+    } else if (wp == ref->capacity_blocks) {
+        zone->state = ZONE_STATE_FULL;
+    } else if (wp > 0 || zone->zdev) {
+        zone->state = ZONE_STATE_CLOSED;
+    }
+}
+
+void ref_crash(RefTable *ref)
+{
+    uint32_t i;
+    int slot;
+
+    for (slot = 0; slot < REF_MAX_WRITES; slot++) {
+        ref->writes[slot].in_use = false;
+    }
+    for (i = 0; i < ref->g.nr_zones; i++) {
+        RefZone *zone = &ref->zones[i];
+        uint64_t wp = wp_of(ref, zone);
+
+        lose_power(ref, zone);
+        zone->held = false;
+        if (zone->state != ZONE_STATE_CONVENTIONAL) {
+            fill(zone, wp, ref->zone_blocks, REF_BLANK);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+/*
+ * Reference model of a zoned device: slow, and as plain as can be
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Written from the words of the Zoned Namespace Command Set Specification and
+ * of block/zone.h, to be compared with the zone table.  It keeps the status of
+ * every single block of every zone and derives the rest from that whenever
+ * somebody asks.  It shares no code and no table with block/zone.
+ */
+
+#ifndef TESTS_UNIT_ZONE_REFERENCE_H
+#define TESTS_UNIT_ZONE_REFERENCE_H
+
+#include "block/zone.h"
+
+#define REF_MAX_WRITES 16
+
+typedef enum RefBlock {
+    REF_BLANK,      /* never written in this life of the zone */
+    REF_FLYING,     /* reserved, in flight */
+    REF_WRITTEN,
+    REF_HOLE,       /* its write failed, with later ones behind it */
+} RefBlock;
+
+typedef struct RefZone {
+    ZoneState state;
+    bool zfc, fzr, rzr, zdev;
+    bool zrwa;
+    bool held;
+    bool stored_full;       /* the stored state says Full, whatever the wp */
+    uint64_t zrwa_wp;       /* blocks; with a ZRWA only */
+    uint64_t last_used;     /* for auto-close */
+    uint8_t *blocks;        /* RefBlock of each; all of the zone's length */
+} RefZone;
+
+typedef struct RefWrite {
+    bool in_use;
+    bool tracked;
+    bool zrwa;              /* began in a zone with a ZRWA */
+    bool passed;
+    uint32_t zone_idx;
+    uint64_t start;         /* blocks from the start of the zone */
+    uint64_t end;
+    uint64_t seq;
+} RefWrite;
+
+typedef struct RefTable {
+    ZoneGeometry g;
+    uint64_t block_bytes;
+    uint64_t zone_blocks;
+    uint64_t capacity_blocks;
+    RefZone *zones;
+    RefWrite writes[REF_MAX_WRITES];
+    uint64_t seq;
+    uint64_t clock;
+} RefTable;
+
+RefTable *ref_new(const ZoneGeometry *geometry, uint64_t block_bytes);
+void ref_free(RefTable *ref);
+
+ZoneStatus ref_write_status(const RefTable *ref, uint64_t offset_bytes,
+                            uint64_t bytes);
+/* slot: which of ref->writes to use */
+ZoneStatus ref_write_begin(RefTable *ref, int slot, uint64_t offset_bytes,
+                           uint64_t bytes);
+ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
+                            uint64_t bytes);
+void ref_write_end(RefTable *ref, int slot, bool success);
+
+ZoneStatus ref_event_status(const RefTable *ref, uint32_t zone_idx,
+                            ZoneEvent event);
+ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event);
+ZoneStatus ref_open_all(RefTable *ref);
+ZoneStatus ref_zrwa_flush(RefTable *ref, uint64_t end_bytes);
+
+/* Power fails with writes in flight: they are gone, as if never begun */
+void ref_crash(RefTable *ref);
+bool ref_word_valid(const RefTable *ref, uint32_t zone_idx, uint64_t word);
+void ref_load_word(RefTable *ref, uint32_t zone_idx, uint64_t word);
+
+bool ref_in_flight(const RefTable *ref, uint32_t zone_idx);
+uint64_t ref_wp_bytes(const RefTable *ref, uint32_t zone_idx);
+uint64_t ref_reserved_bytes(const RefTable *ref, uint32_t zone_idx);
+uint8_t ref_attributes(const RefTable *ref, uint32_t zone_idx);
+uint64_t ref_word(const RefTable *ref, uint32_t zone_idx);
+ZoneCounts ref_counts(const RefTable *ref);
+bool ref_is_data(const RefTable *ref, uint64_t offset_bytes);
+uint64_t ref_gap_bytes(const RefTable *ref, int slot);
+bool ref_passed_before(const RefTable *ref, uint64_t seq);
+
+#endif /* TESTS_UNIT_ZONE_REFERENCE_H */
