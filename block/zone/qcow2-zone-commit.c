@@ -1,0 +1,514 @@
+/*
+ * Zoned qcow2 images: making zone words durable
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The contract is in docs/devel/zone-store.rst.  Two copies of the words
+ * exist beside the table: the one on disk, and zone->durable, which equals it
+ * except after a failed write, when the sector is dirty again.  A sector that
+ * is written for the sake of one zone takes the words of its neighbours from
+ * there, so no write pointer gets to disk before its data.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bitmap.h"
+#include "qemu/bswap.h"
+#include "qemu/memalign.h"
+#include "qapi/error.h"
+#include "block/zone/qcow2-zone-int.h"
+#include "trace.h"
+
+/* Sectors of words that one step writes, in ascending order */
+typedef struct ZoneBatch {
+    uint32_t sector[QCOW2_ZONE_BATCH_SECTORS];
+    uint32_t nr;
+    uint8_t *buf;
+} ZoneBatch;
+
+static uint32_t qcow2_zone_sector(uint32_t zone_idx)
+{
+    return zone_idx / QCOW2_ZONE_SECTOR_WORDS;
+}
+
+static uint8_t *qcow2_zone_batch_word(ZoneBatch *batch, uint32_t slot,
+                                      uint32_t zone_idx)
+{
+    return batch->buf + slot * QCOW2_ZONE_SECTOR_BYTES +
+           zone_idx % QCOW2_ZONE_SECTOR_WORDS * sizeof(uint64_t);
+}
+
+/* One past the last zone whose word is in the sector */
+static uint32_t qcow2_zone_sector_end(Qcow2Zone *zone, uint32_t sector)
+{
+    return MIN((sector + 1) * QCOW2_ZONE_SECTOR_WORDS,
+               zone->geometry.nr_zones);
+}
+
+/* With the table's lock held */
+static void qcow2_zone_mark_sector(BlockDriverState *bs, uint32_t sector)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    if (test_and_set_bit(sector, zone->dirty)) {
+        return;
+    }
+    if (zone->nr_dirty++ == 0) {
+        qcow2_zone_commit_timer_start(bs);
+    }
+}
+
+void qcow2_zone_mark_dirty(BlockDriverState *bs, uint32_t zone_idx)
+{
+    qcow2_zone_mark_sector(bs, qcow2_zone_sector(zone_idx));
+}
+
+/* Moves the next dirty sectors, as the table has them, into the batch */
+static void qcow2_zone_stage(Qcow2Zone *zone, ZoneBatch *batch,
+                             uint32_t *next_sector)
+{
+    ZoneTable *table = zone_io_table(zone->io);
+    uint32_t sector = *next_sector;
+    uint32_t i;
+
+    batch->nr = 0;
+    zone_io_lock(zone->io);
+    while (zone->nr_dirty && batch->nr < QCOW2_ZONE_BATCH_SECTORS) {
+        sector = find_next_bit(zone->dirty, zone->nr_sectors, sector);
+        if (sector >= zone->nr_sectors) {
+            break;
+        }
+        clear_bit(sector, zone->dirty);
+        zone->nr_dirty--;
+        memset(batch->buf + batch->nr * QCOW2_ZONE_SECTOR_BYTES, 0,
+               QCOW2_ZONE_SECTOR_BYTES);
+        for (i = sector * QCOW2_ZONE_SECTOR_WORDS;
+             i < qcow2_zone_sector_end(zone, sector); i++) {
+            stq_be_p(qcow2_zone_batch_word(batch, batch->nr, i),
+                     zone_table_word(table, i));
+        }
+        batch->sector[batch->nr++] = sector++;
+    }
+    zone_io_unlock(zone->io);
+    *next_sector = sector;
+}
+
+static void qcow2_zone_unstage(BlockDriverState *bs, const ZoneBatch *batch)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    uint32_t i;
+
+    zone_io_lock(zone->io);
+    for (i = 0; i < batch->nr; i++) {
+        qcow2_zone_mark_sector(bs, batch->sector[i]);
+    }
+    zone_io_unlock(zone->io);
+}
+
+static void qcow2_zone_batch_is_durable(Qcow2Zone *zone, ZoneBatch *batch)
+{
+    uint32_t i, slot;
+
+    for (slot = 0; slot < batch->nr; slot++) {
+        for (i = batch->sector[slot] * QCOW2_ZONE_SECTOR_WORDS;
+             i < qcow2_zone_sector_end(zone, batch->sector[slot]); i++) {
+            zone->durable[i] = ldq_be_p(qcow2_zone_batch_word(batch, slot, i));
+        }
+    }
+}
+
+int coroutine_fn
+qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                    const void *buf, BdrvRequestFlags flags)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int ret;
+
+    qemu_co_mutex_lock(&s->lock);
+    ret = qcow2_pre_write_overlap_check(bs, QCOW2_OL_ZONE_TABLE, offset, bytes,
+                                        false);
+    qemu_co_mutex_unlock(&s->lock);
+    if (ret < 0) {
+        return ret;
+    }
+    return bdrv_co_pwrite(bs->file, offset, bytes, buf, flags);
+}
+
+/* Sectors of the batch from first on that follow each other on disk */
+static uint32_t qcow2_zone_batch_run(const ZoneBatch *batch, uint32_t first)
+{
+    uint32_t n = 1;
+
+    while (first + n < batch->nr &&
+           batch->sector[first + n] == batch->sector[first] + n) {
+        n++;
+    }
+    return n;
+}
+
+/*
+ * Writes the batch, durable on return: one run with FUA, several with one
+ * flush behind them.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_commit_batch(BlockDriverState *bs, const ZoneBatch *batch)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    BdrvRequestFlags flags = 0;
+    uint32_t slot, n;
+    int ret;
+
+    if (qcow2_zone_batch_run(batch, 0) == batch->nr) {
+        flags = BDRV_REQ_FUA;
+    }
+    for (slot = 0; slot < batch->nr; slot += n) {
+        n = qcow2_zone_batch_run(batch, slot);
+        ret = qcow2_zone_co_store(bs, zone->meta_offset +
+                                  (uint64_t)batch->sector[slot] *
+                                  QCOW2_ZONE_SECTOR_BYTES,
+                                  n * QCOW2_ZONE_SECTOR_BYTES,
+                                  batch->buf + slot * QCOW2_ZONE_SECTOR_BYTES,
+                                  flags);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return flags ? 0 : bdrv_co_flush(bs->file->bs);
+}
+
+/* Data and the mapping to it: whatever a write pointer may point behind */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_flush_data(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int ret;
+
+    if (has_data_file(bs)) {
+        ret = bdrv_co_flush(s->data_file->bs);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    ret = qcow2_co_flush_to_os(bs);
+    if (ret < 0) {
+        return ret;
+    }
+    return bdrv_co_flush(bs->file->bs);
+}
+
+/*
+ * Stores the dirty sectors, with the commit lock held.
+ *
+ * 1. Their words are taken from the table: frontiers of writes that have
+ *    completed, so all their data is in the caches below.
+ * 2. Data and mapping are flushed.  A crash up to here leaves the old words,
+ *    and more data than they cover, which the read clamp hides.
+ * 3. The sectors are written and flushed.  A crash in between leaves each
+ *    zone with its old word or its new one; the data of both is there.
+ *
+ * After an error the sectors are dirty again, with whatever the table then
+ * has.  Sectors that get dirty behind the cursor wait for the next commit.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_commit_locked(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    ZoneBatch batch = { .buf = zone->batch };
+    uint32_t next_sector = 0;
+    int ret;
+
+    while (true) {
+        qcow2_zone_stage(zone, &batch, &next_sector);
+        if (!batch.nr) {
+            return 0;
+        }
+        ret = qcow2_zone_co_flush_data(bs);
+        if (ret >= 0) {
+            ret = qcow2_zone_co_commit_batch(bs, &batch);
+        }
+        trace_qcow2_zone_commit(bs, batch.nr, ret);
+        if (ret < 0) {
+            qcow2_zone_unstage(bs, &batch);
+            return ret;
+        }
+        qcow2_zone_batch_is_durable(zone, &batch);
+    }
+}
+
+int coroutine_fn qcow2_zone_co_commit(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    uint64_t ticket, covers;
+    int ret = 0;
+
+    if (!zone || !zone->io) {
+        return 0;
+    }
+    zone_io_co_settle(zone->io);
+    zone_io_lock(zone->io);
+    ticket = ++zone->commit_requested;
+    zone_io_unlock(zone->io);
+
+    zone_io_co_commit_lock(zone->io);
+    /* a commit that started after the request has done it all meanwhile */
+    if (zone->commit_done < ticket) {
+        zone_io_lock(zone->io);
+        covers = zone->commit_requested;
+        zone_io_unlock(zone->io);
+        ret = qcow2_zone_co_commit_locked(bs);
+        if (ret >= 0) {
+            zone->commit_done = covers;
+        }
+    }
+    zone_io_co_commit_unlock(zone->io);
+    return ret;
+}
+
+/* Adds the sector of a zone, as it is on disk; zones come in ascending order */
+static uint32_t qcow2_zone_batch_sector(Qcow2Zone *zone, ZoneBatch *batch,
+                                        uint32_t zone_idx)
+{
+    uint32_t sector = qcow2_zone_sector(zone_idx);
+    uint32_t slot = batch->nr;
+    uint32_t i;
+
+    if (slot && batch->sector[slot - 1] == sector) {
+        return slot - 1;
+    }
+    memset(batch->buf + slot * QCOW2_ZONE_SECTOR_BYTES, 0,
+           QCOW2_ZONE_SECTOR_BYTES);
+    for (i = sector * QCOW2_ZONE_SECTOR_WORDS;
+         i < qcow2_zone_sector_end(zone, sector); i++) {
+        stq_be_p(qcow2_zone_batch_word(batch, slot, i), zone->durable[i]);
+    }
+    batch->sector[slot] = sector;
+    batch->nr++;
+    return slot;
+}
+
+/* True when the words are on disk already */
+static bool qcow2_zone_words_are_durable(Qcow2Zone *zone,
+                                         const uint32_t *zone_idx,
+                                         const uint64_t *words, uint32_t nr)
+{
+    bool durable = true;
+    uint32_t i;
+
+    zone_io_lock(zone->io);
+    for (i = 0; i < nr && durable; i++) {
+        durable = zone->durable[zone_idx[i]] == words[i] &&
+                  !test_bit(qcow2_zone_sector(zone_idx[i]), zone->dirty);
+    }
+    zone_io_unlock(zone->io);
+    return durable;
+}
+
+/*
+ * Stores given words of some zones; all others in their sectors stay as they
+ * are on disk.
+ *
+ * 1. If asked for, data and mapping are flushed (Finish: the new word covers
+ *    data that nobody has flushed yet).
+ * 2. The sectors are written and flushed.  A crash leaves each zone with its
+ *    old word or its new one.
+ *
+ * After an error the disk may have either, and the sectors are dirty: the next
+ * commit stores what the table then has.
+ */
+int coroutine_fn
+qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
+                           const uint64_t *words, uint32_t nr, bool data)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    ZoneBatch batch = { .buf = zone->batch };
+    uint32_t i, slot;
+    int ret = 0;
+
+    if (qcow2_zone_words_are_durable(zone, zone_idx, words, nr)) {
+        return 0;
+    }
+    if (data) {
+        ret = qcow2_zone_co_flush_data(bs);
+    }
+    for (i = 0; i < nr && ret >= 0;) {
+        batch.nr = 0;
+        do {
+            slot = qcow2_zone_batch_sector(zone, &batch, zone_idx[i]);
+            stq_be_p(qcow2_zone_batch_word(&batch, slot, zone_idx[i]),
+                     words[i]);
+            i++;
+        } while (i < nr && (batch.nr < QCOW2_ZONE_BATCH_SECTORS ||
+                            qcow2_zone_sector(zone_idx[i]) ==
+                            batch.sector[batch.nr - 1]));
+        ret = qcow2_zone_co_commit_batch(bs, &batch);
+        trace_qcow2_zone_commit_words(bs, zone_idx[i - 1], batch.nr, ret);
+        if (ret < 0) {
+            qcow2_zone_unstage(bs, &batch);
+        } else {
+            qcow2_zone_batch_is_durable(zone, &batch);
+        }
+    }
+    return ret;
+}
+
+static uint64_t qcow2_zone_zde_offset(Qcow2Zone *zone, uint32_t zone_idx)
+{
+    return zone->zde_offset +
+           (uint64_t)zone_idx * zone->geometry.zd_extension_bytes;
+}
+
+/*
+ * The slot of a zone without a valid extension: nobody looks at it before the
+ * word with ZDEV is on disk, so a torn slot does no harm.
+ */
+int coroutine_fn
+qcow2_zone_co_store_zde(BlockDriverState *bs, uint32_t zone_idx,
+                        const void *zde)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    assert(!(zone_word_attributes(zone->durable[zone_idx]) & ZONE_ATTR_ZDEV));
+    return qcow2_zone_co_store(bs, qcow2_zone_zde_offset(zone, zone_idx),
+                               zone->geometry.zd_extension_bytes, zde,
+                               BDRV_REQ_FUA);
+}
+
+int coroutine_fn
+qcow2_zone_co_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    return bdrv_co_pread(bs->file, qcow2_zone_zde_offset(zone, zone_idx),
+                         zone->geometry.zd_extension_bytes, zde, 0);
+}
+
+/* The timer: bounds what is lost when QEMU alone dies (C5) ***************/
+
+static void coroutine_fn qcow2_zone_timer_entry(void *opaque)
+{
+    BlockDriverState *bs = opaque;
+    Qcow2Zone *zone = qcow2_zone(bs);
+    int ret = -EAGAIN;
+
+    /* a drained node starts no requests of its own */
+    if (!qatomic_read(&bs->quiesce_counter)) {
+        GRAPH_RDLOCK_GUARD();
+        ret = qcow2_zone_co_commit(bs);
+    }
+    if (ret < 0 || qatomic_read(&zone->nr_dirty)) {
+        qcow2_zone_commit_timer_start(bs);
+    }
+    bdrv_dec_in_flight(bs);
+}
+
+static void qcow2_zone_timer_cb(void *opaque)
+{
+    BlockDriverState *bs = opaque;
+
+    bdrv_inc_in_flight(bs);
+    qemu_coroutine_enter(qemu_coroutine_create(qcow2_zone_timer_entry, bs));
+}
+
+void qcow2_zone_commit_timer_start(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+
+    if (s->zone->commit_timer && s->zone_commit_interval_ms) {
+        timer_mod(s->zone->commit_timer,
+                  qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                  s->zone_commit_interval_ms);
+    }
+}
+
+void qcow2_zone_commit_timer_stop(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    timer_free(zone->commit_timer);
+    zone->commit_timer = NULL;
+}
+
+void qcow2_zone_attach_aio_context(BlockDriverState *bs,
+                                   AioContext *new_context)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    qcow2_attach_aio_context(bs, new_context);
+    if (!zone || !zone->io) {
+        return;
+    }
+    zone->commit_timer = aio_timer_new(new_context, QEMU_CLOCK_REALTIME,
+                                       SCALE_MS, qcow2_zone_timer_cb, bs);
+    if (zone->nr_dirty) {
+        qcow2_zone_commit_timer_start(bs);
+    }
+}
+
+void qcow2_zone_detach_aio_context(BlockDriverState *bs)
+{
+    if (qcow2_zone(bs)) {
+        qcow2_zone_commit_timer_stop(bs);
+    }
+    qcow2_detach_aio_context(bs);
+}
+
+int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    zone->nr_sectors = DIV_ROUND_UP(zone->geometry.nr_zones,
+                                    QCOW2_ZONE_SECTOR_WORDS);
+    zone->dirty = bitmap_new(zone->nr_sectors);
+    zone->batch = qemu_try_blockalign(bs->file->bs,
+                                      QCOW2_ZONE_BATCH_SECTORS *
+                                      QCOW2_ZONE_SECTOR_BYTES);
+    if (!zone->batch) {
+        error_setg(errp, "Could not allocate the zone commit buffer");
+        return -ENOMEM;
+    }
+    zone->commit_timer = aio_timer_new(bdrv_get_aio_context(bs),
+                                       QEMU_CLOCK_REALTIME, SCALE_MS,
+                                       qcow2_zone_timer_cb, bs);
+    return 0;
+}
+
+void qcow2_zone_commit_cleanup(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    qcow2_zone_commit_timer_stop(bs);
+    qemu_vfree(zone->batch);
+    g_free(zone->dirty);
+}
+
+typedef struct ZoneCommitCo {
+    BlockDriverState *bs;
+    int ret;
+    bool done;
+} ZoneCommitCo;
+
+static void coroutine_fn qcow2_zone_inactivate_entry(void *opaque)
+{
+    ZoneCommitCo *co = opaque;
+
+    GRAPH_RDLOCK_GUARD();
+    co->ret = qcow2_zone_co_commit(co->bs);
+    co->done = true;
+    aio_wait_kick();
+}
+
+int qcow2_zone_inactivate(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    ZoneCommitCo co = { .bs = bs };
+
+    if (!zone || !zone->io || bdrv_is_read_only(bs)) {
+        return 0;
+    }
+    if (qemu_in_coroutine()) {
+        return qcow2_zone_co_commit(bs);
+    }
+    aio_co_enter(bdrv_get_aio_context(bs),
+                 qemu_coroutine_create(qcow2_zone_inactivate_entry, &co));
+    BDRV_POLL_WHILE(bs, !co.done);
+    return co.ret;
+}

@@ -1,0 +1,82 @@
+/*
+ * Zoned qcow2 images: shared by the files of block/zone only
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef BLOCK_QCOW2_ZONE_INT_H
+#define BLOCK_QCOW2_ZONE_INT_H
+
+#include "block/block_int.h"
+#include "block/block-io.h"
+#include "block/qcow2.h"
+#include "block/zone-io.h"
+
+/* Words are written, and torn, in units of this */
+#define QCOW2_ZONE_SECTOR_BYTES     512
+#define QCOW2_ZONE_SECTOR_WORDS     (QCOW2_ZONE_SECTOR_BYTES / 8)
+/* Sectors of one step of a commit */
+#define QCOW2_ZONE_BATCH_SECTORS    128
+
+struct Qcow2Zone {
+    ZoneGeometry geometry;
+    uint64_t meta_offset;       /* of the region in the image file */
+    uint64_t meta_bytes;        /* words and extensions */
+    uint64_t zde_offset;        /* of the extensions in the image file */
+
+    ZoneIO *io;                 /* NULL while an image is only checked */
+    uint64_t *durable;          /* the words on disk; commit lock */
+    unsigned long *dirty;       /* sectors of words to store; table's lock */
+    uint32_t nr_sectors;
+    uint32_t nr_dirty;          /* bits set in dirty; table's lock */
+
+    /* Commits asked for, and the newest that is done; table's lock */
+    uint64_t commit_requested;
+    uint64_t commit_done;
+    uint8_t *batch;             /* commit lock */
+    QEMUTimer *commit_timer;
+};
+
+extern const ZoneIOOps qcow2_zone_io_ops;
+
+static inline Qcow2Zone *qcow2_zone(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+
+    return s->zone;
+}
+
+/* The commit's part of the state: after the words are loaded */
+int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp);
+void qcow2_zone_commit_cleanup(BlockDriverState *bs);
+void qcow2_zone_commit_timer_start(BlockDriverState *bs);
+void qcow2_zone_commit_timer_stop(BlockDriverState *bs);
+
+/* Makes every write that has completed durable, with its write pointer */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_commit(BlockDriverState *bs);
+
+/* ZoneIOOps of the commit */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
+                           const uint64_t *words, uint32_t nr, bool data);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_store_zde(BlockDriverState *bs, uint32_t zone_idx,
+                        const void *zde);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde);
+void qcow2_zone_mark_dirty(BlockDriverState *bs, uint32_t zone_idx);
+
+/* Writes to the metadata region, checked for overlaps with anything else */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                    const void *buf, BdrvRequestFlags flags);
+
+/* Reads all words into words (nr_zones of them), in host byte order */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words);
+
+/* True when the region ends within the image file */
+bool coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp);
+
+#endif /* BLOCK_QCOW2_ZONE_INT_H */

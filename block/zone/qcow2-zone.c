@@ -1,0 +1,484 @@
+/*
+ * Zoned qcow2 images: the driver's side of the zones
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Opening and closing, the read clamp, and what is refused.  The format is
+ * in qcow2-zone-format.c, durability in qcow2-zone-commit.c.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/memalign.h"
+#include "qapi/error.h"
+#include "block/zone/qcow2-zone-int.h"
+#include "trace.h"
+
+ZoneIO *qcow2_zone_io(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    return zone ? zone->io : NULL;
+}
+
+/* Opening ****************************************************************/
+
+static bool qcow2_zone_check_refused(BlockDriverState *bs, Error **errp)
+{
+    BDRVQcow2State *s = bs->opaque;
+
+    if (s->nb_snapshots) {
+        error_setg(errp, "Zoned image has %u internal snapshots, which are "
+                   "not supported on zoned images", s->nb_snapshots);
+        return false;
+    }
+    if (s->image_backing_file) {
+        error_setg(errp, "Zoned image has backing file '%s': backing files "
+                   "are not supported on zoned images",
+                   s->image_backing_file);
+        return false;
+    }
+    return true;
+}
+
+static bool qcow2_zone_check_limits(const ZoneGeometry *geometry,
+                                    const ZoneCounts *counts, Error **errp)
+{
+    if (geometry->max_active_zones &&
+        counts->active > geometry->max_active_zones) {
+        error_setg(errp, "Zoned image has %" PRIu32 " active zones, more than "
+                   "its limit of %" PRIu32, counts->active,
+                   geometry->max_active_zones);
+        error_append_hint(errp, "'qemu-img check -r all' finishes those "
+                          "above the limit.\n");
+        return false;
+    }
+    return true;
+}
+
+/* A table with the words on disk; NULL on a damaged one */
+static ZoneTable *qcow2_zone_new_table(Qcow2Zone *zone, Error **errp)
+{
+    ZoneTable *table;
+    ZoneCounts counts;
+    const char *fault;
+    uint32_t i;
+
+    for (i = 0; i < zone->geometry.nr_zones; i++) {
+        fault = zone_word_check(&zone->geometry, i, zone->durable[i]);
+        if (fault) {
+            error_setg(errp, "Zone %" PRIu32 ": word 0x%016" PRIx64 " at "
+                       "offset %" PRIu64 ": %s", i, zone->durable[i],
+                       zone->meta_offset + i * sizeof(uint64_t), fault);
+            error_append_hint(errp, "'qemu-img check -r all' repairs the "
+                              "image.\n");
+            return NULL;
+        }
+    }
+    table = zone_table_new(&zone->geometry);
+    for (i = 0; i < zone->geometry.nr_zones; i++) {
+        zone_table_load_word(table, i, zone->durable[i]);
+    }
+    counts = zone_table_counts(table);
+    if (!qcow2_zone_check_limits(&zone->geometry, &counts, errp)) {
+        zone_table_free(table);
+        return NULL;
+    }
+    return table;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_open_words(BlockDriverState *bs, Error **errp)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    ZoneTable *table;
+    int ret;
+
+    if (!qcow2_zone_co_check_region(bs, errp)) {
+        return -EINVAL;
+    }
+    zone->durable = g_try_new0(uint64_t, zone->geometry.nr_zones);
+    if (!zone->durable) {
+        error_setg(errp, "Could not allocate memory for %" PRIu32 " zones",
+                   zone->geometry.nr_zones);
+        return -ENOMEM;
+    }
+    ret = qcow2_zone_co_load_words(bs, zone->durable);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the zone words");
+        return ret;
+    }
+    table = qcow2_zone_new_table(zone, errp);
+    if (!table) {
+        return -EINVAL;
+    }
+    zone->io = zone_io_new(bs, &qcow2_zone_io_ops, table);
+    return qcow2_zone_commit_init(bs, errp);
+}
+
+int coroutine_fn
+qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
+{
+    BDRVQcow2State *s = bs->opaque;
+    bool has_feature = s->incompatible_features & QCOW2_INCOMPAT_ZONE;
+
+    if (!s->zone && !has_feature) {
+        return 0;
+    }
+    if (!s->zone) {
+        error_setg(errp, "Image has the incompatible feature 'zone table' "
+                   "(bit %d), but no zone table header extension",
+                   QCOW2_INCOMPAT_ZONE_BITNR);
+        return -EINVAL;
+    }
+    if (!has_feature) {
+        error_setg(errp, "Image has a zone table header extension, but not "
+                   "the incompatible feature 'zone table' (bit %d)",
+                   QCOW2_INCOMPAT_ZONE_BITNR);
+        return -EINVAL;
+    }
+    if (flags & BDRV_O_CHECK) {
+        return 0;
+    }
+    if (!qcow2_zone_check_refused(bs, errp)) {
+        return -ENOTSUP;
+    }
+    return qcow2_zone_open_words(bs, errp);
+}
+
+void qcow2_zone_close(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+    Qcow2Zone *zone = s->zone;
+
+    if (!zone) {
+        return;
+    }
+    qcow2_zone_commit_cleanup(bs);
+    zone_io_free(zone->io);
+    g_free(zone->durable);
+    g_free(zone);
+    s->zone = NULL;
+}
+
+/* Data *******************************************************************/
+
+int coroutine_fn
+qcow2_zone_co_preadv_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                          QEMUIOVector *qiov, size_t qiov_offset,
+                          BdrvRequestFlags flags)
+{
+    ZoneIO *io = qcow2_zone_io(bs);
+
+    if (!io) {
+        return qcow2_co_preadv_part(bs, offset, bytes, qiov, qiov_offset,
+                                    flags);
+    }
+    return zone_io_co_preadv(io, offset, bytes, qiov, qiov_offset, flags);
+}
+
+int coroutine_fn
+qcow2_zone_co_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                           QEMUIOVector *qiov, size_t qiov_offset,
+                           BdrvRequestFlags flags)
+{
+    ZoneIO *io = qcow2_zone_io(bs);
+
+    if (!io) {
+        return qcow2_co_pwritev_part(bs, offset, bytes, qiov, qiov_offset,
+                                     flags);
+    }
+    return zone_io_co_pwritev(io, offset, bytes, qiov, qiov_offset, flags);
+}
+
+int coroutine_fn
+qcow2_zone_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                            int64_t bytes, BdrvRequestFlags flags)
+{
+    ZoneIO *io = qcow2_zone_io(bs);
+
+    if (!io) {
+        return qcow2_co_pwrite_zeroes(bs, offset, bytes, flags);
+    }
+    return zone_io_co_pwrite_zeroes(io, offset, bytes, flags);
+}
+
+/* Less than a subcluster of zeros, as data */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_write_zero_data(BlockDriverState *bs, int64_t offset,
+                              int64_t bytes)
+{
+    QEMU_AUTO_VFREE void *buf = qemu_try_blockalign(bs, bytes);
+    QEMUIOVector qiov;
+
+    if (!buf) {
+        return -ENOMEM;
+    }
+    memset(buf, 0, bytes);
+    qemu_iovec_init_buf(&qiov, buf, bytes);
+    return qcow2_co_pwritev_part(bs, offset, bytes, &qiov, 0, 0);
+}
+
+/*
+ * ZoneIOOps.co_write_zeroes: whole subclusters become zero subclusters.  Head
+ * and tail are written as data: what else is in their subclusters may be left
+ * over from an earlier life of the zone, and must not decide.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_zero(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                   BdrvRequestFlags flags)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int64_t end = offset + bytes;
+    int64_t body = MIN(ROUND_UP(offset, s->subcluster_size), end);
+    int64_t tail = MAX(QEMU_ALIGN_DOWN(end, s->subcluster_size), body);
+    int ret = 0;
+
+    if (body > offset) {
+        ret = qcow2_zone_co_write_zero_data(bs, offset, body - offset);
+    }
+    if (ret >= 0 && tail > body) {
+        ret = qcow2_co_pwrite_zeroes(bs, body, tail - body,
+                                     flags & BDRV_REQ_MAY_UNMAP);
+    }
+    if (ret >= 0 && end > tail) {
+        ret = qcow2_zone_co_write_zero_data(bs, tail, end - tail);
+    }
+    return ret;
+}
+
+/*
+ * A discard gives up data below the write pointer and never moves it.  Cut to
+ * whole clusters, as a cluster with the write pointer in it is being written.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_discard_extent(BlockDriverState *bs, int64_t offset,
+                             int64_t bytes)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int64_t start = ROUND_UP(offset, s->cluster_size);
+    int64_t end = QEMU_ALIGN_DOWN(offset + bytes, s->cluster_size);
+
+    return end > start ? qcow2_co_pdiscard(bs, start, end - start) : 0;
+}
+
+int coroutine_fn
+qcow2_zone_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    ZoneIO *io = qcow2_zone_io(bs);
+    int64_t n;
+    int ret = 0;
+
+    if (!io) {
+        return qcow2_co_pdiscard(bs, offset, bytes);
+    }
+    for (; bytes && ret >= 0; offset += n, bytes -= n) {
+        if (zone_io_extent(io, offset, bytes, &n)) {
+            ret = qcow2_zone_co_discard_extent(bs, offset, n);
+        }
+    }
+    return ret;
+}
+
+int coroutine_fn
+qcow2_zone_co_block_status(BlockDriverState *bs, bool want_zero,
+                           int64_t offset, int64_t count, int64_t *pnum,
+                           int64_t *map, BlockDriverState **file)
+{
+    ZoneIO *io = qcow2_zone_io(bs);
+
+    if (io && !zone_io_extent(io, offset, count, &count)) {
+        *pnum = count;
+        return BDRV_BLOCK_ZERO;
+    }
+    return qcow2_co_block_status(bs, want_zero, offset, count, pnum, map,
+                                 file);
+}
+
+/* Words first: the flush of the caches then finds nothing new to do */
+int coroutine_fn qcow2_zone_co_flush_to_os(BlockDriverState *bs)
+{
+    int ret = qcow2_zone_co_commit(bs);
+
+    return ret < 0 ? ret : qcow2_co_flush_to_os(bs);
+}
+
+/*
+ * Gives the host file's space back, run by run, without touching the mapping.
+ * Only a node with discard=unmap asks for that.
+ */
+static void coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
+{
+    BDRVQcow2State *s = bs->opaque;
+    const ZoneGeometry *geometry = &s->zone->geometry;
+    int64_t offset = geometry->zone_bytes * zone_idx;
+    int64_t end = offset + geometry->capacity_bytes;
+    QCow2SubclusterType type;
+    uint64_t host_offset;
+    unsigned int n;
+    int ret;
+
+    if (!(bs->open_flags & BDRV_O_UNMAP) ||
+        !s->discard_passthrough[QCOW2_DISCARD_REQUEST]) {
+        return;
+    }
+    for (; offset < end; offset += n) {
+        n = MIN(end - offset, QEMU_ALIGN_DOWN(INT_MAX, s->cluster_size));
+        qemu_co_mutex_lock(&s->lock);
+        ret = qcow2_get_host_offset(bs, offset, &n, &host_offset, &type);
+        qemu_co_mutex_unlock(&s->lock);
+        if (ret < 0) {
+            return;
+        }
+        if (type == QCOW2_SUBCLUSTER_NORMAL) {
+            bdrv_co_pdiscard(s->data_file, host_offset, n);
+        }
+    }
+}
+
+const ZoneIOOps qcow2_zone_io_ops = {
+    .co_read         = qcow2_co_preadv_part,
+    .co_write        = qcow2_co_pwritev_part,
+    .co_write_zeroes = qcow2_zone_co_zero,
+    .co_commit_words = qcow2_zone_co_commit_words,
+    .co_store_zde    = qcow2_zone_co_store_zde,
+    .co_load_zde     = qcow2_zone_co_load_zde,
+    .co_drop         = qcow2_zone_co_drop,
+    .mark_dirty      = qcow2_zone_mark_dirty,
+};
+
+/* Zones ******************************************************************/
+
+int coroutine_fn
+qcow2_zone_co_report(BlockDriverState *bs, int64_t offset,
+                     unsigned int *nr_zones, BlockZoneDescriptor *zones)
+{
+    return zone_io_co_report(qcow2_zone_io(bs), offset, nr_zones, zones);
+}
+
+int coroutine_fn
+qcow2_zone_co_mgmt(BlockDriverState *bs, BlockZoneOp op, int64_t offset,
+                   int64_t len)
+{
+    return zone_io_co_mgmt(qcow2_zone_io(bs), op, offset, len);
+}
+
+int coroutine_fn
+qcow2_zone_co_append(BlockDriverState *bs, int64_t *offset,
+                     QEMUIOVector *qiov, BdrvRequestFlags flags)
+{
+    return zone_io_co_append(qcow2_zone_io(bs), offset, qiov, flags);
+}
+
+void qcow2_zone_refresh_limits(BlockDriverState *bs, Error **errp)
+{
+    ZoneIO *io = qcow2_zone_io(bs);
+
+    qcow2_refresh_limits(bs, errp);
+    if (io) {
+        zone_io_refresh_limits(io, &bs->bl);
+    }
+}
+
+/* What is refused ********************************************************/
+
+/* For callbacks that can only return an error number */
+static int qcow2_zone_refuse(BlockDriverState *bs, const char *what)
+{
+    error_report("Node '%s': %s not supported on zoned images",
+                 bdrv_get_device_or_node_name(bs), what);
+    return -ENOTSUP;
+}
+
+int coroutine_fn
+qcow2_zone_co_pwritev_compressed_part(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes, QEMUIOVector *qiov,
+                                      size_t qiov_offset)
+{
+    if (qcow2_zone(bs)) {
+        return qcow2_zone_refuse(bs, "compressed writes are");
+    }
+    return qcow2_co_pwritev_compressed_part(bs, offset, bytes, qiov,
+                                            qiov_offset);
+}
+
+/*
+ * Copying between files would pass the read clamp by; the caller reads and
+ * writes instead.
+ */
+int coroutine_fn
+qcow2_zone_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
+                              int64_t src_offset, BdrvChild *dst,
+                              int64_t dst_offset, int64_t bytes,
+                              BdrvRequestFlags read_flags,
+                              BdrvRequestFlags write_flags)
+{
+    if (qcow2_zone(bs)) {
+        return -ENOTSUP;
+    }
+    return qcow2_co_copy_range_from(bs, src, src_offset, dst, dst_offset,
+                                    bytes, read_flags, write_flags);
+}
+
+int coroutine_fn
+qcow2_zone_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
+                            int64_t src_offset, BdrvChild *dst,
+                            int64_t dst_offset, int64_t bytes,
+                            BdrvRequestFlags read_flags,
+                            BdrvRequestFlags write_flags)
+{
+    if (qcow2_zone(bs)) {
+        return -ENOTSUP;
+    }
+    return qcow2_co_copy_range_to(bs, src, src_offset, dst, dst_offset, bytes,
+                                  read_flags, write_flags);
+}
+
+int coroutine_fn
+qcow2_zone_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
+                       PreallocMode prealloc, BdrvRequestFlags flags,
+                       Error **errp)
+{
+    if (qcow2_zone(bs)) {
+        error_setg(errp, "Resizing is not supported on zoned images");
+        return -ENOTSUP;
+    }
+    return qcow2_co_truncate(bs, offset, exact, prealloc, flags, errp);
+}
+
+int coroutine_fn
+qcow2_zone_co_change_backing_file(BlockDriverState *bs,
+                                  const char *backing_file,
+                                  const char *backing_fmt)
+{
+    if (qcow2_zone(bs) && backing_file) {
+        return qcow2_zone_refuse(bs, "backing files are");
+    }
+    return qcow2_co_change_backing_file(bs, backing_file, backing_fmt);
+}
+
+int qcow2_zone_make_empty(BlockDriverState *bs)
+{
+    if (qcow2_zone(bs)) {
+        return qcow2_zone_refuse(bs, "emptying the image is");
+    }
+    return qcow2_make_empty(bs);
+}
+
+int qcow2_zone_snapshot_create(BlockDriverState *bs, QEMUSnapshotInfo *sn_info)
+{
+    if (qcow2_zone(bs)) {
+        return qcow2_zone_refuse(bs, "internal snapshots are");
+    }
+    return qcow2_snapshot_create(bs, sn_info);
+}
+
+bool qcow2_zone_check_downgrade(BlockDriverState *bs, Error **errp)
+{
+    if (qcow2_zone(bs)) {
+        error_setg(errp, "Zoned images need compatibility level 1.1");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,268 @@
+/*
+ * Zoned qcow2 images: what block/qcow2.c and its companions call
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Every function is harmless on an image without zones: it then does what the
+ * base's function of the same name without "zone" does, or nothing.
+ */
+
+#ifndef BLOCK_QCOW2_ZONE_H
+#define BLOCK_QCOW2_ZONE_H
+
+#include "block/zone-io.h"
+#include "qapi/qapi-types-block-core.h"
+
+typedef struct Qcow2Zone Qcow2Zone;
+
+#define QCOW2_EXT_MAGIC_ZONE        0x5a4e5354
+/* The zoned qcow2 drafts of qemu-devel: another layout, refused by name */
+#define QCOW2_EXT_MAGIC_ZONE_DRAFT  0x007a6264
+#define QCOW2_ZONE_DRAFT_BITNR      5
+
+#define QCOW2_OPT_ZONE_COMMIT_INTERVAL "zone-commit-interval"
+#define QCOW2_ZONE_COMMIT_INTERVAL_MS  1000
+
+/* Life of the state ******************************************************/
+
+/* Refuses the draft's feature bit with an error that names it */
+bool qcow2_zone_check_features(uint64_t incompatible_features, Error **errp);
+
+/*
+ * Reads and validates the header extension (ours or, to refuse it, the
+ * draft's).  Sets s->zone.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_load_extension(BlockDriverState *bs, uint32_t magic,
+                          uint64_t offset, uint32_t len, Error **errp);
+
+/*
+ * Rest of the open, when the whole header is known: feature bit, refusals,
+ * words.  In check mode (BDRV_O_CHECK) damaged words are left to the check.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp);
+void qcow2_zone_close(BlockDriverState *bs);
+
+/* Called before the caches are flushed for the last time */
+int coroutine_mixed_fn GRAPH_RDLOCK
+qcow2_zone_inactivate(BlockDriverState *bs);
+
+void qcow2_zone_attach_aio_context(BlockDriverState *bs,
+                                   AioContext *new_context);
+void qcow2_zone_detach_aio_context(BlockDriverState *bs);
+
+/* Creation ***************************************************************/
+
+/*
+ * Entries of the renaming of creation options, and of the option list; both
+ * end with a comma.
+ */
+#define QCOW2_ZONE_OPT_RENAMES                                          \
+    { "zone.conventional_zones",    "zone.conventional-zones" },        \
+    { "zone.max_open_zones",        "zone.max-open-zones" },            \
+    { "zone.max_active_zones",      "zone.max-active-zones" },          \
+    { "zone.max_append_bytes",      "zone.max-append-bytes" },          \
+    { "zd_extension_size",          "zone.zd-extension-size" },
+
+#define QCOW2_ZONE_CREATE_OPTS                                          \
+    {                                                                   \
+        .name = "zone.mode",                                            \
+        .type = QEMU_OPT_STRING,                                        \
+        .help = "Makes a zoned image (host-managed)",                   \
+    }, {                                                                \
+        .name = "zone.size",                                            \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Zone size (default 256M)",                             \
+    }, {                                                                \
+        .name = "zone.capacity",                                        \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Writable part of a zone (default: the zone size)",     \
+    }, {                                                                \
+        .name = "zone.conventional_zones",                              \
+        .type = QEMU_OPT_NUMBER,                                        \
+        .help = "Number of conventional zones, the first ones",         \
+    }, {                                                                \
+        .name = "zone.max_open_zones",                                  \
+        .type = QEMU_OPT_NUMBER,                                        \
+        .help = "Maximum number of open zones (0: no limit)",           \
+    }, {                                                                \
+        .name = "zone.max_active_zones",                                \
+        .type = QEMU_OPT_NUMBER,                                        \
+        .help = "Maximum number of active zones (0: no limit)",         \
+    }, {                                                                \
+        .name = "zone.max_append_bytes",                                \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Longest zone append (0: no limit)",                    \
+    }, {                                                                \
+        .name = "zd_extension_size",                                    \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Zone descriptor extension size (multiple of 64)",      \
+    },
+
+/* The entries that zones add to the list of runtime options */
+#define QCOW2_ZONE_RUNTIME_OPTS                                         \
+    {                                                                   \
+        .name = QCOW2_OPT_OVERLAP_ZONE_TABLE,                           \
+        .type = QEMU_OPT_BOOL,                                          \
+        .help = "Check for unintended writes into the zone table",      \
+    }, {                                                                \
+        .name = QCOW2_OPT_ZONE_COMMIT_INTERVAL,                         \
+        .type = QEMU_OPT_NUMBER,                                        \
+        .help = "Store zone write pointers after this many milliseconds", \
+    },
+
+/* Checks the options before anything is written; true when opts has no zones */
+bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
+                             int version, uint64_t cluster_bytes, Error **errp);
+/* Makes an empty image zoned; the options have been checked */
+int coroutine_fn GRAPH_UNLOCKED
+qcow2_zone_co_create(BlockDriverState *bs,
+                     const BlockdevCreateOptionsQcow2 *opts, Error **errp);
+
+/* Header *****************************************************************/
+
+#define QCOW2_ZONE_FEATURE                                              \
+    {                                                                   \
+        .type = QCOW2_FEAT_TYPE_INCOMPATIBLE,                           \
+        .bit  = QCOW2_INCOMPAT_ZONE_BITNR,                              \
+        .name = "zone table",                                           \
+    },
+
+/* What to leave off the end of the feature table where there are no zones */
+size_t qcow2_zone_unnamed_bytes(BlockDriverState *bs);
+
+/*
+ * Puts the header extension at buf.  Returns the bytes used, 0 without zones,
+ * -ENOSPC when buflen does not suffice.
+ */
+int qcow2_zone_encode_extension(BlockDriverState *bs, char *buf, size_t buflen);
+
+/* NULL without zones */
+Qcow2ZoneInfo *qcow2_zone_get_info(BlockDriverState *bs);
+
+/* qemu-img check *********************************************************/
+
+/* Whether a write to the host range would touch the metadata region */
+bool qcow2_zone_overlaps(BlockDriverState *bs, int64_t offset, int64_t bytes);
+
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_check_refcounts(BlockDriverState *bs, BdrvCheckResult *res,
+                           void **refcount_table, int64_t *nb_clusters);
+
+/* Checks the words on disk; repairs what can be repaired and reports it */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_check(BlockDriverState *bs, BdrvCheckResult *res,
+                    BdrvCheckMode fix);
+
+/* Driver callbacks *******************************************************/
+
+ZoneIO *qcow2_zone_io(BlockDriverState *bs);
+
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_preadv_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                          QEMUIOVector *qiov, size_t qiov_offset,
+                          BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                           QEMUIOVector *qiov, size_t qiov_offset,
+                           BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_pwritev_compressed_part(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes, QEMUIOVector *qiov,
+                                      size_t qiov_offset);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                            int64_t bytes, BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_block_status(BlockDriverState *bs, bool want_zero,
+                           int64_t offset, int64_t count, int64_t *pnum,
+                           int64_t *map, BlockDriverState **file);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_flush_to_os(BlockDriverState *bs);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
+                              int64_t src_offset, BdrvChild *dst,
+                              int64_t dst_offset, int64_t bytes,
+                              BdrvRequestFlags read_flags,
+                              BdrvRequestFlags write_flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
+                            int64_t src_offset, BdrvChild *dst,
+                            int64_t dst_offset, int64_t bytes,
+                            BdrvRequestFlags read_flags,
+                            BdrvRequestFlags write_flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
+                       PreallocMode prealloc, BdrvRequestFlags flags,
+                       Error **errp);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_change_backing_file(BlockDriverState *bs,
+                                  const char *backing_file,
+                                  const char *backing_fmt);
+int GRAPH_RDLOCK qcow2_zone_make_empty(BlockDriverState *bs);
+int GRAPH_RDLOCK
+qcow2_zone_snapshot_create(BlockDriverState *bs, QEMUSnapshotInfo *sn_info);
+/* A zoned image cannot be stored with the older header */
+bool qcow2_zone_check_downgrade(BlockDriverState *bs, Error **errp);
+void qcow2_zone_refresh_limits(BlockDriverState *bs, Error **errp);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_report(BlockDriverState *bs, int64_t offset,
+                     unsigned int *nr_zones, BlockZoneDescriptor *zones);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_mgmt(BlockDriverState *bs, BlockZoneOp op, int64_t offset,
+                   int64_t len);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_append(BlockDriverState *bs, int64_t *offset,
+                     QEMUIOVector *qiov, BdrvRequestFlags flags);
+
+/* The functions of block/qcow2.c behind them *****************************/
+
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                     QEMUIOVector *qiov, size_t qiov_offset,
+                     BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                      QEMUIOVector *qiov, size_t qiov_offset,
+                      BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_pwritev_compressed_part(BlockDriverState *bs, int64_t offset,
+                                 int64_t bytes, QEMUIOVector *qiov,
+                                 size_t qiov_offset);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                       BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
+                      int64_t count, int64_t *pnum, int64_t *map,
+                      BlockDriverState **file);
+int coroutine_fn GRAPH_RDLOCK qcow2_co_flush_to_os(BlockDriverState *bs);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
+                         int64_t src_offset, BdrvChild *dst,
+                         int64_t dst_offset, int64_t bytes,
+                         BdrvRequestFlags read_flags,
+                         BdrvRequestFlags write_flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
+                       int64_t src_offset, BdrvChild *dst,
+                       int64_t dst_offset, int64_t bytes,
+                       BdrvRequestFlags read_flags,
+                       BdrvRequestFlags write_flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
+                  PreallocMode prealloc, BdrvRequestFlags flags, Error **errp);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_change_backing_file(BlockDriverState *bs, const char *backing_file,
+                             const char *backing_fmt);
+int GRAPH_RDLOCK qcow2_make_empty(BlockDriverState *bs);
+void qcow2_refresh_limits(BlockDriverState *bs, Error **errp);
+void qcow2_attach_aio_context(BlockDriverState *bs, AioContext *new_context);
+void qcow2_detach_aio_context(BlockDriverState *bs);
+
+#endif /* BLOCK_QCOW2_ZONE_H */

@@ -1,0 +1,291 @@
+/*
+ * The "zoned" filter: a zone table in memory over any node
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What zoned=on puts over an image without zones.  All state ends with the
+ * node: nothing is committed, and every zone starts Empty.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/module.h"
+#include "qemu/option.h"
+#include "qapi/error.h"
+#include "qobject/qdict.h"
+#include "block/block-io.h"
+#include "block/block_int.h"
+#include "block/zone/volatile.h"
+
+typedef struct ZonedFilter {
+    ZoneIO *io;
+    uint8_t *zdes;
+    uint32_t zde_bytes;
+} ZonedFilter;
+
+static ZoneIO *zoned_filter_io(BlockDriverState *bs)
+{
+    ZonedFilter *s = bs->opaque;
+
+    return s->io;
+}
+
+/* ZoneIOOps **************************************************************/
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_op_read(BlockDriverState *bs, int64_t offset, int64_t bytes,
+              QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags)
+{
+    return bdrv_co_preadv_part(bs->file, offset, bytes, qiov, qiov_offset,
+                               flags);
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_op_write(BlockDriverState *bs, int64_t offset, int64_t bytes,
+               QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags)
+{
+    return bdrv_co_pwritev_part(bs->file, offset, bytes, qiov, qiov_offset,
+                                flags);
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_op_write_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                      BdrvRequestFlags flags)
+{
+    return bdrv_co_pwrite_zeroes(bs->file, offset, bytes,
+                                 flags & ~BDRV_REQ_NO_FALLBACK);
+}
+
+static int coroutine_fn
+zoned_op_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
+                      const uint64_t *words, uint32_t nr, bool data)
+{
+    return 0;
+}
+
+static uint8_t *zoned_filter_zde(BlockDriverState *bs, uint32_t zone_idx)
+{
+    ZonedFilter *s = bs->opaque;
+
+    return s->zdes + (size_t)zone_idx * s->zde_bytes;
+}
+
+static int coroutine_fn
+zoned_op_store_zde(BlockDriverState *bs, uint32_t zone_idx, const void *zde)
+{
+    ZonedFilter *s = bs->opaque;
+
+    memcpy(zoned_filter_zde(bs, zone_idx), zde, s->zde_bytes);
+    return 0;
+}
+
+static int coroutine_fn
+zoned_op_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde)
+{
+    ZonedFilter *s = bs->opaque;
+
+    memcpy(zde, zoned_filter_zde(bs, zone_idx), s->zde_bytes);
+    return 0;
+}
+
+static void coroutine_fn GRAPH_RDLOCK
+zoned_op_drop(BlockDriverState *bs, uint32_t zone_idx)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(zoned_filter_io(bs));
+
+    bdrv_co_pdiscard(bs->file, geometry->zone_bytes * zone_idx,
+                     geometry->zone_bytes);
+}
+
+static void zoned_op_mark_dirty(BlockDriverState *bs, uint32_t zone_idx)
+{
+}
+
+static const ZoneIOOps zoned_filter_ops = {
+    .co_read         = zoned_op_read,
+    .co_write        = zoned_op_write,
+    .co_write_zeroes = zoned_op_write_zeroes,
+    .co_commit_words = zoned_op_commit_words,
+    .co_store_zde    = zoned_op_store_zde,
+    .co_load_zde     = zoned_op_load_zde,
+    .co_drop         = zoned_op_drop,
+    .mark_dirty      = zoned_op_mark_dirty,
+};
+
+/* BlockDriver ************************************************************/
+
+static int zoned_filter_open(BlockDriverState *bs, QDict *options, int flags,
+                             Error **errp)
+{
+    int ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
+
+    if (ret < 0) {
+        return ret;
+    }
+    GRAPH_RDLOCK_GUARD_MAINLOOP();
+    bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
+        (BDRV_REQ_FUA & bs->file->bs->supported_write_flags);
+    bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
+        ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP) &
+         bs->file->bs->supported_zero_flags);
+    return 0;
+}
+
+static void zoned_filter_close(BlockDriverState *bs)
+{
+    ZonedFilter *s = bs->opaque;
+
+    zone_io_free(s->io);
+    g_free(s->zdes);
+}
+
+static int64_t coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_getlength(BlockDriverState *bs)
+{
+    return bdrv_co_getlength(bs->file->bs);
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_preadv_part(BlockDriverState *bs, int64_t offset,
+                            int64_t bytes, QEMUIOVector *qiov,
+                            size_t qiov_offset, BdrvRequestFlags flags)
+{
+    return zone_io_co_preadv(zoned_filter_io(bs), offset, bytes, qiov,
+                             qiov_offset, flags);
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_pwritev_part(BlockDriverState *bs, int64_t offset,
+                             int64_t bytes, QEMUIOVector *qiov,
+                             size_t qiov_offset, BdrvRequestFlags flags)
+{
+    return zone_io_co_pwritev(zoned_filter_io(bs), offset, bytes, qiov,
+                              qiov_offset, flags);
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                              int64_t bytes, BdrvRequestFlags flags)
+{
+    return zone_io_co_pwrite_zeroes(zoned_filter_io(bs), offset, bytes, flags);
+}
+
+/* Only what has been written can be given up, and the write pointer stays */
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    int64_t n;
+    int ret = 0;
+
+    for (; bytes && ret >= 0; offset += n, bytes -= n) {
+        if (zone_io_extent(zoned_filter_io(bs), offset, bytes, &n)) {
+            ret = bdrv_co_pdiscard(bs->file, offset, n);
+        }
+    }
+    return ret;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_block_status(BlockDriverState *bs, bool want_zero,
+                             int64_t offset, int64_t count, int64_t *pnum,
+                             int64_t *map, BlockDriverState **file)
+{
+    if (!zone_io_extent(zoned_filter_io(bs), offset, count, pnum)) {
+        return BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED;
+    }
+    *map = offset;
+    *file = bs->file->bs;
+    return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_report(BlockDriverState *bs, int64_t offset,
+                       unsigned int *nr_zones, BlockZoneDescriptor *zones)
+{
+    return zone_io_co_report(zoned_filter_io(bs), offset, nr_zones, zones);
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_mgmt(BlockDriverState *bs, BlockZoneOp op, int64_t offset,
+                     int64_t len)
+{
+    return zone_io_co_mgmt(zoned_filter_io(bs), op, offset, len);
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_append(BlockDriverState *bs, int64_t *offset,
+                       QEMUIOVector *qiov, BdrvRequestFlags flags)
+{
+    return zone_io_co_append(zoned_filter_io(bs), offset, qiov, flags);
+}
+
+static void zoned_filter_refresh_limits(BlockDriverState *bs, Error **errp)
+{
+    ZoneIO *io = zoned_filter_io(bs);
+
+    if (io) {
+        zone_io_refresh_limits(io, &bs->bl);
+    }
+}
+
+static BlockDriver bdrv_zoned = {
+    .format_name              = "zoned",
+    .instance_size            = sizeof(ZonedFilter),
+    .is_filter                = true,
+
+    .bdrv_open                = zoned_filter_open,
+    .bdrv_close               = zoned_filter_close,
+    .bdrv_child_perm          = bdrv_default_perms,
+    .bdrv_co_getlength        = zoned_filter_co_getlength,
+    .bdrv_refresh_limits      = zoned_filter_refresh_limits,
+
+    .bdrv_co_preadv_part      = zoned_filter_co_preadv_part,
+    .bdrv_co_pwritev_part     = zoned_filter_co_pwritev_part,
+    .bdrv_co_pwrite_zeroes    = zoned_filter_co_pwrite_zeroes,
+    .bdrv_co_pdiscard         = zoned_filter_co_pdiscard,
+    .bdrv_co_block_status     = zoned_filter_co_block_status,
+
+    .bdrv_zone_io             = zoned_filter_io,
+    .bdrv_co_zone_report      = zoned_filter_co_report,
+    .bdrv_co_zone_mgmt        = zoned_filter_co_mgmt,
+    .bdrv_co_zone_append      = zoned_filter_co_append,
+};
+
+/* Gives the opened node its table; reads before that cannot happen */
+static bool zoned_filter_init(BlockDriverState *bs,
+                              const ZoneGeometry *geometry, Error **errp)
+{
+    ZonedFilter *s = bs->opaque;
+    uint64_t zdes_bytes = (uint64_t)geometry->nr_zones *
+                          geometry->zd_extension_bytes;
+
+    s->zde_bytes = geometry->zd_extension_bytes;
+    s->zdes = g_try_malloc0(zdes_bytes);
+    if (zdes_bytes && !s->zdes) {
+        error_setg(errp, "Could not allocate %" PRIu64 " bytes of zone "
+                   "descriptor extensions", zdes_bytes);
+        return false;
+    }
+    s->io = zone_io_new(bs, &zoned_filter_ops, zone_table_new(geometry));
+    bdrv_graph_rdlock_main_loop();
+    bdrv_refresh_limits(bs, NULL, errp);
+    bdrv_graph_rdunlock_main_loop();
+    return true;
+}
+
+BlockDriverState *zoned_filter_new(BlockDriverState *bs,
+                                   const ZoneGeometry *geometry, Error **errp)
+{
+    QDict *options = qdict_new();
+    BlockDriverState *filter;
+    int flags = bdrv_is_read_only(bs) ? 0 : BDRV_O_RDWR;
+
+    qdict_put_str(options, "file", bdrv_get_node_name(bs));
+    filter = bdrv_new_open_driver_opts(&bdrv_zoned, NULL, options,
+                                       flags | (bs->open_flags & BDRV_O_UNMAP),
+                                       errp);
+    if (filter && !zoned_filter_init(filter, geometry, errp)) {
+        bdrv_unref(filter);
+        return NULL;
+    }
+    return filter;
+}

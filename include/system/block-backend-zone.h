@@ -1,0 +1,120 @@
+/*
+ * Zones of a block backend, for device models
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A backend has zones here when a zone table of ours stands behind it: a
+ * zoned qcow2 image, or a node of the "zoned" filter.  Host zoned devices keep
+ * their zones in the drive and count as having none; blk_aio_zone_report()
+ * and its companions serve those.
+ *
+ * All positions and lengths are in bytes.  Requests that the zones refuse
+ * complete with an errno of their own: zone_status_from_errno() tells which
+ * refusal it is (ZONE_OK for ordinary I/O errors).
+ */
+
+#ifndef BLOCK_BACKEND_ZONE_H
+#define BLOCK_BACKEND_ZONE_H
+
+#include "block/zone-io.h"
+#include "system/block-backend-common.h"
+#include "system/dma.h"
+
+/*
+ * Geometry and limits: fixed while the backend has the same root node.  Limits
+ * of 0 mean no limit.  All are 0 for a backend without zones.
+ */
+BlockZoneModel blk_get_zone_model(BlockBackend *blk);
+uint64_t blk_get_zone_size(BlockBackend *blk);
+uint64_t blk_get_zone_capacity(BlockBackend *blk);
+uint32_t blk_get_nr_zones(BlockBackend *blk);
+uint32_t blk_get_nr_conventional_zones(BlockBackend *blk);
+uint32_t blk_get_max_open_zones(BlockBackend *blk);
+uint32_t blk_get_max_active_zones(BlockBackend *blk);
+/* In sectors of 512 bytes */
+uint32_t blk_get_max_append_sectors(BlockBackend *blk);
+/* Length of one zone descriptor extension, a multiple of 64; 0 = none */
+uint32_t blk_get_zd_ext_size(BlockBackend *blk);
+/* The whole geometry, ZRWA included; NULL for a backend without zones */
+const ZoneGeometry *blk_get_zone_geometry(BlockBackend *blk);
+
+/* Copies what is known of one zone; zone_idx below blk_get_nr_zones() */
+void blk_get_zone_info(BlockBackend *blk, uint32_t zone_idx, ZoneInfo *info);
+ZoneCounts blk_get_zone_counts(BlockBackend *blk);
+
+/*
+ * Would a write be accepted now (zone_table_check_write())?  For commands
+ * that write in several steps; plain writes are checked when submitted.
+ */
+ZoneStatus blk_check_zone_write(BlockBackend *blk, int64_t offset,
+                                int64_t bytes);
+/* Would the event be accepted in the zone now (zone_table_check_event())? */
+ZoneStatus blk_check_zone_event(BlockBackend *blk, uint32_t zone_idx,
+                                ZoneEvent event);
+
+/*
+ * May an Implicitly Opened zone be closed to make room for another?  Zones
+ * that come with an image start with yes.
+ */
+void blk_set_zone_auto_close(BlockBackend *blk, bool enable);
+
+/*
+ * Fills zde (blk_get_zd_ext_size() bytes) with the extension of a zone: zeros
+ * where ZDEV is clear.  Does I/O.
+ */
+int coroutine_mixed_fn blk_get_zone_extension(BlockBackend *blk,
+                                            uint32_t zone_idx, void *zde);
+/*
+ * The same for nr zones: slot i of zdes is the extension of zone_idx[i].  Both
+ * arrays stay valid until cb is called.
+ */
+BlockAIOCB *blk_aio_get_zone_extensions(BlockBackend *blk,
+                                        const uint32_t *zone_idx, uint32_t nr,
+                                        void *zdes,
+                                        BlockCompletionFunc *cb, void *opaque);
+
+/*
+ * Zone management.  action (and action->zde) stay valid until cb is called.
+ * Reset, Finish, Offline and Set Zone Descriptor Extension are durable when cb
+ * is called with 0.  With select_all, zones in other states are skipped.
+ */
+BlockAIOCB *blk_aio_zone_action(BlockBackend *blk, const ZoneAction *action,
+                                BlockCompletionFunc *cb, void *opaque);
+int coroutine_mixed_fn blk_zone_action(BlockBackend *blk,
+                                     const ZoneAction *action);
+
+/*
+ * A power cycle of the zones without closing the node (section 2.1.1.3): open
+ * zones become Closed or Empty, ZRWAs are gone.  Writes in flight first end.
+ */
+int coroutine_mixed_fn blk_zone_power_cycle(BlockBackend *blk);
+
+/*
+ * Appends guest memory to the zone that starts at *offset; on success *offset
+ * is where it went.  *offset and sg stay valid until cb is called.  Never
+ * splits the data: where it cannot be mapped whole, it goes through a buffer.
+ */
+BlockAIOCB *dma_blk_zone_append(BlockBackend *blk, QEMUSGList *sg,
+                                int64_t *offset, BdrvRequestFlags flags,
+                                BlockCompletionFunc *cb, void *opaque);
+
+/*
+ * Writes guest memory at offset as one request, which dma_blk_write() does not
+ * promise: the zone has to reserve all of it when the write is submitted.
+ */
+BlockAIOCB *dma_blk_zone_write(BlockBackend *blk, QEMUSGList *sg,
+                               int64_t offset, BdrvRequestFlags flags,
+                               BlockCompletionFunc *cb, void *opaque);
+
+/*
+ * Puts a "zoned" filter with a table in memory over the root node of blk (the
+ * base's zoned=on); undone when the backend's root goes.  Errors: errp, false.
+ */
+bool blk_insert_volatile_zones(BlockBackend *blk, const ZoneGeometry *geometry,
+                               Error **errp);
+
+/* Of block/block-backend.c: holds a request back while blk is drained */
+void coroutine_fn blk_wait_while_drained(BlockBackend *blk,
+                                         BdrvRequestFlags flags);
+
+#endif /* BLOCK_BACKEND_ZONE_H */
