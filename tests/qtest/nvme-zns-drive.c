@@ -1,0 +1,515 @@
+/*
+ * A zoned NVMe drive under test: its image, QEMU's life, commands, checks
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/cutils.h"
+#include "qemu/units.h"
+#include "libqos/malloc-pc.h"
+#include "libqos/pci-pc.h"
+#include "nvme-zns-drive.h"
+
+#define NSID            1
+#define CTRL_SLOT       4
+#define EXIT_LIMIT_US   (30 * G_USEC_PER_SEC)
+#define EXIT_SLEEP_US   500
+
+const ZnsSpec zns_spec_default = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 3,
+    .max_active_zones = 5,
+    .zde_bytes = 64,
+    .block_bytes = 512,
+};
+
+const ZnsSpec zns_spec_plain = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+};
+
+/* The image */
+
+/* True when qemu-img succeeds; else its messages are in the test's log */
+static bool run_qemu_img(const char *const *args)
+{
+    g_autofree char *messages = NULL;
+    g_autoptr(GError) err = NULL;
+    int status = -1;
+
+    if (!g_spawn_sync(NULL, (char **)args, NULL,
+                      G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL,
+                      NULL, NULL, NULL, &messages, &status, &err)) {
+        g_error("cannot run qemu-img: %s", err->message);
+    }
+    if (status) {
+        g_test_message("qemu-img %s fails: %s", args[1], messages);
+    }
+    return status == 0;
+}
+
+static bool create_qcow2(const ZnsSpec *spec, const char *image)
+{
+    g_autofree char *options = g_strdup_printf(
+        "size=%" PRIu64 ",zone.mode=host-managed,zone.size=%" PRIu64
+        ",zone.capacity=%" PRIu64 ",zone.max_open_zones=%u"
+        ",zone.max_active_zones=%u,zd_extension_size=%u%s",
+        spec->device_bytes, spec->zone_bytes, spec->capacity_bytes,
+        spec->max_open_zones, spec->max_active_zones, spec->zde_bytes,
+        spec->image_options ?: "");
+    const char *args[] = {
+        getenv("QTEST_QEMU_IMG"), "create", "-q", "-f", "qcow2",
+        "-o", options, image, NULL,
+    };
+
+    return run_qemu_img(args);
+}
+
+static bool check_qcow2(const char *image)
+{
+    const char *args[] = {
+        getenv("QTEST_QEMU_IMG"), "check", "-q", "-f", "qcow2", image, NULL,
+    };
+
+    return run_qemu_img(args);
+}
+
+char *zns_create_image(const ZnsSpec *spec, ZnsKind kind)
+{
+    g_autoptr(GError) err = NULL;
+    char *image = NULL;
+    int fd = g_file_open_tmp("nvme-zns-XXXXXX", &image, &err);
+
+    if (fd < 0) {
+        g_error("cannot make an image: %s", err->message);
+    }
+    if (kind == ZNS_MEMORY && ftruncate(fd, spec->device_bytes)) {
+        g_error("cannot size %s: %s", image, g_strerror(errno));
+    }
+    close(fd);
+    if (kind == ZNS_QCOW2 && !create_qcow2(spec, image)) {
+        g_test_fail();
+        unlink(image);
+        g_clear_pointer(&image, g_free);
+    }
+    return image;
+}
+
+char *zns_device_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
+{
+    bool in_memory = kind == ZNS_MEMORY;
+    g_autofree char *zoned = !in_memory ? g_strdup("") : g_strdup_printf(
+        ",zoned=on,zoned.zone_size=%" PRIu64 ",zoned.zone_capacity=%" PRIu64
+        ",zoned.max_open=%u,zoned.max_active=%u,zoned.descr_ext_size=%u%s",
+        spec->zone_bytes, spec->capacity_bytes, spec->max_open_zones,
+        spec->max_active_zones, spec->zde_bytes, spec->memory_options ?: "");
+
+    return g_strdup_printf(
+        "-nodefaults -machine q35 "
+        "-drive if=none,id=zns0,file=%s,format=%s%s "
+        "-device nvme,id=nvme0,serial=zns,addr=%d.0%s "
+        "-device nvme-ns,drive=zns0,bus=nvme0,nsid=%d,"
+        "logical_block_size=%u,physical_block_size=%u%s%s",
+        image, in_memory ? "raw" : "qcow2", spec->drive_options ?: "",
+        CTRL_SLOT, spec->ctrl_options ?: "", NSID, spec->block_bytes,
+        spec->block_bytes, zoned, spec->ns_options ?: "");
+}
+
+/* QEMU's life */
+
+static void boot(ZnsDrive *drive)
+{
+    g_autofree char *options = zns_device_options(drive->spec, drive->kind,
+                                                  drive->image);
+
+    drive->qts = qtest_init(options);
+    pc_alloc_init(&drive->alloc, drive->qts, ALLOC_NO_FLAGS);
+    drive->bus = qpci_new_pc(drive->qts, &drive->alloc);
+    drive->ctrl = zns_ctrl_new(drive->qts, drive->bus,
+                               QPCI_DEVFN(CTRL_SLOT, 0), &drive->alloc);
+    drive->buf_addr = guest_alloc(&drive->alloc, ZNS_BUF_BYTES);
+}
+
+static void forget_qemu(ZnsDrive *drive)
+{
+    zns_ctrl_free(drive->ctrl);
+    qpci_free_pc(drive->bus);
+    alloc_destroy(&drive->alloc);
+    drive->qts = NULL;
+}
+
+/* qtest_quit() looks only every 100 ms: wait here, and leave it the corpse */
+static void wait_for_exit(pid_t pid)
+{
+    int64_t end_us = g_get_monotonic_time() + EXIT_LIMIT_US;
+    siginfo_t info = { 0 };
+
+    while (!waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
+           !info.si_pid) {
+        if (g_get_monotonic_time() > end_us) {
+            g_error("QEMU does not exit");
+        }
+        g_usleep(EXIT_SLEEP_US);
+    }
+}
+
+static void reap_exited(ZnsDrive *drive)
+{
+    wait_for_exit(qtest_pid(drive->qts));
+    qtest_wait_qemu(drive->qts);
+    qtest_quit(drive->qts);
+    forget_qemu(drive);
+}
+
+static void quit(ZnsDrive *drive)
+{
+    qtest_qmp_send(drive->qts, "{ 'execute': 'quit' }");
+    reap_exited(drive);
+}
+
+static void terminate(ZnsDrive *drive)
+{
+    g_assert_cmpint(kill(qtest_pid(drive->qts), SIGTERM), ==, 0);
+    reap_exited(drive);
+}
+
+/*
+ * libqtest takes death by a signal for a failure.  Reaping the process here
+ * makes it find none, which it takes for an exit that went well.
+ */
+static void kill_dead(ZnsDrive *drive)
+{
+    pid_t pid = qtest_pid(drive->qts);
+    int status = 0;
+
+    g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    g_assert_false(qtest_probe_child(drive->qts));
+    qtest_quit(drive->qts);
+    forget_qemu(drive);
+}
+
+ZnsDrive *zns_drive_new(const ZnsSpec *spec, ZnsKind kind)
+{
+    g_autofree char *image = zns_create_image(spec, kind);
+    ZnsDrive *drive;
+
+    if (!image) {
+        return NULL;
+    }
+    drive = g_new0(ZnsDrive, 1);
+    drive->spec = spec;
+    drive->kind = kind;
+    drive->nr_zones = spec->device_bytes / spec->zone_bytes;
+    drive->zone_blocks = spec->zone_bytes / spec->block_bytes;
+    drive->capacity_blocks = spec->capacity_bytes / spec->block_bytes;
+    drive->image = g_steal_pointer(&image);
+    boot(drive);
+    return drive;
+}
+
+void zns_drive_free(ZnsDrive *drive)
+{
+    quit(drive);
+    if (drive->kind == ZNS_QCOW2) {
+        g_assert_true(check_qcow2(drive->image));
+    }
+    unlink(drive->image);
+    g_free(drive->image);
+    g_free(drive);
+}
+
+void zns_restart(ZnsDrive *drive)
+{
+    quit(drive);
+    boot(drive);
+}
+
+void zns_terminate_and_restart(ZnsDrive *drive)
+{
+    terminate(drive);
+    boot(drive);
+}
+
+void zns_kill_and_restart(ZnsDrive *drive)
+{
+    kill_dead(drive);
+    boot(drive);
+}
+
+/* Data */
+
+void zns_fill_pattern(void *block, size_t block_bytes, uint32_t seed,
+                      uint64_t idx)
+{
+    uint64_t x = (uint64_t)seed << 32 ^ idx;
+    size_t i;
+
+    for (i = 0; i < block_bytes; i += sizeof(x)) {
+        x = (x + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+        x ^= x >> 29;
+        stq_le_p((char *)block + i, x);
+    }
+}
+
+static char *new_pattern(const ZnsDrive *drive, uint32_t nr_blocks,
+                         uint32_t seed)
+{
+    size_t block_bytes = drive->spec->block_bytes;
+    char *data = g_malloc(nr_blocks * block_bytes);
+    uint32_t i;
+
+    for (i = 0; i < nr_blocks; i++) {
+        zns_fill_pattern(data + i * block_bytes, block_bytes, seed, i);
+    }
+    return data;
+}
+
+void zns_put_pattern(ZnsDrive *drive, uint64_t addr, uint32_t nr_blocks,
+                     uint32_t seed)
+{
+    g_autofree char *data = new_pattern(drive, nr_blocks, seed);
+
+    qtest_bufwrite(drive->qts, addr, data,
+                   nr_blocks * drive->spec->block_bytes);
+}
+
+/* Reads into host memory; NULL when the command fails */
+static char *load_blocks(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
+{
+    size_t bytes = nr_blocks * drive->spec->block_bytes;
+    char *data;
+
+    /* What the read does not write must not pass for data */
+    qtest_memset(drive->qts, drive->buf_addr, 0xa5, bytes);
+    if (zns_read(drive, lba, nr_blocks)) {
+        return NULL;
+    }
+    data = g_malloc(bytes);
+    qtest_bufread(drive->qts, drive->buf_addr, data, bytes);
+    return data;
+}
+
+bool zns_holds(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
+               uint32_t seed)
+{
+    g_autofree char *expected = new_pattern(drive, nr_blocks, seed);
+    g_autofree char *data = load_blocks(drive, lba, nr_blocks);
+
+    return data && !memcmp(data, expected,
+                           nr_blocks * drive->spec->block_bytes);
+}
+
+bool zns_reads_zeros(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
+{
+    g_autofree char *data = load_blocks(drive, lba, nr_blocks);
+
+    return data && buffer_is_zero(data, nr_blocks * drive->spec->block_bytes);
+}
+
+/* Commands */
+
+NvmeCmd zns_rw_cmd(uint8_t opcode, uint64_t lba, uint32_t nr_blocks)
+{
+    return (NvmeCmd) {
+        .opcode = opcode,
+        .nsid = cpu_to_le32(NSID),
+        .cdw10 = cpu_to_le32(lba),
+        .cdw11 = cpu_to_le32(lba >> 32),
+        .cdw12 = cpu_to_le32(nr_blocks - 1),
+    };
+}
+
+static ZnsReply exec_rw(ZnsDrive *drive, uint8_t opcode, uint64_t lba,
+                        uint32_t nr_blocks, uint32_t cdw12_flags)
+{
+    NvmeCmd cmd = zns_rw_cmd(opcode, lba, nr_blocks);
+    size_t bytes = (size_t)nr_blocks * drive->spec->block_bytes;
+
+    g_assert_cmpuint(bytes, <=, ZNS_BUF_BYTES);
+    cmd.cdw12 |= cpu_to_le32(cdw12_flags);
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, bytes);
+}
+
+uint16_t zns_write(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
+                   uint32_t seed)
+{
+    zns_put_pattern(drive, drive->buf_addr, nr_blocks, seed);
+    return exec_rw(drive, NVME_CMD_WRITE, lba, nr_blocks, 0).status;
+}
+
+uint16_t zns_write_fua(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
+                       uint32_t seed)
+{
+    zns_put_pattern(drive, drive->buf_addr, nr_blocks, seed);
+    return exec_rw(drive, NVME_CMD_WRITE, lba, nr_blocks,
+                   (uint32_t)NVME_RW_FUA << 16).status;
+}
+
+uint16_t zns_append(ZnsDrive *drive, uint64_t zone_lba, uint32_t nr_blocks,
+                    uint32_t seed, uint64_t *lba)
+{
+    ZnsReply reply;
+
+    zns_put_pattern(drive, drive->buf_addr, nr_blocks, seed);
+    reply = exec_rw(drive, NVME_CMD_ZONE_APPEND, zone_lba, nr_blocks, 0);
+    if (lba) {
+        *lba = reply.result;
+    }
+    return reply.status;
+}
+
+uint16_t zns_read(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
+{
+    return exec_rw(drive, NVME_CMD_READ, lba, nr_blocks, 0).status;
+}
+
+uint16_t zns_write_zeroes(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
+{
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_WRITE_ZEROES, lba, nr_blocks);
+
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, 0, 0).status;
+}
+
+uint16_t zns_flush(ZnsDrive *drive)
+{
+    NvmeCmd cmd = {
+        .opcode = NVME_CMD_FLUSH,
+        .nsid = cpu_to_le32(NSID),
+    };
+
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, 0, 0).status;
+}
+
+uint16_t zns_fill_zone(ZnsDrive *drive, uint32_t zone_idx)
+{
+    return zns_write_zeroes(drive, zns_lba(drive, zone_idx),
+                            drive->capacity_blocks);
+}
+
+static uint16_t send_data(ZnsDrive *drive, uint64_t lba, uint32_t action_flags,
+                          size_t bytes)
+{
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_ZONE_MGMT_SEND, lba, 1);
+
+    cmd.cdw13 = cpu_to_le32(action_flags);
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, bytes).status;
+}
+
+uint16_t zns_send(ZnsDrive *drive, uint64_t lba, uint32_t action_flags)
+{
+    return send_data(drive, lba, action_flags, 0);
+}
+
+uint16_t zns_open(ZnsDrive *drive, uint32_t zone_idx)
+{
+    return zns_send(drive, zns_lba(drive, zone_idx), NVME_ZONE_ACTION_OPEN);
+}
+
+uint16_t zns_close(ZnsDrive *drive, uint32_t zone_idx)
+{
+    return zns_send(drive, zns_lba(drive, zone_idx), NVME_ZONE_ACTION_CLOSE);
+}
+
+uint16_t zns_finish(ZnsDrive *drive, uint32_t zone_idx)
+{
+    return zns_send(drive, zns_lba(drive, zone_idx), NVME_ZONE_ACTION_FINISH);
+}
+
+uint16_t zns_reset(ZnsDrive *drive, uint32_t zone_idx)
+{
+    return zns_send(drive, zns_lba(drive, zone_idx), NVME_ZONE_ACTION_RESET);
+}
+
+uint16_t zns_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed)
+{
+    zns_put_pattern(drive, drive->buf_addr, 1, seed);
+    return send_data(drive, zns_lba(drive, zone_idx),
+                     NVME_ZONE_ACTION_SET_ZD_EXT, ZNS_MAX_ZDE_BYTES);
+}
+
+/* Reports */
+
+static void decode_zone(const uint8_t *descr, size_t zde_bytes, ZnsZone *zone)
+{
+    zone->type = descr[offsetof(NvmeZoneDescr, zt)] & 0xf;
+    zone->state = descr[offsetof(NvmeZoneDescr, zs)] >> 4;
+    zone->attributes = descr[offsetof(NvmeZoneDescr, za)];
+    zone->capacity_blocks = ldq_le_p(descr + offsetof(NvmeZoneDescr, zcap));
+    zone->start_lba = ldq_le_p(descr + offsetof(NvmeZoneDescr, zslba));
+    zone->wp_lba = ldq_le_p(descr + offsetof(NvmeZoneDescr, wp));
+    memset(zone->zde, 0, sizeof(zone->zde));
+    memcpy(zone->zde, descr + sizeof(NvmeZoneDescr), zde_bytes);
+}
+
+uint16_t zns_report(ZnsDrive *drive, ZnsReportArgs args, ZnsReport *report)
+{
+    bool extended = args.action == NVME_ZONE_REPORT_EXTENDED;
+    size_t zde_bytes = extended ? drive->spec->zde_bytes : 0;
+    size_t descr_bytes = sizeof(NvmeZoneDescr) + zde_bytes;
+    size_t head_bytes = sizeof(NvmeZoneReportHeader);
+    size_t bytes = args.bytes ?: head_bytes + drive->nr_zones * descr_bytes;
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_ZONE_MGMT_RECV, args.lba, bytes / 4);
+    g_autofree uint8_t *data = g_malloc0(bytes + head_bytes);
+    uint16_t status;
+    uint32_t i;
+
+    cmd.cdw13 = cpu_to_le32(args.action | args.filter << 8 |
+                            (uint32_t)args.partial << 16);
+    status = zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                      bytes).status;
+    memset(report, 0, sizeof(*report));
+    if (status || bytes < head_bytes) {
+        return status;
+    }
+    qtest_memread(drive->qts, drive->buf_addr, data, bytes);
+    report->nr_zones = ldq_le_p(data);
+    report->nr_listed = MIN(report->nr_zones,
+                            (bytes - head_bytes) / descr_bytes);
+    g_assert_cmpuint(report->nr_listed, <=, ZNS_MAX_ZONES);
+    for (i = 0; i < MIN(report->nr_listed, ZNS_MAX_ZONES); i++) {
+        decode_zone(data + head_bytes + i * descr_bytes, zde_bytes,
+                    &report->zones[i]);
+    }
+    return NVME_SUCCESS;
+}
+
+ZnsZone zns_zone(ZnsDrive *drive, uint32_t zone_idx)
+{
+    size_t zde_bytes = drive->spec->zde_bytes;
+    g_autofree ZnsReport *report = g_new(ZnsReport, 1);
+    ZnsReportArgs args = {
+        .lba = zns_lba(drive, zone_idx),
+        .action = zde_bytes ? NVME_ZONE_REPORT_EXTENDED : NVME_ZONE_REPORT,
+        .partial = true,
+        .bytes = sizeof(NvmeZoneReportHeader) + sizeof(NvmeZoneDescr) +
+                 zde_bytes,
+    };
+
+    zns_assert_ok(zns_report(drive, args, report));
+    g_assert_cmpuint(report->nr_listed, ==, 1);
+    g_assert_cmpuint(report->zones[0].start_lba, ==, args.lba);
+    return report->zones[0];
+}
+
+bool zns_zde_is(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed)
+{
+    g_autofree char *expected = new_pattern(drive, 1, seed);
+    ZnsZone zone = zns_zone(drive, zone_idx);
+
+    return !memcmp(zone.zde, expected, drive->spec->zde_bytes);
+}
+
+bool zns_zde_is_zero(ZnsDrive *drive, uint32_t zone_idx)
+{
+    ZnsZone zone = zns_zone(drive, zone_idx);
+
+    return buffer_is_zero(zone.zde, sizeof(zone.zde));
+}

@@ -1,0 +1,220 @@
+/*
+ * qtest of zoned namespaces: Zone Random Write Areas
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What it shows: writes anywhere in the window, the explicit and the implicit
+ * flush that move the write pointer, and the pool of such areas.
+ *
+ * How: two areas of 128 blocks, flushed in steps of 32 blocks, in zones of a
+ * drive whose state is in memory; zoned images have no such areas.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "nvme-zns-drive.h"
+
+#define WINDOW_BLOCKS 128
+#define STEP_BLOCKS   32
+
+static const ZnsSpec spec_zrwa = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 4,
+    .max_active_zones = 5,
+    .block_bytes = 512,
+    .memory_options = ",zoned.zrwas=65536,zoned.zrwafg=16384,zoned.numzrwa=2",
+};
+
+static const ZnsSpec spec_zrwa_fine = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 4,
+    .max_active_zones = 5,
+    .block_bytes = 512,
+    .memory_options = ",zoned.zrwas=65536,zoned.zrwafg=512,zoned.numzrwa=2",
+};
+
+static uint16_t open_zrwa(ZnsDrive *drive, uint32_t zone_idx)
+{
+    return zns_send(drive, zns_lba(drive, zone_idx),
+                    NVME_ZONE_ACTION_OPEN | ZNS_ZRWA_ALLOC);
+}
+
+/* Up to and including the LBA */
+static uint16_t flush_zrwa(ZnsDrive *drive, uint64_t lba)
+{
+    return zns_send(drive, lba, NVME_ZONE_ACTION_ZRWA_FLUSH);
+}
+
+static void allocation(ZnsDrive *drive)
+{
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, NVME_ZA_ZRWA_VALID);
+    zns_assert_ok(zns_close(drive, 1));
+    zns_assert_ok(zns_reset(drive, 1));
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+}
+
+static void unsupported(ZnsDrive *drive)
+{
+    zns_assert_status(open_zrwa(drive, 1), NVME_INVALID_ZONE_OP);
+    zns_assert_zone(drive, 1, EMPTY, 0);
+}
+
+static void writes_in_window(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, lba + 64, 8, 1));
+    zns_assert_ok(zns_write(drive, lba + 64, 8, 2));
+    zns_assert_ok(zns_write(drive, lba + WINDOW_BLOCKS - 8, 8, 3));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    g_assert_true(zns_holds(drive, lba + 64, 8, 2));
+    g_assert_true(zns_holds(drive, lba + WINDOW_BLOCKS - 8, 8, 3));
+    g_assert_true(zns_reads_zeros(drive, lba, 64));
+    g_assert_true(zns_reads_zeros(drive, lba + WINDOW_BLOCKS, 8));
+}
+
+static void implicit_flush(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, lba + WINDOW_BLOCKS - 4, 8, 1));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, STEP_BLOCKS);
+    g_assert_true(zns_holds(drive, lba + WINDOW_BLOCKS - 4, 8, 1));
+    g_assert_true(zns_reads_zeros(drive, lba, STEP_BLOCKS));
+    zns_assert_status(zns_write(drive, lba, 8, 9), NVME_ZONE_INVALID_WRITE);
+    zns_assert_ok(zns_write(drive, lba + STEP_BLOCKS, 8, 2));
+}
+
+static void beyond_window(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_status(zns_write(drive, lba + 2 * WINDOW_BLOCKS - 4, 8, 9),
+                      NVME_ZONE_INVALID_WRITE);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    zns_assert_ok(zns_write(drive, lba + 2 * WINDOW_BLOCKS - 8, 8, 1));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, WINDOW_BLOCKS);
+}
+
+static void explicit_flush(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, lba, STEP_BLOCKS, 1));
+    zns_assert_status(flush_zrwa(drive, lba + 10), NVME_INVALID_FIELD);
+    zns_assert_status(flush_zrwa(drive, lba + WINDOW_BLOCKS + STEP_BLOCKS - 1),
+                      NVME_ZONE_BOUNDARY_ERROR);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    zns_assert_ok(flush_zrwa(drive, lba + STEP_BLOCKS - 1));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, STEP_BLOCKS);
+    g_assert_true(zns_holds(drive, lba, STEP_BLOCKS, 1));
+    zns_assert_ok(flush_zrwa(drive, lba + STEP_BLOCKS + WINDOW_BLOCKS - 1));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, STEP_BLOCKS + WINDOW_BLOCKS);
+    g_assert_true(zns_reads_zeros(drive, lba + STEP_BLOCKS, WINDOW_BLOCKS));
+}
+
+static void flush_to_window_end(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_status(flush_zrwa(drive, lba + WINDOW_BLOCKS),
+                      NVME_ZONE_BOUNDARY_ERROR);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    zns_assert_ok(flush_zrwa(drive, lba + WINDOW_BLOCKS - 1));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, WINDOW_BLOCKS);
+}
+
+static void flush_needs_area(ZnsDrive *drive)
+{
+    zns_assert_ok(zns_open(drive, 1));
+    zns_assert_status(flush_zrwa(drive, zns_lba(drive, 1) + STEP_BLOCKS - 1),
+                      NVME_INVALID_FIELD);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+}
+
+static void append_refused(ZnsDrive *drive)
+{
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_status(zns_append(drive, zns_lba(drive, 1), 8, 9, NULL),
+                      NVME_INVALID_ZONE_OP);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+}
+
+static void flush_to_capacity(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint64_t end_lba = lba + drive->capacity_blocks;
+
+    zns_assert_ok(zns_write_zeroes(drive, lba, drive->capacity_blocks -
+                                   WINDOW_BLOCKS));
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, end_lba - 8, 8, 1));
+    zns_assert_status(zns_write(drive, end_lba - 4, 8, 9),
+                      NVME_ZONE_BOUNDARY_ERROR);
+    zns_assert_ok(flush_zrwa(drive, end_lba - 1));
+    zns_assert_state(drive, 1, FULL);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+    g_assert_true(zns_holds(drive, end_lba - 8, 8, 1));
+}
+
+static void pool(ZnsDrive *drive)
+{
+    zns_assert_ok(open_zrwa(drive, 0));
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_status(open_zrwa(drive, 2), NVME_NOZRWA);
+    zns_assert_zone(drive, 2, EMPTY, 0);
+    zns_assert_ok(zns_reset(drive, 0));
+    zns_assert_ok(open_zrwa(drive, 2));
+    zns_assert_status(open_zrwa(drive, 3), NVME_NOZRWA);
+    zns_assert_ok(zns_finish(drive, 1));
+    zns_assert_ok(open_zrwa(drive, 3));
+    zns_assert_status(open_zrwa(drive, 4), NVME_NOZRWA);
+}
+
+static void pool_with_open_zone(ZnsDrive *drive)
+{
+    zns_assert_ok(open_zrwa(drive, 0));
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_open(drive, 2));
+    zns_assert_status(open_zrwa(drive, 2), NVME_NOZRWA);
+    zns_assert_zone(drive, 2, EXPLICITLY_OPEN, 0);
+    g_assert_cmphex(zns_zone(drive, 2).attributes, ==, 0);
+}
+
+const ZnsTest zns_zrwa_tests[] = {
+    { "zrwa/open-allocates-and-reset-frees", allocation, ZNS_MEMORY,
+      &spec_zrwa },
+    { "zrwa/is-invalid-zone-operation-where-not-supported", unsupported,
+      ZNS_BOTH },
+    { "zrwa/writes-in-the-window-keep-the-write-pointer", writes_in_window,
+      ZNS_MEMORY, &spec_zrwa },
+    { "zrwa/write-behind-the-window-flushes", implicit_flush, ZNS_MEMORY,
+      &spec_zrwa },
+    { "zrwa/write-behind-two-windows-is-zone-invalid-write", beyond_window,
+      ZNS_MEMORY, &spec_zrwa },
+    { "zrwa/explicit-flush-moves-the-write-pointer", explicit_flush,
+      ZNS_MEMORY, &spec_zrwa },
+    { "zrwa/explicit-flush-ends-with-the-window", flush_to_window_end,
+      ZNS_MEMORY, &spec_zrwa_fine },
+    { "zrwa/explicit-flush-without-an-area-is-invalid-field",
+      flush_needs_area, ZNS_MEMORY, &spec_zrwa },
+    { "zrwa/append-is-invalid-zone-operation", append_refused, ZNS_MEMORY,
+      &spec_zrwa },
+    { "zrwa/flush-to-the-capacity-makes-the-zone-full", flush_to_capacity,
+      ZNS_MEMORY, &spec_zrwa },
+    { "zrwa/pool-is-limited-and-refilled", pool, ZNS_MEMORY, &spec_zrwa },
+    { "zrwa/open-zone-needs-an-area-of-the-pool-too", pool_with_open_zone,
+      ZNS_MEMORY, &spec_zrwa },
+    { }
+};
