@@ -39,13 +39,22 @@ bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
     return true;
 }
 
+bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp)
+{
+    if (bdrv_zone_io(backing)) {
+        error_setg(errp, "Image '%s' is zoned: overlays over zoned images are "
+                   "not supported", backing->filename);
+        return false;
+    }
+    return true;
+}
+
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp)
 {
     if (bdrv_zone_io(target)) {
-        error_setg(errp, "Node '%s' is zoned: %s to zoned images is not "
-                   "supported", bdrv_get_device_or_node_name(target),
-                   operation);
+        error_setg(errp, "Image '%s' is zoned: %s to zoned images is not "
+                   "supported", target->filename, operation);
         return false;
     }
     return true;

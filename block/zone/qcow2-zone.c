@@ -386,8 +386,8 @@ void qcow2_zone_refresh_limits(BlockDriverState *bs, Error **errp)
 /* For callbacks that can only return an error number */
 static int qcow2_zone_refuse(BlockDriverState *bs, const char *what)
 {
-    error_report("Node '%s': %s not supported on zoned images",
-                 bdrv_get_device_or_node_name(bs), what);
+    error_report("Image '%s': %s not supported on zoned images",
+                 bs->filename, what);
     return -ENOTSUP;
 }
 

@@ -94,6 +94,8 @@ ZoneIO *bdrv_zone_io(BlockDriverState *bs);
  */
 bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
                            BdrvChildRole role, Error **errp);
+/* False, with an error, when backing is zoned */
+bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp);
 /* False, with an error, when target is zoned; operation is a noun */
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp);

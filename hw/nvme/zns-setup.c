@@ -1,0 +1,347 @@
+/*
+ * NVMe Zoned Namespace Command Set: from properties and image to a namespace
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/host-utils.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "system/block-backend.h"
+#include "zns.h"
+#include "trace.h"
+
+#define NVME_ZNS_DEFAULT_ZONE_SIZE      (128 * MiB)
+/* Zone descriptor extensions are counted in units of 64 bytes, in a byte */
+#define NVME_ZNS_ZDES_UNIT              64
+#define NVME_ZNS_ZDES_MAX               (UINT8_MAX * NVME_ZNS_ZDES_UNIT)
+/* ZASL counts powers of two of pages, of which 0 means "no limit" */
+#define NVME_ZNS_PAGE_SIZE              4096
+#define NVME_ZNS_MIN_APPEND_LIMIT       (2 * NVME_ZNS_PAGE_SIZE)
+
+/* A zoned.* property that was given has to agree with the image */
+static bool check_property(const char *name, uint64_t value,
+                           uint64_t image_value, const char *image_name,
+                           Error **errp)
+{
+    if (!value || value == image_value) {
+        return true;
+    }
+
+    error_setg(errp, "zoned.%s=%" PRIu64 " contradicts the zoned image, "
+               "whose %s is %" PRIu64, name, value, image_name, image_value);
+    return false;
+}
+
+static bool check_properties(NvmeNamespace *ns, const ZoneGeometry *geo,
+                             Error **errp)
+{
+    NvmeNamespaceParams *params = &ns->params;
+
+    if (params->zrwas || params->numzrwa ||
+        (params->zrwafg && params->zrwafg != UINT64_MAX)) {
+        error_setg(errp, "zoned.zrwas, zoned.zrwafg and zoned.numzrwa cannot "
+                   "be used with a zoned image");
+        return false;
+    }
+
+    return check_property("zone_size", params->zone_size_bs, geo->zone_bytes,
+                          "zone size", errp) &&
+           check_property("zone_capacity", params->zone_cap_bs,
+                          geo->capacity_bytes, "zone capacity", errp) &&
+           check_property("max_active", params->max_active_zones,
+                          geo->max_active_zones, "limit of active zones",
+                          errp) &&
+           check_property("max_open", params->max_open_zones,
+                          geo->max_open_zones, "limit of open zones", errp) &&
+           check_property("descr_ext_size", params->zd_extension_size,
+                          geo->zd_extension_bytes,
+                          "zone descriptor extension size", errp);
+}
+
+/* What a zoned image may have and the command set cannot express */
+static bool check_image(NvmeNamespace *ns, const ZoneGeometry *geo,
+                        Error **errp)
+{
+    if (geo->conventional_zones) {
+        error_setg(errp, "a zoned namespace cannot have conventional zones, "
+                   "the image has %" PRIu32 " of them: create it with "
+                   "zone.conventional_zones=0", geo->conventional_zones);
+        return false;
+    }
+    if (ns->params.pi) {
+        error_setg(errp, "protection information (pi=%u) cannot be used with "
+                   "a zoned image", ns->params.pi);
+        return false;
+    }
+    if (ns->params.ms) {
+        error_setg(errp, "metadata (ms=%u) cannot be used with a zoned image",
+                   ns->params.ms);
+        return false;
+    }
+    if (geo->zone_bytes % ns->lbasz || geo->capacity_bytes % ns->lbasz) {
+        error_setg(errp, "zone size %" PRIu64 " and zone capacity %" PRIu64
+                   " of the image are not both multiples of the logical "
+                   "block size %zu", geo->zone_bytes, geo->capacity_bytes,
+                   ns->lbasz);
+        return false;
+    }
+    if (geo->max_append_bytes &&
+        geo->max_append_bytes < NVME_ZNS_MIN_APPEND_LIMIT) {
+        error_setg(errp, "a zoned namespace cannot have an append limit below "
+                   "%d, the image has %" PRIu32 ": create it with another "
+                   "zone.max_append_bytes", NVME_ZNS_MIN_APPEND_LIMIT,
+                   geo->max_append_bytes);
+        return false;
+    }
+
+    return check_properties(ns, geo, errp);
+}
+
+static bool volatile_zrwa(NvmeNamespace *ns, ZoneGeometry *geo, Error **errp)
+{
+    NvmeNamespaceParams *params = &ns->params;
+    uint64_t granularity = params->zrwafg;
+
+    if (!params->zrwas) {
+        return true;
+    }
+    if (granularity == UINT64_MAX) {
+        granularity = ns->lbasz;
+    }
+
+    if (!granularity || granularity % ns->lbasz ||
+        params->zrwas % granularity) {
+        error_setg(errp, "zoned.zrwas=%" PRIu64 " must be a multiple of "
+                   "zoned.zrwafg=%" PRIu64 ", and that one of the logical "
+                   "block size %zu", params->zrwas, granularity, ns->lbasz);
+        return false;
+    }
+    if (nvme_zns_b2l(ns, params->zrwas) > UINT16_MAX) {
+        error_setg(errp, "zoned.zrwas=%" PRIu64 " is more than %d logical "
+                   "blocks of %zu bytes", params->zrwas, UINT16_MAX,
+                   ns->lbasz);
+        return false;
+    }
+    if (params->max_active_zones &&
+        params->numzrwa > params->max_active_zones) {
+        error_setg(errp, "zoned.numzrwa=%" PRIu32 " must not be more than "
+                   "zoned.max_active=%" PRIu32, params->numzrwa,
+                   params->max_active_zones);
+        return false;
+    }
+
+    geo->zrwa_bytes = params->zrwas;
+    geo->zrwa_granularity_bytes = granularity;
+    geo->max_zrwa_zones = params->numzrwa;
+    return true;
+}
+
+static bool volatile_limits(NvmeNamespace *ns, ZoneGeometry *geo, Error **errp)
+{
+    NvmeNamespaceParams *params = &ns->params;
+
+    if (params->max_active_zones &&
+        params->max_open_zones > params->max_active_zones) {
+        error_setg(errp, "zoned.max_open=%" PRIu32 " must not be more than "
+                   "zoned.max_active=%" PRIu32, params->max_open_zones,
+                   params->max_active_zones);
+        return false;
+    }
+    if (params->zd_extension_size % NVME_ZNS_ZDES_UNIT ||
+        params->zd_extension_size > NVME_ZNS_ZDES_MAX) {
+        error_setg(errp, "zoned.descr_ext_size=%" PRIu32 " must be a multiple "
+                   "of %d up to %d", params->zd_extension_size,
+                   NVME_ZNS_ZDES_UNIT, NVME_ZNS_ZDES_MAX);
+        return false;
+    }
+
+    geo->max_active_zones = params->max_active_zones;
+    geo->max_open_zones = params->max_open_zones ?: params->max_active_zones;
+    geo->zd_extension_bytes = params->zd_extension_size;
+    geo->auto_close = ns->zone_auto_close;
+    return true;
+}
+
+/* The properties count bytes; zones are whole logical blocks */
+static bool volatile_zones(NvmeNamespace *ns, ZoneGeometry *geo, Error **errp)
+{
+    uint64_t zone_bytes = ns->params.zone_size_bs ?: NVME_ZNS_DEFAULT_ZONE_SIZE;
+    uint64_t capacity_bytes = ns->params.zone_cap_bs ?: zone_bytes;
+    uint64_t nr_zones;
+
+    if (capacity_bytes > zone_bytes) {
+        error_setg(errp, "zoned.zone_capacity=%" PRIu64 " must not be more "
+                   "than the zone size %" PRIu64, capacity_bytes, zone_bytes);
+        return false;
+    }
+    if (capacity_bytes < ns->lbasz || zone_bytes > ZONE_MAX_BYTES) {
+        error_setg(errp, "zone size %" PRIu64 " and zone capacity %" PRIu64
+                   " must be at least one logical block (%zu) and at most "
+                   "%" PRIu64, zone_bytes, capacity_bytes, ns->lbasz,
+                   ZONE_MAX_BYTES);
+        return false;
+    }
+
+    geo->zone_bytes = QEMU_ALIGN_DOWN(zone_bytes, ns->lbasz);
+    geo->capacity_bytes = QEMU_ALIGN_DOWN(capacity_bytes, ns->lbasz);
+
+    nr_zones = le64_to_cpu(ns->id_ns.nsze) /
+               nvme_zns_b2l(ns, geo->zone_bytes);
+    if (!nr_zones || nr_zones > UINT32_MAX) {
+        error_setg(errp, "the drive holds %" PRIu64 " zones of %" PRIu64
+                   " bytes; it must be from 1 to %" PRIu32, nr_zones,
+                   geo->zone_bytes, UINT32_MAX);
+        return false;
+    }
+
+    geo->nr_zones = nr_zones;
+    return true;
+}
+
+static bool insert_volatile_zones(NvmeNamespace *ns, Error **errp)
+{
+    ZoneGeometry geo = {};
+
+    return volatile_zones(ns, &geo, errp) &&
+           volatile_limits(ns, &geo, errp) &&
+           volatile_zrwa(ns, &geo, errp) &&
+           blk_insert_volatile_zones(ns->blkconf.blk, &geo, errp);
+}
+
+static void init_geometry(NvmeNamespace *ns, const ZoneGeometry *geo)
+{
+    ns->num_zones = geo->nr_zones;
+    ns->zone_size = nvme_zns_b2l(ns, geo->zone_bytes);
+    ns->zone_capacity = nvme_zns_b2l(ns, geo->capacity_bytes);
+    ns->zone_size_log2 = is_power_of_2(ns->zone_size) ? ctz64(ns->zone_size)
+                                                      : 0;
+
+    ns->csi = NVME_CSI_ZONED;
+    ns->id_ns.nsze = cpu_to_le64(ns->num_zones * ns->zone_size);
+    ns->id_ns.ncap = ns->id_ns.nsze;
+    ns->id_ns.nuse = ns->id_ns.nsze;
+
+    /*
+     * A zone that is reset must read as deallocated to its last block, which
+     * takes a granularity that divides the zone size.
+     */
+    if (ns->zone_size % (ns->id_ns.npdg + 1)) {
+        warn_report("nvme-ns: zones of %" PRIu64 " blocks are not a multiple "
+                    "of the deallocation granularity of %d blocks: no errors "
+                    "on reads of deallocated blocks (DULBE)", ns->zone_size,
+                    ns->id_ns.npdg + 1);
+        ns->id_ns.nsfeat &= ~NVME_ID_NS_NSFEAT_DAE;
+    }
+}
+
+static void init_identify(NvmeNamespace *ns, const ZoneGeometry *geo)
+{
+    NvmeIdNsZoned *id = g_new0(NvmeIdNsZoned, 1);
+    uint16_t ozcs = ns->params.cross_zone_read ? NVME_ID_NS_ZONED_OZCS_RAZB : 0;
+    int i;
+
+    /* Zeroes-based: "no limit" becomes FFFFFFFFh, as it has to be */
+    id->mar = cpu_to_le32(geo->max_active_zones - 1);
+    id->mor = cpu_to_le32(geo->max_open_zones - 1);
+
+    for (i = 0; i <= ns->id_ns.nlbaf; i++) {
+        id->lbafe[i].zsze = cpu_to_le64(ns->zone_size);
+        id->lbafe[i].zdes = geo->zd_extension_bytes / NVME_ZNS_ZDES_UNIT;
+    }
+
+    if (geo->zrwa_bytes) {
+        ozcs |= NVME_ID_NS_ZONED_OZCS_ZRWASUP;
+        id->zrwacap = NVME_ID_NS_ZONED_ZRWACAP_EXPFLUSHSUP;
+        id->numzrwa = cpu_to_le32(geo->max_zrwa_zones);
+        id->zrwas = cpu_to_le16(nvme_zns_b2l(ns, geo->zrwa_bytes));
+        id->zrwafg =
+            cpu_to_le16(nvme_zns_b2l(ns, geo->zrwa_granularity_bytes));
+    }
+
+    id->ozcs = cpu_to_le16(ozcs);
+    ns->id_ns_zoned = id;
+}
+
+bool nvme_zns_setup(NvmeNamespace *ns, Error **errp)
+{
+    BlockBackend *blk = ns->blkconf.blk;
+    bool has_zones = blk_get_zone_model(blk) != BLK_Z_NONE;
+
+    if (!has_zones && !ns->params.zoned) {
+        return true;
+    }
+    if (ns->endgrp && ns->endgrp->fdp.enabled) {
+        error_setg(errp, "a zoned namespace cannot be in an endurance group "
+                   "with Flexible Data Placement");
+        return false;
+    }
+    if (ns->ctrl) {
+        ns->zone_auto_close = ns->ctrl->params.auto_transition_zones;
+    }
+
+    if (has_zones) {
+        if (!check_image(ns, blk_get_zone_geometry(blk), errp)) {
+            return false;
+        }
+        blk_set_zone_auto_close(blk, ns->zone_auto_close);
+    } else if (!insert_volatile_zones(ns, errp)) {
+        return false;
+    }
+
+    ns->params.zoned = true;
+    init_geometry(ns, blk_get_zone_geometry(blk));
+    init_identify(ns, blk_get_zone_geometry(blk));
+    return true;
+}
+
+void nvme_zns_cleanup(NvmeNamespace *ns)
+{
+    /* Unplugging is a loss of power, also when the backend lives on */
+    blk_zone_power_cycle(ns->blkconf.blk);
+    g_free(ns->id_ns_zoned);
+    ns->id_ns_zoned = NULL;
+}
+
+void nvme_zns_shutdown(NvmeNamespace *ns)
+{
+    uint32_t nsid = nvme_nsid(ns);
+    uint32_t cntlid;
+
+    for (cntlid = 0; ns->subsys && cntlid < NVME_MAX_CONTROLLERS; cntlid++) {
+        NvmeCtrl *n = nvme_subsys_ctrl(ns->subsys, cntlid);
+
+        if (n && nvme_ns(n, nsid) == ns &&
+            !NVME_CC_SHN(ldl_le_p(&n->bar.cc))) {
+            return;
+        }
+    }
+
+    blk_zone_power_cycle(ns->blkconf.blk);
+}
+
+uint8_t nvme_zns_zasl(NvmeCtrl *n)
+{
+    uint8_t zasl = n->params.zasl ?: n->params.mdts;
+    uint32_t nsid;
+
+    for (nsid = 1; nsid <= NVME_MAX_NAMESPACES; nsid++) {
+        NvmeNamespace *ns = nvme_ns(n, nsid);
+        uint32_t limit_bytes;
+
+        if (!ns || !ns->params.zoned) {
+            continue;
+        }
+        limit_bytes = blk_get_zone_geometry(ns->blkconf.blk)->max_append_bytes;
+        if (limit_bytes) {
+            uint8_t pages_log2 = 31 - clz32(limit_bytes / NVME_ZNS_PAGE_SIZE);
+
+            zasl = MIN(zasl, pages_log2);
+        }
+    }
+
+    /* Without a limit of its own, 0 says "as MDTS" */
+    return zasl == n->params.mdts ? n->params.zasl : zasl;
+}

@@ -1,0 +1,87 @@
+/*
+ * NVMe Zoned Namespace Command Set
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The zones live behind the namespace's block backend: in a zoned image, or
+ * for zoned=on over any other in a "zoned" filter that is put on top of it.
+ * Nothing here remembers a zone state.
+ *
+ * "Section N" names the NVMe Zoned Namespace Command Set Specification 1.1.
+ */
+
+#ifndef HW_NVME_ZNS_H
+#define HW_NVME_ZNS_H
+
+#include "nvme.h"
+#include "system/block-backend-zone.h"
+
+/*
+ * Makes the namespace a zoned one when its backend has zones or zoned=on asks
+ * for them; does nothing otherwise.  Needs the LBA format and the size.
+ */
+bool nvme_zns_setup(NvmeNamespace *ns, Error **errp);
+void nvme_zns_cleanup(NvmeNamespace *ns);
+
+/*
+ * A controller shuts down.  The zones see a power cycle when it is the last one
+ * that has the namespace attached (section 2.1.1.3).
+ */
+void nvme_zns_shutdown(NvmeNamespace *ns);
+
+/* Zone Append Size Limit to announce: that of the images included */
+uint8_t nvme_zns_zasl(NvmeCtrl *n);
+
+/*
+ * Checks that come before the zones are asked; the LBA range has been checked.
+ * All return an NVMe status.  The first one serves reads of every kind.
+ */
+uint16_t nvme_check_zone_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
+uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, const NvmeDsmRange *ranges,
+                            unsigned int nr);
+uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb);
+/*
+ * May assign a position to a Zone Append (in the command itself) when it has
+ * to go on as a plain write.
+ */
+uint16_t nvme_zns_check_write(NvmeCtrl *n, NvmeRequest *req, bool append);
+
+/* Writes or appends the mapped data of the request */
+void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
+                        BlockCompletionFunc *cb, NvmeRequest *req);
+/* Block layer flags for Write Zeroes, to namespaces of any kind */
+BdrvRequestFlags nvme_wrz_flags(NvmeRequest *req);
+
+/*
+ * The status of a request that the block layer has completed with ret: that
+ * of the refusal if the zones refused it, else generic.
+ */
+uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic);
+/*
+ * Sets status and result when a read, write or append of a zoned namespace is
+ * through.  Returns what is left to report: 0 after a refusal.
+ */
+int nvme_zns_complete(NvmeRequest *req, int ret);
+
+uint16_t nvme_zone_mgmt_send(NvmeCtrl *n, NvmeRequest *req);
+uint16_t nvme_zone_mgmt_recv(NvmeCtrl *n, NvmeRequest *req);
+
+static inline uint32_t nvme_zns_idx(NvmeNamespace *ns, uint64_t slba)
+{
+    return ns->zone_size_log2 ? slba >> ns->zone_size_log2
+                              : slba / ns->zone_size;
+}
+
+/* The zone that holds an LBA */
+static inline void nvme_zns_info(NvmeNamespace *ns, uint64_t slba,
+                                 ZoneInfo *info)
+{
+    blk_get_zone_info(ns->blkconf.blk, nvme_zns_idx(ns, slba), info);
+}
+
+static inline uint64_t nvme_zns_b2l(NvmeNamespace *ns, uint64_t bytes)
+{
+    return bytes >> ns->lbaf.ds;
+}
+
+#endif /* HW_NVME_ZNS_H */

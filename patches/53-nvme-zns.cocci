@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Subject: hw/nvme: retire the zones in memory, use those of the backend
+// Why: the state of the zones belongs to the image, behind the block layer,
+//   which checks writes in the order of submission and answers with a refusal
+//   of its own. What kept zones here goes, and calls into zns.c take its
+//   place. Compare, Verify and Dataset Management check zones as reads do,
+//   which they did not.
+// Retire-When: upstream's nvme-ns uses zones of the block layer.
+// Files: hw/nvme/ctrl.c hw/nvme/ns.c hw/nvme/nvme.h
+// Spatch-Options: --no-includes
+
+// ---- what goes ----
+
+@@
+identifier f = {
+    nvme_assign_zone_state, nvme_zns_check_resources, nvme_aor_check,
+    nvme_zone_idx, nvme_get_zone_by_slba, nvme_check_zone_state_for_write,
+    nvme_check_zone_write, nvme_check_zone_state_for_read,
+    nvme_check_zone_read, nvme_zrm_finish, nvme_zrm_close, nvme_zrm_reset,
+    nvme_zrm_auto_transition_zone, nvme_zrm_open_flags, nvme_zrm_auto,
+    nvme_advance_zone_wp, nvme_zoned_zrwa_implicit_flush,
+    nvme_finalize_zoned_write, nvme_is_write, nvme_get_mgmt_zone_slba_idx,
+    nvme_open_zone, nvme_close_zone, nvme_finish_zone, nvme_offline_zone,
+    nvme_set_zd_ext, nvme_bulk_proc_zone, nvme_do_zone_op,
+    nvme_zone_reset_cancel, nvme_zone_reset_epilogue_cb, nvme_zone_reset_cb,
+    nvme_zone_mgmt_send_zrwa_flush, nvme_zone_mgmt_send,
+    nvme_zone_matches_filter, nvme_zone_mgmt_recv,
+    nvme_ns_zoned_check_calc_geometry, nvme_ns_zoned_init_state,
+    nvme_ns_init_zoned, nvme_clear_zone, nvme_zoned_ns_shutdown,
+    nvme_get_zone_state, nvme_set_zone_state, nvme_zone_rd_boundary,
+    nvme_zone_wr_boundary, nvme_wp_is_valid, nvme_get_zd_extension,
+    nvme_aor_inc_open, nvme_aor_dec_open, nvme_aor_inc_active,
+    nvme_aor_dec_active
+};
+@@
+- f(...) { ... }
+
+@@
+type T;
+@@
+- typedef T op_handler_t;
+
+@@
+@@
+- enum NvmeZoneProcessingMask { ... };
+
+@@
+identifier e = NVME_ZRM_AUTO;
+@@
+- enum { e = ..., ... };
+
+@@
+field list F;
+@@
+- typedef struct NvmeZoneResetAIOCB { F } NvmeZoneResetAIOCB;
+
+@@
+@@
+- static const AIOCBInfo nvme_zone_reset_aiocb_info = { ... };
+
+@@
+typedef NvmeZone;
+identifier z = zone;
+@@
+ typedef struct NvmeCopyAIOCB {
+ ...
+- NvmeZone *z;
+ ...
+ } NvmeCopyAIOCB;
+
+// ---- ctrl.c: reads and writes ----
+
+@@
+@@
+ #include "nvme.h"
++#include "zns.h"
+
+@@
+@@
+ nvme_do_write(...)
+ {
+ ...
+- NvmeZone *zone;
+- NvmeZonedResult *res = ...;
+ ...
+ }
+
+@@
+@@
+ nvme_do_write(...)
+ {
+ <...
+(
+- zone = nvme_get_zone_by_slba(ns, slba);
+|
+- assert(zone);
+|
+- if (append) { ... }
+|
+- status = nvme_check_zone_write(ns, zone, slba, nlb);
+- if (status) { ... }
+|
+- status = nvme_zrm_auto(n, ns, zone);
++ status = nvme_zns_check_write(n, req, append);
+|
+- if (!(zone->d.za & NVME_ZA_ZRWA_VALID)) { ... }
++ slba = le64_to_cpu(rw->slba);
+|
+- BDRV_REQ_MAY_UNMAP
++ nvme_wrz_flags(req)
+)
+ ...>
+ }
+
+@@
+@@
+ nvme_blk_write(...)
+ {
+ ...
+ assert(...);
++
++ if (req->ns->params.zoned) {
++     nvme_zns_blk_write(blk, offset, cb, req);
++     return;
++ }
+ ...
+ }
+
+@@
+statement S;
+@@
+ nvme_rw_complete_cb(...)
+ {
+ <...
+(
+ trace_pci_nvme_rw_complete_cb(...);
++
++ if (ns->params.zoned) {
++     ret = nvme_zns_complete(req, ret);
++ }
+|
+- if (ns->params.zoned && nvme_is_write(req)) S
+)
+ ...>
+ }
+
+@@
+identifier f = {nvme_verify, nvme_compare};
+@@
+ f(...)
+ {
+ <...
+ status = nvme_check_bounds(ns, slba, nlb);
+ if (status) { return status; }
++
++ if (ns->params.zoned) {
++     status = nvme_check_zone_read(ns, slba, nlb);
++     if (status) {
++         return status;
++     }
++ }
+ ...>
+ }
+
+@@
+@@
+ nvme_dsm(...)
+ {
+ <...
+ status = nvme_h2c(...);
++ if (!status && ns->params.zoned) {
++     status = nvme_zns_check_dsm(ns, iocb->range, nr);
++ }
+ ...>
+ }
+
+@@
+statement S;
+@@
+ nvme_copy(...)
+ {
+ <...
+(
+- iocb->zone = NULL;
+|
+- if (ns->params.zoned) S
+|
+ status = nvme_check_copy_mcl(...);
++ if (!status && ns->params.zoned) {
++     status = nvme_zns_check_copy(req, iocb->slba, iocb->tcl);
++ }
+)
+ ...>
+ }
+
+@@
+@@
+ nvme_copy_out_completed_cb(...)
+ {
+ ...
+- NvmeNamespace *dns = ...;
+ ...
+ }
+
+@@
+identifier f = {nvme_copy_out_completed_cb, nvme_copy_in_completed_cb};
+statement S;
+@@
+ f(...)
+ {
+ <...
+- if (dns->params.zoned) S
+ ...>
+ }
+
+// ---- ctrl.c: each refusal has a status of its own ----
+
+@@
+identifier f = {
+    nvme_misc_cb, nvme_verify_cb, nvme_compare_data_cb, nvme_compare_mdata_cb,
+    nvme_copy_in_completed_cb, nvme_copy_out_completed_cb
+};
+identifier S = {
+    NVME_INTERNAL_DEV_ERROR, NVME_UNRECOVERED_READ, NVME_WRITE_FAULT
+};
+@@
+ f(...)
+ {
+ <...
+ req->status =
+- S
++ nvme_zns_status(req, ret, S)
+ ;
+ ...>
+ }
+
+@@
+@@
+ nvme_identify_ctrl_csi(...)
+ {
+ <...
+- n->params.zasl
++ nvme_zns_zasl(n)
+ ...>
+ }
+
+// ---- ns.c ----
+
+@@
+statement S;
+@@
+- if (ns->params.zoned && ns->endgrp && ns->endgrp->fdp.enabled) S
+
+@@
+statement S;
+@@
+ nvme_ns_check_constraints(...)
+ {
+ <...
+- if (ns->params.zoned) S
+ ...>
+ }
+
+@@
+@@
+ nvme_ns_setup(...)
+ {
+ <...
++ if (!nvme_zns_setup(ns, errp)) {
++     return -1;
++ }
+- if (ns->params.zoned) { ... }
+ ...>
+ }
+
+@@
+@@
+ nvme_ns_shutdown(...)
+ {
+ <...
+- nvme_zoned_ns_shutdown
++ nvme_zns_shutdown
+ (ns)
+ ...>
+ }
+
+@@
+@@
+ nvme_ns_cleanup(...)
+ {
+ ...
+ if (ns->params.zoned) {
+-    ...
++    nvme_zns_cleanup(ns);
+ }
+ ...
+ }
+
+@@
+@@
+ nvme_ns_realize(...)
+ {
+ <...
+ ns->endgrp = &subsys->endgrp;
++ ns->zone_auto_close = n->params.auto_transition_zones;
+ ...>
+ }
+
+// The default moves to zns-setup.c: an image has a zone size of its own
+
+@@
+@@
+- #define NVME_DEFAULT_ZONE_SIZE (128 * MiB)
+
+@@
+@@
+ DEFINE_PROP_SIZE("zoned.zone_size", ...,
+- NVME_DEFAULT_ZONE_SIZE
++ 0
+ )
