@@ -9,7 +9,9 @@ all:
 
 install:
 	@scripts/build
-	@DESTDIR='$(DESTDIR)' ninja -C build/out install
+	@DESTDIR='$(DESTDIR)' build/out/pyvenv/bin/meson install -C build/out \
+	    --no-rebuild --quiet
+	@echo '==> installed'
 
 demo:
 	@scripts/packages build guest

@@ -436,6 +436,31 @@ def graft_stamp(base_commit, entries):
     return digest.hexdigest()
 
 
+def diffs_digest(entries):
+    """Changes when a diff of the queue does; header lines do not count."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        if not entry.is_overlay and os.path.isfile(entry.path):
+            loaded = entry.load()
+            text = loaded.text if loaded.is_cocci else loaded.diff
+            if text:
+                digest.update(f'{entry.name}\0{text}\0'.encode(
+                    'utf-8', 'surrogateescape'))
+    return digest.hexdigest()
+
+
+def read_note(git, name):
+    path = os.path.join(git.dir, name)
+    return read_text(path).strip() if os.path.exists(path) else ''
+
+
+def write_notes(git, base_commit, entries):
+    """Remembers what the tree was grafted from."""
+    for name, text in (('graft-stamp', graft_stamp(base_commit, entries)),
+                       ('graft-diffs', diffs_digest(entries))):
+        write_text(os.path.join(git.dir, name), text + '\n')
+
+
 # --- the working tree -----------------------------------------------------
 
 def open_tree(tree):
@@ -460,24 +485,34 @@ def changed_paths(git):
     return [tuple(line.split('\t', 1)) for line in out.split('\n') if line]
 
 
-def check_nothing_lost(git):
-    """Refuses when a developer's work would be overwritten."""
+def check_no_rebase(git):
+    for name in ('rebase-merge', 'rebase-apply', 'CHERRY_PICK_HEAD'):
+        if os.path.exists(os.path.join(git.dir, name)):
+            raise PatchError(f'{git.tree}: a rebase or cherry-pick is under '
+                             'way: finish or abort it first')
+
+
+def check_nothing_lost(git, commit):
+    """Refuses when going to the commit would overwrite somebody's work."""
     head, last = git.ref('HEAD'), git.ref(LAST_REF)
     if not head:
         return
-    changed = [path for _, path in changed_paths(git)]
-    if changed:
-        shown = '\n    '.join(changed[:10])
-        raise PatchError(
-            f'{git.tree} has changes that are not committed:\n    {shown}\n'
-            'fold them into the queue with scripts/queue-refresh '
-            '--from-worktree NN-file-verb.patch, or drop them with '
-            'scripts/graft --force')
+    check_no_rebase(git)
     if head != last:
         raise PatchError(
             f'{git.tree} has commits that the queue does not: write them back '
             'with scripts/queue-refresh, or drop them with '
             'scripts/graft --force')
+    touched = set(git('diff-tree', '-r', '--name-only', '--no-renames', head,
+                      commit).split('\n'))
+    lost = [path for _, path in changed_paths(git) if path in touched]
+    if lost:
+        shown = '\n    '.join(lost[:10])
+        raise PatchError(
+            f'{git.tree} has uncommitted changes in files that the graft '
+            f'would change:\n    {shown}\nfold them into the queue with '
+            'scripts/queue-refresh --from-worktree NN-file-verb.patch, or '
+            'drop them with scripts/graft --force')
 
 
 def move_head(git, commit):
@@ -494,6 +529,7 @@ def checkout(git, commit, force=False):
     """Makes the working tree that commit; touches only what differs."""
     head = git.ref('HEAD')
     if force or not head:
+        git.run('rebase', '--quit', check=False)
         git('read-tree', '--reset', '-u', commit)
     elif head != commit:
         git('read-tree', '-m', '-u', head, commit)
@@ -534,14 +570,13 @@ def graft(base, tree, force=False):
     entries = load_series()
     git = open_tree(tree)
     base_commit = import_base(git, base)
-    stamp = graft_stamp(base_commit, entries)
-    note = os.path.join(git.dir, 'graft-stamp')
-    fresh = os.path.exists(note) and read_text(note).strip() == stamp
+    fresh = read_note(git, 'graft-stamp') == graft_stamp(base_commit, entries)
     if fresh and not force and git.ref('HEAD') == git.ref(LAST_REF):
         return False
-    if not force:
-        check_nothing_lost(git)
     chain = build_chain(git, base_commit, entries)
-    checkout(git, chain[-1][1] if chain else base_commit, force)
-    write_text(note, stamp + '\n')
+    commit = chain[-1][1] if chain else base_commit
+    if not force:
+        check_nothing_lost(git, commit)
+    checkout(git, commit, force)
+    write_notes(git, base_commit, entries)
     return True

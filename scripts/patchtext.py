@@ -79,7 +79,9 @@ class Entry:
         if not self.is_cocci:
             head, mark, self.diff = text.partition('\n--- a/')
             self.diff = '--- a/' + self.diff if mark else ''
-        self.header = head.rstrip('\n')
+        self.header = '\n'.join(
+            line for line in head.split('\n')
+            if not re.match('diff --git |index [0-9a-f]', line)).rstrip('\n')
         self.fields = parse_fields(self.header)
         self.files = [] if self.is_cocci else parse_diff(name, self.diff)
 

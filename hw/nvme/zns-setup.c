@@ -245,7 +245,7 @@ static void init_identify(NvmeNamespace *ns, const ZoneGeometry *geo)
 
     /* Zeroes-based: "no limit" becomes FFFFFFFFh, as it has to be */
     id->mar = cpu_to_le32(geo->max_active_zones - 1);
-    id->mor = cpu_to_le32(geo->max_open_zones - 1);
+    id->mor = cpu_to_le32((geo->max_open_zones ?: geo->max_active_zones) - 1);
 
     for (i = 0; i <= ns->id_ns.nlbaf; i++) {
         id->lbafe[i].zsze = cpu_to_le64(ns->zone_size);

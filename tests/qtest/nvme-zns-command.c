@@ -323,6 +323,18 @@ static void deallocate_above_wp(ZnsDrive *drive)
     g_assert_true(zns_holds(drive, 8, 8, 2));
 }
 
+static void deallocate_over_zone_end(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(zns_write(drive, lba, 8, 1));
+    zns_assert_status(deallocate(drive, lba - 8, 16),
+                      NVME_ZONE_BOUNDARY_ERROR);
+    g_assert_true(zns_holds(drive, lba, 8, 1));
+    zns_assert_ok(deallocate(drive, lba, drive->zone_blocks));
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 8);
+}
+
 const ZnsTest zns_command_tests[] = {
     { "write-zeroes/advances-the-write-pointer", zeroes_advance_wp,
       ZNS_BOTH },
@@ -344,5 +356,7 @@ const ZnsTest zns_command_tests[] = {
       ZNS_BOTH },
     { "deallocate/above-the-write-pointer-changes-nothing",
       deallocate_above_wp, ZNS_BOTH },
+    { "deallocate/over-a-zone-end-is-zone-boundary-error",
+      deallocate_over_zone_end, ZNS_BOTH },
     { }
 };

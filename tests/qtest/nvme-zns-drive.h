@@ -74,6 +74,8 @@ extern const ZnsTest zns_limit_tests[];
 extern const ZnsTest zns_zde_tests[];
 extern const ZnsTest zns_report_tests[];
 extern const ZnsTest zns_zrwa_tests[];
+extern const ZnsTest zns_meta_tests[];
+extern const ZnsTest zns_ctrl_tests[];
 extern const ZnsTest zns_persist_tests[];
 /* Tests that need no running drive; registers them itself */
 void zns_add_refuse_tests(void);

@@ -171,12 +171,22 @@ void zns_ctrl_reset(ZnsCtrl *ctrl)
     enable_ctrl(ctrl);
 }
 
-void zns_ctrl_shutdown(ZnsCtrl *ctrl)
+void zns_ctrl_notify_shutdown(ZnsCtrl *ctrl)
 {
     write_cc(ctrl, true, true);
     wait_csts(ctrl, CSTS_SHST_MASK << CSTS_SHST_SHIFT,
               NVME_CSTS_SHST_COMPLETE);
+}
+
+void zns_ctrl_shutdown(ZnsCtrl *ctrl)
+{
+    zns_ctrl_notify_shutdown(ctrl);
     zns_ctrl_reset(ctrl);
+}
+
+uint64_t zns_ctrl_map_cmb(ZnsCtrl *ctrl)
+{
+    return qpci_iomap(ctrl->pci, 2, NULL).addr;
 }
 
 /* Data of more than two pages goes through the list page of the slot */

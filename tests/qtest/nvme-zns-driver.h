@@ -41,8 +41,13 @@ void zns_ctrl_free(ZnsCtrl *ctrl);
 
 /* CC.EN = 0, then everything as in zns_ctrl_new() */
 void zns_ctrl_reset(ZnsCtrl *ctrl);
-/* A normal shutdown notification (CC.SHN), waited for; then as reset */
+/* A normal shutdown notification (CC.SHN), waited for */
+void zns_ctrl_notify_shutdown(ZnsCtrl *ctrl);
+/* The same; then as reset */
 void zns_ctrl_shutdown(ZnsCtrl *ctrl);
+
+/* Guest address of the controller's memory buffer (legacy-cmb=on) */
+uint64_t zns_ctrl_map_cmb(ZnsCtrl *ctrl);
 
 /*
  * Queues a command whose data is at addr, any alignment to 4 bytes; PRP

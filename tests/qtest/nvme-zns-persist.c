@@ -414,6 +414,68 @@ static const ZnsRefusal refusals[] = {
         },
         .named = { "metadata" },
     }, {
+        .path = "protection",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .ns_options = ",ms=8,pi=1",
+        },
+        .named = { "protection information" },
+    }, {
+        .path = "zone-size-that-contradicts",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .ns_options = ",zoned.zone_size=8M",
+        },
+        .named = { "8388608", "4194304" },
+    }, {
+        .path = "capacity-that-contradicts",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .ns_options = ",zoned.zone_capacity=3M",
+        },
+        .named = { "3145728", "4194304" },
+    }, {
+        .path = "limit-that-contradicts",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .max_open_zones = 3,
+            .max_active_zones = 5,
+            .ns_options = ",zoned.max_open=7",
+        },
+        .named = { "zoned.max_open=7", "is 3" },
+    }, {
+        .path = "random-write-area",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .ns_options = ",zoned.zrwas=64k",
+        },
+        .named = { "zoned.zrwas" },
+    }, {
+        .path = "append-limit-below-two-pages",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .image_options = ",zone.max_append_bytes=4096",
+        },
+        .named = { "zone.max_append_bytes", "4096" },
+    }, {
         .path = "block-larger-than-capacity-granularity",
         .spec = {
             .device_bytes = 64 * MiB,

@@ -74,6 +74,8 @@ int main(int argc, char **argv)
     add_tests(zns_zde_tests);
     add_tests(zns_report_tests);
     add_tests(zns_zrwa_tests);
+    add_tests(zns_meta_tests);
+    add_tests(zns_ctrl_tests);
     add_tests(zns_persist_tests);
     zns_add_refuse_tests();
     return g_test_run();

@@ -1,0 +1,187 @@
+/*
+ * qtest of zoned namespaces: what depends on the controller
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What it shows: open zones of a shared namespace stay so until all its
+ * controllers have shut down; data in the controller's memory buffer is
+ * written and appended like data in RAM; a controller that is reset in the
+ * midst of commands leaves zones that work; blocks that hold nothing are an
+ * error where the host asked for it.
+ *
+ * How: a second controller beside the first; a memory buffer at BAR 2; a reset
+ * right behind the doorbell; Set Features with DULBE.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/units.h"
+#include "nvme-zns-drive.h"
+
+#define SECOND_SLOT     5
+#define DULBE           (1 << 16)
+
+static const ZnsSpec spec_shared = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .drive_options = " -device nvme-subsys,id=subsys0",
+    .ctrl_options = ",subsys=subsys0",
+    .ns_options = " -device nvme,serial=zns,subsys=subsys0,addr=5.0",
+};
+
+static const ZnsSpec spec_cmb = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .ctrl_options = ",cmb_size_mb=1,legacy-cmb=on",
+};
+
+static void shared_until_all_shut_down(ZnsDrive *drive)
+{
+    ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
+                                   QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
+    ZnsCtrl *first = drive->ctrl;
+
+    zns_assert_ok(zns_open(drive, 1));
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 2), 8, 1));
+
+    zns_ctrl_shutdown(first);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    zns_assert_zone(drive, 2, IMPLICITLY_OPEN, 8);
+
+    /* Both notified, before either is enabled again */
+    zns_ctrl_notify_shutdown(first);
+    zns_ctrl_notify_shutdown(second);
+    zns_ctrl_reset(first);
+    zns_assert_zone(drive, 1, EMPTY, 0);
+    zns_assert_zone(drive, 2, CLOSED, 8);
+    zns_ctrl_free(second);
+}
+
+/* What one controller writes the other one sees, zones included */
+static void shared_zones_are_the_same(ZnsDrive *drive)
+{
+    ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
+                                   QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
+    ZnsCtrl *first = drive->ctrl;
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(zns_write(drive, lba, 8, 1));
+    drive->ctrl = second;
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 8);
+    zns_assert_status(zns_write(drive, lba, 8, 2), NVME_ZONE_INVALID_WRITE);
+    zns_assert_ok(zns_write(drive, lba + 8, 8, 2));
+    drive->ctrl = first;
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 16);
+    g_assert_true(zns_holds(drive, lba, 8, 1));
+    g_assert_true(zns_holds(drive, lba + 8, 8, 2));
+    zns_ctrl_free(second);
+}
+
+static void data_in_cmb(ZnsDrive *drive)
+{
+    uint64_t cmb_addr = zns_ctrl_map_cmb(drive->ctrl);
+    uint64_t lba = zns_lba(drive, 1);
+    NvmeCmd cmd;
+    ZnsReply reply;
+
+    zns_put_pattern(drive, cmb_addr, 8, 1);
+    cmd = zns_rw_cmd(NVME_CMD_WRITE, lba, 8);
+    zns_assert_ok(zns_exec(drive->ctrl, ZNS_IO, &cmd, cmb_addr,
+                           4 * KiB).status);
+
+    zns_put_pattern(drive, cmb_addr, 8, 2);
+    cmd = zns_rw_cmd(NVME_CMD_ZONE_APPEND, lba, 8);
+    reply = zns_exec(drive->ctrl, ZNS_IO, &cmd, cmb_addr, 4 * KiB);
+    zns_assert_ok(reply.status);
+    g_assert_cmpuint(reply.result, ==, lba + 8);
+
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 16);
+    g_assert_true(zns_holds(drive, lba, 8, 1));
+    g_assert_true(zns_holds(drive, lba + 8, 8, 2));
+}
+
+static void queue_mixed(ZnsDrive *drive, uint32_t zone_idx, uint32_t nr_writes)
+{
+    uint64_t lba = zns_lba(drive, zone_idx);
+    NvmeCmd cmd;
+    uint32_t i;
+
+    for (i = 0; i < nr_writes; i++) {
+        cmd = zns_rw_cmd(NVME_CMD_WRITE, lba + i * 64, 64);
+        zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, 32 * KiB);
+    }
+    cmd = zns_rw_cmd(NVME_CMD_ZONE_APPEND, lba, 64);
+    zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, 32 * KiB);
+    cmd = zns_rw_cmd(NVME_CMD_ZONE_MGMT_RECV, 0, 1024);
+    cmd.cdw13 = cpu_to_le32(NVME_ZONE_REPORT_EXTENDED);
+    zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, 4 * KiB);
+    cmd = zns_rw_cmd(NVME_CMD_ZONE_MGMT_SEND, zns_lba(drive, 0), 1);
+    cmd.cdw13 = cpu_to_le32(zone_idx & 1 ? NVME_ZONE_ACTION_RESET
+                                         : NVME_ZONE_ACTION_SET_ZD_EXT);
+    zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, 64);
+}
+
+static void reset_amid_commands(ZnsDrive *drive)
+{
+    uint32_t zone_idx;
+    ZnsZone zone;
+
+    zns_assert_ok(zns_set_zde(drive, 15, 1));
+    for (zone_idx = 1; zone_idx < 12; zone_idx++) {
+        queue_mixed(drive, zone_idx, zone_idx);
+        zns_ring(drive->ctrl, ZNS_IO);
+        if (zone_idx % 3 == 0) {
+            g_usleep(500);
+        }
+        zns_ctrl_reset(drive->ctrl);
+
+        /* However many got through, the next write goes on from there */
+        zone = zns_zone(drive, zone_idx);
+        zns_assert_ok(zns_write(drive, zone.wp_lba, 8, zone_idx));
+        g_assert_true(zns_holds(drive, zone.wp_lba, 8, zone_idx));
+        zns_assert_zone(drive, zone_idx, IMPLICITLY_OPEN,
+                        zone.wp_lba - zone.start_lba + 8);
+        zns_assert_ok(zns_reset(drive, zone_idx));
+    }
+    g_assert_true(zns_zde_is(drive, 15, 1));
+}
+
+static void deallocated_is_an_error(ZnsDrive *drive)
+{
+    NvmeCmd set_dulbe = {
+        .opcode = NVME_ADM_CMD_SET_FEATURES,
+        .nsid = cpu_to_le32(1),
+        .cdw10 = cpu_to_le32(NVME_ERROR_RECOVERY),
+        .cdw11 = cpu_to_le32(DULBE),
+    };
+    uint32_t nr_blocks = 64 * KiB / drive->spec->block_bytes;
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(zns_read(drive, lba, nr_blocks));
+    zns_assert_ok(zns_exec(drive->ctrl, ZNS_ADMIN, &set_dulbe, 0, 0).status);
+
+    zns_assert_status(zns_read(drive, lba, nr_blocks), NVME_DULB);
+    zns_assert_ok(zns_write(drive, lba, nr_blocks, 1));
+    g_assert_true(zns_holds(drive, lba, nr_blocks, 1));
+    zns_assert_status(zns_read(drive, lba + nr_blocks, nr_blocks), NVME_DULB);
+    zns_assert_ok(zns_reset(drive, 1));
+    zns_assert_status(zns_read(drive, lba, nr_blocks), NVME_DULB);
+}
+
+const ZnsTest zns_ctrl_tests[] = {
+    { "shared/zones-stay-open-until-all-controllers-shut-down",
+      shared_until_all_shut_down, ZNS_BOTH, &spec_shared },
+    { "shared/zones-are-those-of-all-controllers", shared_zones_are_the_same,
+      ZNS_BOTH, &spec_shared },
+    { "memory-buffer/data-is-written-and-appended", data_in_cmb, ZNS_BOTH,
+      &spec_cmb },
+    { "controller/reset-amid-commands-leaves-zones-that-work",
+      reset_amid_commands, ZNS_BOTH },
+    { "read/deallocated-blocks-are-errors-on-request",
+      deallocated_is_an_error, ZNS_BOTH, &zns_spec_plain },
+    { }
+};

@@ -1,0 +1,246 @@
+/*
+ * qtest of zoned namespaces: metadata and protection information
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What it shows: metadata follows its data, to where an append puts it too,
+ * is not touched by a refused write and is gone after a reset; the reference
+ * tag of an append is remapped to where the data went.
+ *
+ * How: 8 bytes of metadata for each block, in a buffer of their own, on drives
+ * with their zones in memory (zoned images have none).
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/units.h"
+#include "nvme-zns-drive.h"
+
+#define META_BYTES      8
+#define MAX_BLOCKS      64
+
+/* Bits of dword 12 */
+#define PIREMAP         ((uint32_t)NVME_RW_PIREMAP << 16)
+#define PRACT           ((uint32_t)NVME_RW_PRINFO_PRACT << 16)
+#define PRCHK           ((uint32_t)NVME_RW_PRINFO_PRCHK_MASK << 16)
+
+#define META_SPEC(options) {            \
+    .device_bytes = 64 * MiB,           \
+    .zone_bytes = 4 * MiB,              \
+    .capacity_bytes = 3 * MiB,          \
+    .block_bytes = 512,                 \
+    .ns_options = options,              \
+}
+
+static const ZnsSpec spec_meta = META_SPEC(",ms=8");
+static const ZnsSpec spec_pi1 = META_SPEC(",ms=8,pi=1");
+static const ZnsSpec spec_pi2 = META_SPEC(",ms=8,pi=2");
+static const ZnsSpec spec_pi3 = META_SPEC(",ms=8,pi=3");
+
+static uint64_t meta_addr(const ZnsDrive *drive)
+{
+    return drive->buf_addr + ZNS_BUF_BYTES / 2;
+}
+
+static ZnsReply exec_meta(ZnsDrive *drive, uint8_t opcode, uint64_t lba,
+                          uint32_t nr_blocks, uint32_t flags, uint32_t reftag)
+{
+    NvmeCmd cmd = zns_rw_cmd(opcode, lba, nr_blocks);
+
+    g_assert_cmpuint(nr_blocks, <=, MAX_BLOCKS);
+    cmd.mptr = cpu_to_le64(meta_addr(drive));
+    cmd.cdw12 |= cpu_to_le32(flags);
+    cmd.cdw14 = cpu_to_le32(reftag);
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                    nr_blocks * drive->spec->block_bytes);
+}
+
+/* Metadata is the byte, data the pattern of the same seed */
+static ZnsReply store(ZnsDrive *drive, uint8_t opcode, uint64_t lba,
+                      uint32_t nr_blocks, uint8_t seed)
+{
+    zns_put_pattern(drive, drive->buf_addr, nr_blocks, seed);
+    qtest_memset(drive->qts, meta_addr(drive), seed, nr_blocks * META_BYTES);
+    return exec_meta(drive, opcode, lba, nr_blocks, 0, 0);
+}
+
+static bool meta_is(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
+                    uint8_t byte)
+{
+    size_t bytes = nr_blocks * META_BYTES;
+    g_autofree uint8_t *data = g_malloc(bytes);
+    size_t i;
+
+    qtest_memset(drive->qts, meta_addr(drive), 0xa5, bytes);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_READ, lba, nr_blocks, 0,
+                            0).status);
+    qtest_memread(drive->qts, meta_addr(drive), data, bytes);
+    for (i = 0; i < bytes && data[i] == byte; i++) {
+        /* look on */
+    }
+    return i == bytes;
+}
+
+static void meta_follows_data(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    ZnsReply reply;
+
+    zns_assert_ok(store(drive, NVME_CMD_WRITE, lba, 8, 1).status);
+    reply = store(drive, NVME_CMD_ZONE_APPEND, lba, 8, 2);
+    zns_assert_ok(reply.status);
+    g_assert_cmpuint(reply.result, ==, lba + 8);
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 16);
+
+    g_assert_true(meta_is(drive, lba, 8, 1));
+    g_assert_true(meta_is(drive, lba + 8, 8, 2));
+    g_assert_true(meta_is(drive, lba + 16, 8, 0));
+    g_assert_true(zns_holds(drive, lba, 8, 1));
+    g_assert_true(zns_holds(drive, lba + 8, 8, 2));
+}
+
+static void refused_write_keeps_meta(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(store(drive, NVME_CMD_WRITE, lba, 8, 1).status);
+    zns_assert_status(store(drive, NVME_CMD_WRITE, lba, 8, 2).status,
+                      NVME_ZONE_INVALID_WRITE);
+    zns_assert_status(store(drive, NVME_CMD_WRITE, lba + 16, 8, 2).status,
+                      NVME_ZONE_INVALID_WRITE);
+    g_assert_true(meta_is(drive, lba, 8, 1));
+    g_assert_true(meta_is(drive, lba + 16, 8, 0));
+}
+
+static void append_with_meta_is_refused(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(zns_write_zeroes(drive, lba, drive->capacity_blocks - 4));
+    zns_assert_status(store(drive, NVME_CMD_ZONE_APPEND, lba, 8, 1).status,
+                      NVME_ZONE_BOUNDARY_ERROR);
+    zns_assert_ok(store(drive, NVME_CMD_ZONE_APPEND, lba, 4, 1).status);
+    zns_assert_status(store(drive, NVME_CMD_ZONE_APPEND, lba, 1, 1).status,
+                      NVME_ZONE_FULL);
+    zns_assert_status(store(drive, NVME_CMD_ZONE_APPEND, lba + 1, 1, 1).status,
+                      NVME_INVALID_FIELD);
+    zns_assert_zone(drive, 2, EMPTY, 0);
+}
+
+/* Of the zones that are reset, and of no other */
+static void reset_clears_meta(ZnsDrive *drive)
+{
+    uint32_t i;
+
+    for (i = 0; i < 4; i++) {
+        zns_assert_ok(store(drive, NVME_CMD_WRITE, zns_lba(drive, i), 8,
+                            i + 1).status);
+    }
+    zns_assert_ok(zns_reset(drive, 1));
+    g_assert_true(meta_is(drive, zns_lba(drive, 0), 8, 1));
+    g_assert_true(meta_is(drive, zns_lba(drive, 1), 8, 0));
+    g_assert_true(meta_is(drive, zns_lba(drive, 2), 8, 3));
+
+    zns_assert_ok(zns_finish(drive, 2));
+    zns_assert_ok(zns_send(drive, 0, NVME_ZONE_ACTION_RESET | ZNS_SELECT_ALL));
+    for (i = 0; i < 4; i++) {
+        zns_assert_zone(drive, i, EMPTY, 0);
+        g_assert_true(meta_is(drive, zns_lba(drive, i), 8, 0));
+    }
+}
+
+/* The tag given is that of the zone start; the check is against the LBA */
+static void pi_append_is_remapped(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    ZnsReply reply;
+    uint32_t i;
+
+    zns_put_pattern(drive, drive->buf_addr, 8, 1);
+    for (i = 0; i < 3; i++) {
+        reply = exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8,
+                          PIREMAP | PRACT, lba);
+        zns_assert_ok(reply.status);
+        g_assert_cmpuint(reply.result, ==, lba + i * 8);
+    }
+    for (i = 0; i < 3; i++) {
+        zns_assert_ok(exec_meta(drive, NVME_CMD_READ, lba + i * 8, 8,
+                                PRACT | PRCHK, lba + i * 8).status);
+    }
+}
+
+/* The tag goes up with each block even if it has nothing to do with the LBA */
+static void pi2_append_is_remapped_on_request(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint32_t tag = 0xfffffff0;
+
+    zns_put_pattern(drive, drive->buf_addr, 8, 1);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8,
+                            PIREMAP | PRACT, tag).status);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8,
+                            PIREMAP | PRACT, tag).status);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8, PRACT,
+                            tag).status);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_READ, lba, 8, PRACT | PRCHK,
+                            tag).status);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_READ, lba + 8, 8, PRACT | PRCHK,
+                            tag + 8).status);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_READ, lba + 16, 8, PRACT | PRCHK,
+                            tag).status);
+}
+
+static void pi_type1_needs_piremap(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_status(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8, PRACT,
+                                lba).status, NVME_INVALID_PROT_INFO);
+    zns_assert_zone(drive, 1, EMPTY, 0);
+}
+
+static void pi_type3_forbids_piremap(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_status(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8,
+                                PRACT | PIREMAP, lba).status,
+                      NVME_INVALID_PROT_INFO);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8, PRACT,
+                            lba).status);
+}
+
+/* A write that fails its check is not written: the write pointer stays */
+static void pi_wrong_tag_is_not_written(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_put_pattern(drive, drive->buf_addr, 8, 1);
+    zns_assert_status(exec_meta(drive, NVME_CMD_WRITE, lba, 8, PRACT | PRCHK,
+                                lba + 1).status, NVME_INVALID_PROT_INFO);
+    zns_assert_zone(drive, 1, EMPTY, 0);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_WRITE, lba, 8, PRACT | PRCHK,
+                            lba).status);
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 8);
+}
+
+const ZnsTest zns_meta_tests[] = {
+    { "metadata/follows-its-data", meta_follows_data, ZNS_MEMORY, &spec_meta },
+    { "metadata/refused-write-leaves-it-alone", refused_write_keeps_meta,
+      ZNS_MEMORY, &spec_meta },
+    { "metadata/append-obeys-the-rules-of-append",
+      append_with_meta_is_refused, ZNS_MEMORY, &spec_meta },
+    { "metadata/is-gone-after-reset", reset_clears_meta, ZNS_MEMORY,
+      &spec_meta },
+    { "protection/append-remaps-the-reference-tag", pi_append_is_remapped,
+      ZNS_MEMORY, &spec_pi1 },
+    { "protection/append-remaps-type-2-on-request",
+      pi2_append_is_remapped_on_request, ZNS_MEMORY, &spec_pi2 },
+    { "protection/append-with-type-1-needs-piremap", pi_type1_needs_piremap,
+      ZNS_MEMORY, &spec_pi1 },
+    { "protection/append-with-type-3-forbids-piremap",
+      pi_type3_forbids_piremap, ZNS_MEMORY, &spec_pi3 },
+    { "protection/wrong-reference-tag-is-not-written",
+      pi_wrong_tag_is_not_written, ZNS_MEMORY, &spec_pi1 },
+    { }
+};
