@@ -61,6 +61,7 @@ zone_io_co_commit_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
                         ZoneEvent event)
 {
     g_autofree uint64_t *words = g_new(uint64_t, nr);
+    uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
     ZoneStatus status;
     uint32_t i;
     int ret;
@@ -88,6 +89,7 @@ zone_io_co_commit_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
     if (event == ZONE_EVENT_RESET) {
         for (i = 0; i < nr; i++) {
             io->ops->co_drop(io->bs, zone_idx[i]);
+            bdrv_set_dirty(io->bs, zone_bytes * zone_idx[i], zone_bytes);
         }
     }
     return 0;

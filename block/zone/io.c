@@ -107,11 +107,13 @@ void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx)
 
 /*
  * Starts a write, or an append if the position is to be assigned.  Waits for
- * a management action that owns the zone.
+ * a management action that owns the zone.  Where [*gap, write->start_bytes) is
+ * not empty the zone is held, for zone_io_co_fill_gap() to zero it; appends
+ * have no gap.
  */
 static int coroutine_fn zone_io_begin(ZoneIO *io, ZoneWrite *write,
                                       int64_t offset, int64_t bytes,
-                                      bool append)
+                                      bool append, uint64_t *gap)
 {
     ZoneStatus status;
 
@@ -124,6 +126,12 @@ static int coroutine_fn zone_io_begin(ZoneIO *io, ZoneWrite *write,
             break;
         }
         zone_io_wait(io);
+    }
+    if (status == ZONE_OK) {
+        *gap = zone_table_write_gap(io->table, write);
+        if (*gap < write->start_bytes) {
+            zone_table_hold(io->table, write->zone_idx);
+        }
     }
     zone_io_unlock(io);
     return status == ZONE_OK ? 0 : zone_io_refuse(io, offset, status);
@@ -142,27 +150,17 @@ static void coroutine_fn zone_io_end(ZoneIO *io, ZoneWrite *write, int ret)
 }
 
 /*
- * What a ZRWA write leaves out before it must read as zeros.  The hold keeps
- * new writes out of the gap while it is zeroed; those in flight are not in it.
+ * What a ZRWA write leaves out before it must read as zeros.  The hold that
+ * zone_io_begin() took for this keeps other writes out of the gap.
  */
 static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_fill_gap(ZoneIO *io, const ZoneWrite *write)
+zone_io_co_fill_gap(ZoneIO *io, const ZoneWrite *write, uint64_t gap)
 {
-    uint64_t gap;
     int ret;
 
-    zone_io_lock(io);
-    while ((gap = zone_table_write_gap(io->table, write)) !=
-           write->start_bytes && zone_table_held(io->table, write->zone_idx)) {
-        zone_io_wait(io);
-    }
     if (gap == write->start_bytes) {
-        zone_io_unlock(io);
         return 0;
     }
-    zone_table_hold(io->table, write->zone_idx);
-    zone_io_unlock(io);
-
     ret = io->ops->co_write_zeroes(io->bs, gap, write->start_bytes - gap, 0);
     zone_io_co_release(io, write->zone_idx);
     return ret;
@@ -174,6 +172,7 @@ zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
                    BdrvRequestFlags flags)
 {
     ZoneWrite write;
+    uint64_t gap;
     int ret;
 
     if (bytes == 0) {
@@ -183,11 +182,11 @@ zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
         return io->ops->co_write(io->bs, offset, bytes, qiov, qiov_offset,
                                  flags);
     }
-    ret = zone_io_begin(io, &write, offset, bytes, false);
+    ret = zone_io_begin(io, &write, offset, bytes, false, &gap);
     if (ret < 0) {
         return ret;
     }
-    ret = zone_io_co_fill_gap(io, &write);
+    ret = zone_io_co_fill_gap(io, &write, gap);
     if (ret >= 0) {
         ret = io->ops->co_write(io->bs, offset, bytes, qiov, qiov_offset,
                                 flags);
@@ -201,6 +200,7 @@ zone_io_co_pwrite_zeroes(ZoneIO *io, int64_t offset, int64_t bytes,
                          BdrvRequestFlags flags)
 {
     ZoneWrite write;
+    uint64_t gap;
     int ret;
 
     if (bytes == 0) {
@@ -209,11 +209,11 @@ zone_io_co_pwrite_zeroes(ZoneIO *io, int64_t offset, int64_t bytes,
     if (offset >= zone_io_zoned_bytes(io)) {
         return io->ops->co_write_zeroes(io->bs, offset, bytes, flags);
     }
-    ret = zone_io_begin(io, &write, offset, bytes, false);
+    ret = zone_io_begin(io, &write, offset, bytes, false, &gap);
     if (ret < 0) {
         return ret;
     }
-    ret = zone_io_co_fill_gap(io, &write);
+    ret = zone_io_co_fill_gap(io, &write, gap);
     if (ret >= 0) {
         ret = io->ops->co_write_zeroes(io->bs, offset, bytes, flags);
     }
@@ -226,6 +226,7 @@ zone_io_co_append(ZoneIO *io, int64_t *offset, QEMUIOVector *qiov,
                   BdrvRequestFlags flags)
 {
     ZoneWrite write;
+    uint64_t gap;
     int ret;
 
     ret = zone_io_check_writable(io);
@@ -237,7 +238,7 @@ zone_io_co_append(ZoneIO *io, int64_t *offset, QEMUIOVector *qiov,
         !QEMU_IS_ALIGNED(qiov->size, io->bs->bl.request_alignment)) {
         return -EINVAL;
     }
-    ret = zone_io_begin(io, &write, *offset, qiov->size, true);
+    ret = zone_io_begin(io, &write, *offset, qiov->size, true, &gap);
     if (ret < 0) {
         return ret;
     }

@@ -357,16 +357,27 @@ static uint64_t qcow2_zone_zde_offset(Qcow2Zone *zone, uint32_t zone_idx)
 }
 
 /*
- * The slot of a zone without a valid extension: nobody looks at it before the
- * word with ZDEV is on disk, so a torn slot does no harm.
+ * Writes the slot of a zone without a valid extension.
+ *
+ * 1. If the sector is dirty, an earlier Set Zone Descriptor Extension may have
+ *    failed and left a word with ZDEV on disk: the word is stored as it
+ *    should be there, without.
+ * 2. The slot is written and flushed.  Nobody looks at it before the word with
+ *    ZDEV is on disk, so a crash in between leaves an Empty zone.
  */
 int coroutine_fn
 qcow2_zone_co_store_zde(BlockDriverState *bs, uint32_t zone_idx,
                         const void *zde)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
+    uint64_t word = zone->durable[zone_idx];
+    int ret;
 
-    assert(!(zone_word_attributes(zone->durable[zone_idx]) & ZONE_ATTR_ZDEV));
+    assert(!(zone_word_attributes(word) & ZONE_ATTR_ZDEV));
+    ret = qcow2_zone_co_commit_words(bs, &zone_idx, &word, 1, false);
+    if (ret < 0) {
+        return ret;
+    }
     return qcow2_zone_co_store(bs, qcow2_zone_zde_offset(zone, zone_idx),
                                zone->geometry.zd_extension_bytes, zde,
                                BDRV_REQ_FUA);

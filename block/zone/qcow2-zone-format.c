@@ -493,6 +493,17 @@ static bool check_create_size(const ZoneGeometry *g, uint64_t device_bytes,
     return false;
 }
 
+/* The format has 32 bits for each of these */
+static bool check_create_width(const char *name, uint64_t value, Error **errp)
+{
+    if (value > UINT32_MAX) {
+        error_setg(errp, "%s %" PRIu64 " exceeds the maximum of %" PRIu32,
+                   name, value, UINT32_MAX);
+        return false;
+    }
+    return true;
+}
+
 static bool check_create_combination(const BlockdevCreateOptionsQcow2 *opts,
                                      int version, Error **errp)
 {
@@ -519,6 +530,10 @@ bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
     }
     options_to_geometry(opts, &g);
     return check_create_combination(opts, version, errp) &&
+           check_create_width("Maximum append", opts->zone->max_append_bytes,
+                              errp) &&
+           check_create_width("Zone descriptor extension size",
+                              opts->zone->zd_extension_size, errp) &&
            check_zone_size(&g, cluster_bytes, errp) &&
            check_create_size(&g, opts->size, errp) &&
            check_geometry(&g, cluster_bytes, opts->size, errp);
