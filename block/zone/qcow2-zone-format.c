@@ -469,13 +469,27 @@ static void options_to_geometry(const BlockdevCreateOptionsQcow2 *opts,
                                 : 0;
 }
 
+/* In the largest unit that is exact, as creation options take it */
+static char *exact_size_str(uint64_t bytes)
+{
+    static const char units[] = "KMGTP";
+    char unit = 0;
+    int i;
+
+    for (i = 0; units[i] && bytes && bytes % KiB == 0; i++) {
+        bytes /= KiB;
+        unit = units[i];
+    }
+    return unit ? g_strdup_printf("%" PRIu64 "%c", bytes, unit)
+                : g_strdup_printf("%" PRIu64, bytes);
+}
+
 static bool check_create_size(const ZoneGeometry *g, uint64_t device_bytes,
                               Error **errp)
 {
     uint64_t below = QEMU_ALIGN_DOWN(device_bytes, g->zone_bytes);
-    uint64_t above = below + g->zone_bytes;
-    g_autofree char *above_str = size_to_str(above);
-    g_autofree char *below_str = size_to_str(below);
+    g_autofree char *below_str = exact_size_str(below);
+    g_autofree char *above_str = exact_size_str(below + g->zone_bytes);
 
     if (device_bytes && below == device_bytes) {
         return true;
@@ -483,12 +497,11 @@ static bool check_create_size(const ZoneGeometry *g, uint64_t device_bytes,
     error_setg(errp, "Image size %" PRIu64 " is not a multiple of the zone "
                "size %" PRIu64, device_bytes, g->zone_bytes);
     if (below) {
-        error_append_hint(errp, "Sizes that work are %" PRIu64 " (%s) and %"
-                          PRIu64 " (%s).\n", below, below_str, above,
-                          above_str);
+        error_append_hint(errp, "The nearest sizes that work are %s and %s.\n",
+                          below_str, above_str);
     } else {
-        error_append_hint(errp, "The smallest size that works is %" PRIu64
-                          " (%s).\n", above, above_str);
+        error_append_hint(errp, "The smallest size that works is %s.\n",
+                          above_str);
     }
     return false;
 }

@@ -305,7 +305,8 @@ int coroutine_fn qcow2_zone_co_flush_to_os(BlockDriverState *bs)
 
 /*
  * Gives the host file's space back, run by run, without touching the mapping.
- * Only a node with discard=unmap asks for that.
+ * Only a node with discard=unmap asks for that.  A raw external data file is
+ * zeroed in any case, for those who read it without the image.
  */
 static void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
@@ -319,6 +320,11 @@ qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
     unsigned int n;
     int ret;
 
+    if (data_file_is_raw(bs)) {
+        bdrv_co_pwrite_zeroes(s->data_file, offset, end - offset,
+                              BDRV_REQ_MAY_UNMAP);
+        return;
+    }
     if (!(bs->open_flags & BDRV_O_UNMAP) ||
         !s->discard_passthrough[QCOW2_DISCARD_REQUEST]) {
         return;
