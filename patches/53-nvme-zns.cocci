@@ -3,7 +3,8 @@
 // Why: the state of the zones belongs to the image, behind the block layer,
 //   which checks writes in the order of submission and answers with a refusal
 //   of its own. What kept zones here goes, and calls into zns.c take its
-//   place. Compare, Verify and Dataset Management check zones as reads do,
+//   place. A Copy that ends before its first I/O no longer accounts for what
+//   was never started. Compare, Verify and Dataset Management check zones as reads do,
 //   which they did not.
 // Retire-When: upstream's nvme-ns uses zones of the block layer.
 // Files: hw/nvme/ctrl.c hw/nvme/ns.c hw/nvme/nvme.h
@@ -182,6 +183,9 @@ statement S;
  <...
 (
 - iocb->zone = NULL;
+|
+ iocb->ret = 0;
++ memset(&iocb->acct, 0, sizeof(iocb->acct));
 |
 - if (ns->params.zoned) S
 |

@@ -23,6 +23,20 @@ ZoneIO *qcow2_zone_io(BlockDriverState *bs)
 
 /* Opening ****************************************************************/
 
+bool qcow2_zone_load_options(QemuOpts *opts, uint64_t *commit_interval_ms,
+                             Error **errp)
+{
+    *commit_interval_ms = qemu_opt_get_number(opts,
+                                              QCOW2_OPT_ZONE_COMMIT_INTERVAL,
+                                              QCOW2_ZONE_COMMIT_INTERVAL_MS);
+    if (*commit_interval_ms > UINT32_MAX) {
+        error_setg(errp, QCOW2_OPT_ZONE_COMMIT_INTERVAL " %" PRIu64 " exceeds "
+                   "the maximum of %" PRIu32, *commit_interval_ms, UINT32_MAX);
+        return false;
+    }
+    return true;
+}
+
 static bool qcow2_zone_check_refused(BlockDriverState *bs, Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;

@@ -10,6 +10,7 @@
 #ifndef BLOCK_QCOW2_ZONE_H
 #define BLOCK_QCOW2_ZONE_H
 
+#include "qemu/option.h"
 #include "block/zone-io.h"
 #include "qapi/qapi-types-block-core.h"
 
@@ -22,6 +23,10 @@ typedef struct Qcow2Zone Qcow2Zone;
 
 #define QCOW2_OPT_ZONE_COMMIT_INTERVAL "zone-commit-interval"
 #define QCOW2_ZONE_COMMIT_INTERVAL_MS  1000
+
+/* Takes the runtime option; false and errp when it is out of range */
+bool qcow2_zone_load_options(QemuOpts *opts, uint64_t *commit_interval_ms,
+                             Error **errp);
 
 /* Life of the state ******************************************************/
 

@@ -187,5 +187,8 @@ const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
     if (wp_bytes > start_bytes + geometry->capacity_bytes) {
         return "write pointer above the capacity of the zone";
     }
+    if (wp_bytes % ZONE_WP_UNIT_BYTES) {
+        return "write pointer not a multiple of 512";
+    }
     return NULL;
 }

@@ -24,6 +24,9 @@
 /* Devices end below the first byte that a write pointer cannot name: 2 PiB */
 #define ZONE_MAX_DEVICE_BYTES   (UINT64_C(1) << ZONE_WORD_ATTR_SHIFT)
 
+/* Every write pointer is a multiple of this: no request is smaller */
+#define ZONE_WP_UNIT_BYTES      512
+
 /* NVMe's Zone Attributes byte */
 enum {
     ZONE_ATTR_ZFC   = 1 << 0,   /* Zone Finished by Controller */

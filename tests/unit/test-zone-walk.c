@@ -64,8 +64,8 @@ static const WalkCase cases[] = {
                .max_open_zones = 3, .max_active_zones = 6,
                .zd_extension_bytes = 64, .auto_close = true },
     }, {
-        .name = "open-only", .block_bytes = 1, .share = 2,
-        .g = { .zone_bytes = 11, .capacity_bytes = 7, .nr_zones = 7,
+        .name = "open-only", .block_bytes = 512, .share = 2,
+        .g = { .zone_bytes = 11 * 512, .capacity_bytes = 7 * 512, .nr_zones = 7,
                .max_open_zones = 2, .auto_close = true },
     }, {
         .name = "active-only", .block_bytes = 512, .share = 2,

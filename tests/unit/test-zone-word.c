@@ -67,6 +67,7 @@ static void test_faults(void)
         { 0, UINT64_C(0x0800000000000200) },    /* conventional, written */
         { 2, 2 * ZONE_LEN - 512 },
         { 2, 2 * ZONE_LEN + ZONE_CAP + 512 },
+        { 2, 2 * ZONE_LEN + 100 },              /* within a block */
     };
     size_t i, j;
 

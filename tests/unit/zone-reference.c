@@ -761,7 +761,7 @@ bool ref_word_valid(const RefTable *ref, uint32_t zone_idx, uint64_t word)
         ((attributes & 0x80) && ref->g.zd_extension_bytes == 0)) {
         return false;
     }
-    return wp_bytes >= start_bytes &&
+    return wp_bytes % 512 == 0 && wp_bytes >= start_bytes &&
            wp_bytes - start_bytes <= ref->g.capacity_bytes;
 }
 
