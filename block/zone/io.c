@@ -166,6 +166,18 @@ zone_io_co_fill_gap(ZoneIO *io, const ZoneWrite *write, uint64_t gap)
     return ret;
 }
 
+/* The driver's write; without a qiov, zeros */
+static int coroutine_fn GRAPH_RDLOCK
+zone_io_co_submit(ZoneIO *io, int64_t offset, int64_t bytes,
+                  QEMUIOVector *qiov, size_t qiov_offset,
+                  BdrvRequestFlags flags)
+{
+    if (!qiov) {
+        return io->ops->co_write_zeroes(io->bs, offset, bytes, flags);
+    }
+    return io->ops->co_write(io->bs, offset, bytes, qiov, qiov_offset, flags);
+}
+
 int coroutine_fn
 zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
                    QEMUIOVector *qiov, size_t qiov_offset,
@@ -179,8 +191,7 @@ zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
         return 0;
     }
     if (offset >= zone_io_zoned_bytes(io)) {
-        return io->ops->co_write(io->bs, offset, bytes, qiov, qiov_offset,
-                                 flags);
+        return zone_io_co_submit(io, offset, bytes, qiov, qiov_offset, flags);
     }
     ret = zone_io_begin(io, &write, offset, bytes, false, &gap);
     if (ret < 0) {
@@ -188,8 +199,7 @@ zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
     }
     ret = zone_io_co_fill_gap(io, &write, gap);
     if (ret >= 0) {
-        ret = io->ops->co_write(io->bs, offset, bytes, qiov, qiov_offset,
-                                flags);
+        ret = zone_io_co_submit(io, offset, bytes, qiov, qiov_offset, flags);
     }
     zone_io_end(io, &write, ret);
     return ret;
@@ -199,26 +209,7 @@ int coroutine_fn
 zone_io_co_pwrite_zeroes(ZoneIO *io, int64_t offset, int64_t bytes,
                          BdrvRequestFlags flags)
 {
-    ZoneWrite write;
-    uint64_t gap;
-    int ret;
-
-    if (bytes == 0) {
-        return 0;
-    }
-    if (offset >= zone_io_zoned_bytes(io)) {
-        return io->ops->co_write_zeroes(io->bs, offset, bytes, flags);
-    }
-    ret = zone_io_begin(io, &write, offset, bytes, false, &gap);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = zone_io_co_fill_gap(io, &write, gap);
-    if (ret >= 0) {
-        ret = io->ops->co_write_zeroes(io->bs, offset, bytes, flags);
-    }
-    zone_io_end(io, &write, ret);
-    return ret;
+    return zone_io_co_pwritev(io, offset, bytes, NULL, 0, flags);
 }
 
 int coroutine_fn

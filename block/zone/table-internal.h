@@ -133,8 +133,10 @@ void zone_table_apply(ZoneTable *table, uint32_t zone_idx, ZoneEvent event,
 /* After a zone's write pointer has moved: Full when it is at the capacity */
 void zone_table_check_filled(ZoneTable *table, uint32_t zone_idx);
 
-/* Define it as 1 to recount everything after every change: slow */
-#ifndef ZONE_TABLE_DEBUG
+/* Debug builds recount everything after every change: slow */
+#ifdef CONFIG_DEBUG_GRAPH_LOCK
+#define ZONE_TABLE_DEBUG 1
+#else
 #define ZONE_TABLE_DEBUG 0
 #endif
 
