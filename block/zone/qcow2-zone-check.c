@@ -40,7 +40,9 @@ static uint64_t qcow2_zone_repaired_word(const ZoneGeometry *geometry,
                                          uint32_t zone_idx, uint64_t word,
                                          const char **what)
 {
-    uint8_t attributes = zone_word_attributes(word) & ZONE_ATTR_STORED;
+    uint8_t storable = geometry->zd_extension_bytes
+                       ? ZONE_ATTR_STORED : ZONE_ATTR_STORED & ~ZONE_ATTR_ZDEV;
+    uint8_t attributes = zone_word_attributes(word) & storable;
     bool conventional = zone_idx < geometry->conventional_zones;
     uint64_t fixed;
 
@@ -162,7 +164,43 @@ qcow2_zone_check_active(BlockDriverState *bs, BdrvCheckResult *res,
     return ret;
 }
 
-/* A file that ends too early reads as zeros there: no valid words */
+/* The words behind the end of the file are lost: none of them is valid */
+static void qcow2_zone_lose_words(Qcow2Zone *zone, uint64_t *words,
+                                  uint64_t file_bytes)
+{
+    uint64_t kept = 0;
+
+    if (file_bytes > zone->meta_offset) {
+        kept = (file_bytes - zone->meta_offset) / sizeof(*words);
+    }
+    for (; kept < zone->geometry.nr_zones; kept++) {
+        words[kept] = UINT64_MAX;
+    }
+}
+
+/*
+ * A region that overlaps anything else is not written to: its words are
+ * faulty because they are something else.  The reference counts have been
+ * checked by now, and repaired if that was asked for.
+ */
+static bool coroutine_fn GRAPH_RDLOCK
+qcow2_zone_region_is_shared(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+    uint64_t cluster = s->zone->meta_offset >> s->cluster_bits;
+    uint64_t end = (s->zone->meta_offset + s->zone->meta_bytes - 1) >>
+                   s->cluster_bits;
+    uint64_t refcount;
+
+    for (; cluster <= end; cluster++) {
+        if (qcow2_get_refcount(bs, cluster, &refcount) < 0 || refcount > 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A file that ends too early is made longer */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_check_truncated(BlockDriverState *bs, BdrvCheckResult *res,
                            BdrvCheckMode fix)
@@ -199,12 +237,24 @@ qcow2_zone_co_check(BlockDriverState *bs, BdrvCheckResult *res,
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     g_autofree uint64_t *words = NULL;
+    int64_t file_bytes;
     int ret;
 
     if (!zone) {
         return 0;
     }
+    if ((fix & BDRV_FIX_ERRORS) && qcow2_zone_region_is_shared(bs)) {
+        fprintf(stderr, "ERROR zone metadata at %" PRIu64 " shares clusters "
+                "with other data: not repaired\n", zone->meta_offset);
+        res->corruptions++;
+        fix &= ~BDRV_FIX_ERRORS;
+    }
     words = g_try_new(uint64_t, zone->geometry.nr_zones);
+    file_bytes = bdrv_co_getlength(bs->file->bs);
+    if (file_bytes < 0) {
+        res->check_errors++;
+        return file_bytes;
+    }
     ret = words ? qcow2_zone_check_truncated(bs, res, fix) : -ENOMEM;
     if (ret >= 0) {
         ret = qcow2_zone_co_load_words(bs, words);
@@ -215,6 +265,7 @@ qcow2_zone_co_check(BlockDriverState *bs, BdrvCheckResult *res,
         res->check_errors++;
         return ret;
     }
+    qcow2_zone_lose_words(zone, words, file_bytes);
     ret = qcow2_zone_check_words(bs, res, fix, words);
     if (ret < 0) {
         return ret;

@@ -243,6 +243,9 @@ int coroutine_fn qcow2_zone_co_commit(BlockDriverState *bs)
     if (!zone || !zone->io) {
         return 0;
     }
+    if (qatomic_read(&zone->stopped)) {
+        return -ENOMEDIUM;
+    }
     zone_io_co_settle(zone->io);
     zone_io_lock(zone->io);
     ticket = ++zone->commit_requested;
@@ -405,9 +408,11 @@ static void coroutine_fn qcow2_zone_timer_entry(void *opaque)
         GRAPH_RDLOCK_GUARD();
         ret = qcow2_zone_co_commit(bs);
     }
-    if (ret < 0 || qatomic_read(&zone->nr_dirty)) {
+    zone_io_lock(zone->io);
+    if (ret < 0 || zone->nr_dirty) {
         qcow2_zone_commit_timer_start(bs);
     }
+    zone_io_unlock(zone->io);
     bdrv_dec_in_flight(bs);
 }
 
@@ -423,7 +428,8 @@ void qcow2_zone_commit_timer_start(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;
 
-    if (s->zone->commit_timer && s->zone_commit_interval_ms) {
+    if (s->zone->commit_timer && s->zone_commit_interval_ms &&
+        !qatomic_read(&s->zone->stopped)) {
         timer_mod(s->zone->commit_timer,
                   qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
                   s->zone_commit_interval_ms);
@@ -438,6 +444,21 @@ void qcow2_zone_commit_timer_stop(BlockDriverState *bs)
     zone->commit_timer = NULL;
 }
 
+void qcow2_zone_stop(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    if (!zone || !zone->io) {
+        return;
+    }
+    zone_io_lock(zone->io);
+    qatomic_set(&zone->stopped, true);
+    if (zone->commit_timer) {
+        timer_del(zone->commit_timer);
+    }
+    zone_io_unlock(zone->io);
+}
+
 void qcow2_zone_attach_aio_context(BlockDriverState *bs,
                                    AioContext *new_context)
 {
@@ -449,9 +470,11 @@ void qcow2_zone_attach_aio_context(BlockDriverState *bs,
     }
     zone->commit_timer = aio_timer_new(new_context, QEMU_CLOCK_REALTIME,
                                        SCALE_MS, qcow2_zone_timer_cb, bs);
+    zone_io_lock(zone->io);
     if (zone->nr_dirty) {
         qcow2_zone_commit_timer_start(bs);
     }
+    zone_io_unlock(zone->io);
 }
 
 void qcow2_zone_detach_aio_context(BlockDriverState *bs)

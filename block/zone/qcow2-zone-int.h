@@ -35,6 +35,8 @@ struct Qcow2Zone {
     uint64_t commit_done;
     uint8_t *batch;             /* commit lock */
     QEMUTimer *commit_timer;
+    bool stopped;               /* the node is unusable: commit nothing more;
+                                   table's lock */
 };
 
 extern const ZoneIOOps qcow2_zone_io_ops;
@@ -49,6 +51,7 @@ static inline Qcow2Zone *qcow2_zone(BlockDriverState *bs)
 /* The commit's part of the state: after the words are loaded */
 int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp);
 void qcow2_zone_commit_cleanup(BlockDriverState *bs);
+/* With the table's lock held */
 void qcow2_zone_commit_timer_start(BlockDriverState *bs);
 void qcow2_zone_commit_timer_stop(BlockDriverState *bs);
 

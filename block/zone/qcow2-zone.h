@@ -49,6 +49,9 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp);
 void qcow2_zone_close(BlockDriverState *bs);
 
+/* The image is corrupt, the node will never be closed: commit nothing more */
+void qcow2_zone_stop(BlockDriverState *bs);
+
 /* Called before the caches are flushed for the last time */
 int coroutine_mixed_fn GRAPH_RDLOCK
 qcow2_zone_inactivate(BlockDriverState *bs);
