@@ -63,62 +63,58 @@ void qcow2_zone_detach_aio_context(BlockDriverState *bs);
 /* Creation ***************************************************************/
 
 /*
- * Entries of the renaming of creation options, and of the option list; both
- * end with a comma.
+ * Entries of the renaming of creation options, and of the option list: what
+ * stands within a pair of braces there.
  */
 #define QCOW2_ZONE_OPT_RENAMES                                          \
-    { "zone.conventional_zones",    "zone.conventional-zones" },        \
-    { "zone.max_open_zones",        "zone.max-open-zones" },            \
-    { "zone.max_active_zones",      "zone.max-active-zones" },          \
-    { "zone.max_append_bytes",      "zone.max-append-bytes" },          \
-    { "zd_extension_size",          "zone.zd-extension-size" },
+    "zone.conventional_zones", "zone.conventional-zones" }, {           \
+    "zone.max_open_zones", "zone.max-open-zones" }, {                   \
+    "zone.max_active_zones", "zone.max-active-zones" }, {               \
+    "zone.max_append_bytes", "zone.max-append-bytes" }, {               \
+    "zd_extension_size", "zone.zd-extension-size"
 
 #define QCOW2_ZONE_CREATE_OPTS                                          \
-    {                                                                   \
-        .name = "zone.mode",                                            \
-        .type = QEMU_OPT_STRING,                                        \
-        .help = "Makes a zoned image (host-managed)",                   \
+    .name = "zone.mode",                                                \
+    .type = QEMU_OPT_STRING,                                            \
+    .help = "Makes a zoned image (host-managed)",                       \
     }, {                                                                \
-        .name = "zone.size",                                            \
-        .type = QEMU_OPT_SIZE,                                          \
-        .help = "Zone size (default 256M)",                             \
+    .name = "zone.size",                                                \
+    .type = QEMU_OPT_SIZE,                                              \
+    .help = "Zone size (default 256M)",                                 \
     }, {                                                                \
-        .name = "zone.capacity",                                        \
-        .type = QEMU_OPT_SIZE,                                          \
-        .help = "Writable part of a zone (default: the zone size)",     \
+    .name = "zone.capacity",                                            \
+    .type = QEMU_OPT_SIZE,                                              \
+    .help = "Writable part of a zone (default: the zone size)",         \
     }, {                                                                \
-        .name = "zone.conventional_zones",                              \
-        .type = QEMU_OPT_NUMBER,                                        \
-        .help = "Number of conventional zones, the first ones",         \
+    .name = "zone.conventional_zones",                                  \
+    .type = QEMU_OPT_NUMBER,                                            \
+    .help = "Number of conventional zones, the first ones",             \
     }, {                                                                \
-        .name = "zone.max_open_zones",                                  \
-        .type = QEMU_OPT_NUMBER,                                        \
-        .help = "Maximum number of open zones (0: no limit)",           \
+    .name = "zone.max_open_zones",                                      \
+    .type = QEMU_OPT_NUMBER,                                            \
+    .help = "Maximum number of open zones (0: no limit)",               \
     }, {                                                                \
-        .name = "zone.max_active_zones",                                \
-        .type = QEMU_OPT_NUMBER,                                        \
-        .help = "Maximum number of active zones (0: no limit)",         \
+    .name = "zone.max_active_zones",                                    \
+    .type = QEMU_OPT_NUMBER,                                            \
+    .help = "Maximum number of active zones (0: no limit)",             \
     }, {                                                                \
-        .name = "zone.max_append_bytes",                                \
-        .type = QEMU_OPT_SIZE,                                          \
-        .help = "Longest zone append (0: no limit)",                    \
+    .name = "zone.max_append_bytes",                                    \
+    .type = QEMU_OPT_SIZE,                                              \
+    .help = "Longest zone append (0: no limit)",                        \
     }, {                                                                \
-        .name = "zd_extension_size",                                    \
-        .type = QEMU_OPT_SIZE,                                          \
-        .help = "Zone descriptor extension size (multiple of 64)",      \
-    },
+    .name = "zd_extension_size",                                        \
+    .type = QEMU_OPT_SIZE,                                              \
+    .help = "Zone descriptor extension size (multiple of 64)"
 
-/* The entries that zones add to the list of runtime options */
+/* The entries that zones add to the list of runtime options, likewise */
 #define QCOW2_ZONE_RUNTIME_OPTS                                         \
-    {                                                                   \
-        .name = QCOW2_OPT_OVERLAP_ZONE_TABLE,                           \
-        .type = QEMU_OPT_BOOL,                                          \
-        .help = "Check for unintended writes into the zone table",      \
+    .name = QCOW2_OPT_OVERLAP_ZONE_TABLE,                               \
+    .type = QEMU_OPT_BOOL,                                              \
+    .help = "Check for unintended writes into the zone table",          \
     }, {                                                                \
-        .name = QCOW2_OPT_ZONE_COMMIT_INTERVAL,                         \
-        .type = QEMU_OPT_NUMBER,                                        \
-        .help = "Store zone write pointers after this many milliseconds", \
-    },
+    .name = QCOW2_OPT_ZONE_COMMIT_INTERVAL,                             \
+    .type = QEMU_OPT_NUMBER,                                            \
+    .help = "Store zone write pointers after this many milliseconds"
 
 /* Checks the options before anything is written; true when opts has no zones */
 bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,

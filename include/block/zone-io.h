@@ -28,33 +28,33 @@ typedef struct ZoneAction {
  * held and without the table's lock; all return 0 or a negative errno.
  */
 typedef struct ZoneIOOps {
-    int coroutine_fn GRAPH_RDLOCK_PTR (*co_read)(
-        BlockDriverState *bs, int64_t offset, int64_t bytes,
-        QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags);
-    int coroutine_fn GRAPH_RDLOCK_PTR (*co_write)(
-        BlockDriverState *bs, int64_t offset, int64_t bytes,
-        QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags);
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_read)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+               QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags);
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_write)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags);
     /* Zeros the range whatever its alignment; never -ENOTSUP */
-    int coroutine_fn GRAPH_RDLOCK_PTR (*co_write_zeroes)(
-        BlockDriverState *bs, int64_t offset, int64_t bytes,
-        BdrvRequestFlags flags);
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_write_zeroes)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                       BdrvRequestFlags flags);
     /*
      * Makes words durable, with the commit lock held: all data below their
      * write pointers first, if data is set; then the words.  The table
      * still has the old ones.  After an error the next commit stores what the
      * table has.
      */
-    int coroutine_fn GRAPH_RDLOCK_PTR (*co_commit_words)(
-        BlockDriverState *bs, const uint32_t *zone_idx,
-        const uint64_t *words, uint32_t nr, bool data);
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_commit_words)(BlockDriverState *bs, const uint32_t *zone_idx,
+                       const uint64_t *words, uint32_t nr, bool data);
     /* Writes the extension to its slot and makes it durable */
-    int coroutine_fn GRAPH_RDLOCK_PTR (*co_store_zde)(
-        BlockDriverState *bs, uint32_t zone_idx, const void *zde);
-    int coroutine_fn GRAPH_RDLOCK_PTR (*co_load_zde)(
-        BlockDriverState *bs, uint32_t zone_idx, void *zde);
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_store_zde)(BlockDriverState *bs, uint32_t zone_idx, const void *zde);
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_load_zde)(BlockDriverState *bs, uint32_t zone_idx, void *zde);
     /* The zone was reset: its old data may go.  Failure does no harm. */
-    void coroutine_fn GRAPH_RDLOCK_PTR (*co_drop)(
-        BlockDriverState *bs, uint32_t zone_idx);
+    void coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_drop)(BlockDriverState *bs, uint32_t zone_idx);
     /*
      * The stored word of the zone has changed: commit it with the next flush.
      * Called with the table's lock held.
