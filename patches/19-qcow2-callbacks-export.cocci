@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Subject: qcow2: share the driver callbacks
-// Why: zoned images put a zone table in front of them, from block/zone.
+// Why: zoned images put a zone table in front of them, from block/zone, whose
+//   header declares both.
 // Retire-When: block/zone is part of the base.
-// Files: block/qcow2.c
+// Files: block/qcow2.c block/qcow2.h
 // Spatch-Options: --no-includes
 
 @@
@@ -17,3 +18,8 @@ identifier f = {
 @@
 - static
  f(...) { ... }
+
+@@
+@@
+ #include "block/block_int.h"
++#include "block/zone/qcow2-zone.h"
