@@ -159,6 +159,19 @@ void blk_set_zone_auto_close(BlockBackend *blk, bool enable)
     }
 }
 
+void blk_set_zone_zrwa(BlockBackend *blk, uint64_t zrwa_bytes,
+                       uint64_t granularity_bytes, uint32_t max_zones)
+{
+    ZoneIO *io = blk_zone_io(blk);
+
+    if (io) {
+        zone_io_lock(io);
+        zone_table_set_zrwa(zone_io_table(io), zrwa_bytes, granularity_bytes,
+                            max_zones);
+        zone_io_unlock(io);
+    }
+}
+
 /* Requests ***************************************************************/
 
 /* One request: an action, extensions to get, or (neither) a power cycle */

@@ -154,7 +154,7 @@ static void coroutine_fn zone_io_end(ZoneIO *io, ZoneWrite *write, int ret)
  * zone_io_begin() took for this keeps other writes out of the gap.
  */
 static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_fill_gap(ZoneIO *io, const ZoneWrite *write, uint64_t gap)
+zone_io_co_fill_gap(ZoneIO *io, ZoneWrite *write, uint64_t gap)
 {
     int ret;
 
@@ -162,6 +162,11 @@ zone_io_co_fill_gap(ZoneIO *io, const ZoneWrite *write, uint64_t gap)
         return 0;
     }
     ret = io->ops->co_write_zeroes(io->bs, gap, write->start_bytes - gap, 0);
+    if (ret >= 0) {
+        zone_io_lock(io);
+        zone_table_gap_filled(io->table, write);
+        zone_io_unlock(io);
+    }
     zone_io_co_release(io, write->zone_idx);
     return ret;
 }

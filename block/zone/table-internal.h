@@ -35,7 +35,7 @@ struct ZoneTable {
     ZoneGeometry geometry;
     int zone_shift;             /* -1: zone_bytes is not a power of two */
 
-    /* 24 bytes a zone; the words are what a power cycle finds */
+    /* 24 bytes a zone; see zone_table_word() for what is stored of a word */
     uint64_t *words;
     uint64_t *live;
     uint32_t *prev;
@@ -118,6 +118,12 @@ static inline const ZoneBucket *zone_bucket(const ZoneTable *table,
 {
     return &table->buckets[zone_idx % ZONE_BUCKETS];
 }
+
+/*
+ * The write pointer to store: up to there all has been written by completed
+ * writes.  With a ZRWA that can be above the write pointer, never below.
+ */
+uint64_t zone_stored_wp(const ZoneTable *table, uint32_t zone_idx);
 
 /*
  * Could this happen in the zone now, leaving holds aside?  When another zone

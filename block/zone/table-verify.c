@@ -22,6 +22,9 @@ static void verify_zone(const ZoneTable *table, uint32_t zone_idx)
 
     assert(!zone_word_check(&table->geometry, zone_idx, word));
     assert(wp_bytes <= reserved_bytes && reserved_bytes <= end_bytes);
+    assert(zone_stored_wp(table, zone_idx) >= wp_bytes);
+    assert(!zone_word_check(&table->geometry, zone_idx,
+                            zone_table_word(table, zone_idx)));
     assert(active || !zone_has_zrwa(table, zone_idx));
     assert((state == ZONE_STATE_READ_ONLY) ==
            (zone_word_state(word) == ZONE_WORD_READ_ONLY));

@@ -75,6 +75,24 @@ static uint64_t lowest_start(const ZoneTable *table, uint32_t zone_idx)
     return lowest_bytes;
 }
 
+/*
+ * Writes in flight in a ZRWA may cover what has been written already, even
+ * below a write pointer that is durable: those do not hold it back.
+ */
+uint64_t zone_stored_wp(const ZoneTable *table, uint32_t zone_idx)
+{
+    uint64_t wp_bytes = zone_reserved(table, zone_idx);
+    ZoneWrite *write = NULL;
+
+    if (!zone_has_zrwa(table, zone_idx)) {
+        return zone_wp(table, zone_idx);
+    }
+    while ((write = next_write(table, zone_idx, write))) {
+        wp_bytes = MIN(wp_bytes, write->unwritten_bytes);
+    }
+    return wp_bytes;
+}
+
 /* Begin */
 
 static ZoneStatus check_position(const ZoneTable *table, uint32_t zone_idx,
@@ -162,6 +180,15 @@ ZoneStatus zone_table_check_write(const ZoneTable *table,
                        offset_bytes, bytes, &victim);
 }
 
+/* In a ZRWA: where what nobody has written yet starts, gap included */
+static uint64_t first_unwritten(const ZoneTable *table, const ZoneWrite *write)
+{
+    uint64_t unwritten_bytes = MAX(zone_table_write_gap(table, write),
+                                   zone_reserved(table, write->zone_idx));
+
+    return unwritten_bytes < write->end_bytes ? unwritten_bytes : UINT64_MAX;
+}
+
 static void begin(ZoneTable *table, ZoneWrite *write, uint32_t zone_idx,
                   uint64_t start_bytes, uint64_t bytes, uint32_t victim)
 {
@@ -174,10 +201,12 @@ static void begin(ZoneTable *table, ZoneWrite *write, uint32_t zone_idx,
         return;
     }
     zone_table_apply(table, zone_idx, ZONE_EVENT_WRITE, victim);
+    link_write(table, write);
     if (!zone_has_zrwa(table, zone_idx)) {
         zone_set_reserved(table, zone_idx, write->end_bytes);
+    } else {
+        write->unwritten_bytes = first_unwritten(table, write);
     }
-    link_write(table, write);
     zone_table_debug_verify(table);
 }
 
@@ -239,18 +268,23 @@ ZoneStatus zone_table_append_begin(ZoneTable *table, ZoneWrite *write,
 
 /* End */
 
-/* A success above writes still in flight: a commit has to wait for those */
+/*
+ * A success above what writes in flight are the first to cover: a commit has
+ * to wait for those
+ */
 static void mark_passed(ZoneTable *table, const ZoneWrite *ended)
 {
+    bool zrwa = zone_has_zrwa(table, ended->zone_idx);
     ZoneWrite *write = NULL;
 
     while ((write = next_write(table, ended->zone_idx, write))) {
-        bool below = write->start_bytes < ended->start_bytes;
+        bool below = zrwa ? write->unwritten_bytes < ended->end_bytes
+                          : write->start_bytes < ended->start_bytes;
 
         if (below && !write->passed) {
             write->passed = true;
             table->nr_passed++;
-        } else if (!below && !zone_has_zrwa(table, ended->zone_idx)) {
+        } else if (!below && !zrwa) {
             break;
         }
     }
@@ -309,7 +343,7 @@ bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success)
     if (!write->tracked) {
         return false;
     }
-    word = table->words[write->zone_idx];
+    word = zone_table_word(table, write->zone_idx);
     unlink_write(table, write);
     if (success) {
         mark_passed(table, write);
@@ -322,7 +356,7 @@ bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success)
     zone_table_check_filled(table, write->zone_idx);
     write->tracked = false;
     zone_table_debug_verify(table);
-    return table->words[write->zone_idx] != word;
+    return zone_table_word(table, write->zone_idx) != word;
 }
 
 bool zone_table_passed_before(const ZoneTable *table, uint64_t seq)
@@ -350,20 +384,28 @@ uint64_t zone_table_next_seq(const ZoneTable *table)
 
 /* Reads */
 
-/* The stretch at pos_bytes, between the frontier and the reservation */
+/*
+ * The stretch at pos_bytes, between the frontier and the reservation.  Writes
+ * in a ZRWA hide what they are the first to cover.
+ */
 static bool extent_in_flight(const ZoneTable *table, uint32_t zone_idx,
                              uint64_t pos_bytes, uint64_t *end_bytes)
 {
+    bool zrwa = zone_has_zrwa(table, zone_idx);
+    uint64_t reserved_bytes = zone_reserved(table, zone_idx);
     ZoneWrite *write = NULL;
 
-    *end_bytes = zone_reserved(table, zone_idx);
+    *end_bytes = reserved_bytes;
     while ((write = next_write(table, zone_idx, write))) {
-        if (write->start_bytes <= pos_bytes && pos_bytes < write->end_bytes) {
-            *end_bytes = write->end_bytes;
+        uint64_t hidden_bytes = zrwa ? write->unwritten_bytes
+                                     : write->start_bytes;
+
+        if (hidden_bytes <= pos_bytes && pos_bytes < write->end_bytes) {
+            *end_bytes = MIN(write->end_bytes, reserved_bytes);
             return false;
         }
-        if (write->start_bytes > pos_bytes) {
-            *end_bytes = MIN(*end_bytes, write->start_bytes);
+        if (hidden_bytes > pos_bytes) {
+            *end_bytes = MIN(*end_bytes, hidden_bytes);
         }
     }
     return true;
@@ -385,8 +427,7 @@ bool zone_table_read_extent(const ZoneTable *table, uint64_t offset_bytes,
     zone_idx = zone_table_idx(table, offset_bytes);
     state = zone_state(table, zone_idx);
     end_bytes = zone_start(table, zone_idx) + table->geometry.zone_bytes;
-    data_bytes = zone_has_zrwa(table, zone_idx) ?
-                 zone_reserved(table, zone_idx) : zone_wp(table, zone_idx);
+    data_bytes = zone_stored_wp(table, zone_idx);
 
     if (state == ZONE_STATE_OFFLINE) {
         data = false;
@@ -422,6 +463,12 @@ uint64_t zone_table_write_gap(const ZoneTable *table, const ZoneWrite *write)
         }
     }
     return MIN(gap_bytes, write->start_bytes);
+}
+
+void zone_table_gap_filled(ZoneTable *table, ZoneWrite *write)
+{
+    write->unwritten_bytes = MAX(write->unwritten_bytes, write->start_bytes);
+    zone_table_debug_verify(table);
 }
 
 ZoneStatus zone_table_zrwa_flush(ZoneTable *table, uint64_t end_bytes)

@@ -30,7 +30,8 @@
     }
 #define TO_READ_ONLY(open_, active_) {                                  \
         .next = ZONE_STATE_READ_ONLY, .open_delta = (open_),            \
-        .active_delta = (active_), .clear_attributes = ZONE_ATTR_ZRWAV, \
+        .active_delta = (active_), .wp = ZONE_WP_COMMIT,                \
+        .clear_attributes = ZONE_ATTR_ZRWAV,                            \
     }
 #define TO_OFFLINE(open_, active_) {                                    \
         .next = ZONE_STATE_OFFLINE, .open_delta = (open_),              \
@@ -40,10 +41,13 @@
         .next = (next_), .open_delta = (open_),                         \
         .active_delta = (active_), .set_attributes = (set_),            \
     }
-#define TO_CLOSED(open_, active_, set_, clear_) {                       \
+#define TO_CLOSED(open_, active_, set_) {                               \
         .next = ZONE_STATE_CLOSED, .open_delta = (open_),               \
         .active_delta = (active_), .set_attributes = (set_),            \
-        .clear_attributes = (clear_),                                   \
+    }
+#define TO_WRITTEN(open_) {                                             \
+        .next = ZONE_STATE_CLOSED, .open_delta = (open_),               \
+        .wp = ZONE_WP_COMMIT, .clear_attributes = ZONE_ATTR_ZRWAV,      \
     }
 #define TO_UNWRITTEN(open_, active_) {                                  \
         .next = ZONE_STATE_EMPTY, .open_delta = (open_),                \
@@ -69,6 +73,7 @@ static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_SET_ZDE]         = REFUSE_CONV,
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_CONVENTIONAL),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_CONVENTIONAL),
+        [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_CONVENTIONAL),
         [ZONE_EVENT_FAULT_READ_ONLY] = REFUSE_CONV,
         [ZONE_EVENT_FAULT_OFFLINE]   = REFUSE_CONV,
     },
@@ -85,9 +90,10 @@ static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_FILLED]          = REFUSE_MOVE,
         [ZONE_EVENT_RESET]           = TO_EMPTY(0, 0),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
-        [ZONE_EVENT_SET_ZDE]         = TO_CLOSED(0, 1, ZONE_ATTR_ZDEV, 0),
+        [ZONE_EVENT_SET_ZDE]         = TO_CLOSED(0, 1, ZONE_ATTR_ZDEV),
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_EMPTY),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_EMPTY),
+        [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_EMPTY),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(0, 0),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(0, 0),
     },
@@ -97,15 +103,16 @@ static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
             TO_OPENED(ZONE_STATE_EXPLICITLY_OPENED, 0, 0, 0),
         [ZONE_EVENT_OPEN_ZRWA]       =
             TO_OPENED(ZONE_STATE_EXPLICITLY_OPENED, 0, 0, ZONE_ATTR_ZRWAV),
-        [ZONE_EVENT_CLOSE]           = TO_CLOSED(-1, 0, 0, 0),
-        [ZONE_EVENT_AUTO_CLOSE]      = TO_CLOSED(-1, 0, 0, 0),
+        [ZONE_EVENT_CLOSE]           = TO_CLOSED(-1, 0, 0),
+        [ZONE_EVENT_AUTO_CLOSE]      = TO_CLOSED(-1, 0, 0),
         [ZONE_EVENT_FINISH]          = TO_FULL(-1, -1),
         [ZONE_EVENT_FILLED]          = TO_FULL(-1, -1),
         [ZONE_EVENT_RESET]           = TO_EMPTY(-1, -1),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
-        [ZONE_EVENT_POWER_CYCLE]     = TO_CLOSED(-1, 0, 0, ZONE_ATTR_ZRWAV),
+        [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(-1),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(-1, -1),
+        [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(-1, -1),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(-1, -1),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(-1, -1),
     },
@@ -114,15 +121,16 @@ static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_OPEN]            = STAY(ZONE_STATE_EXPLICITLY_OPENED),
         [ZONE_EVENT_OPEN_ZRWA]       =
             TO_OPENED(ZONE_STATE_EXPLICITLY_OPENED, 0, 0, ZONE_ATTR_ZRWAV),
-        [ZONE_EVENT_CLOSE]           = TO_CLOSED(-1, 0, 0, 0),
+        [ZONE_EVENT_CLOSE]           = TO_CLOSED(-1, 0, 0),
         [ZONE_EVENT_AUTO_CLOSE]      = REFUSE_MOVE,
         [ZONE_EVENT_FINISH]          = TO_FULL(-1, -1),
         [ZONE_EVENT_FILLED]          = TO_FULL(-1, -1),
         [ZONE_EVENT_RESET]           = TO_EMPTY(-1, -1),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
-        [ZONE_EVENT_POWER_CYCLE]     = TO_CLOSED(-1, 0, 0, ZONE_ATTR_ZRWAV),
+        [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(-1),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(-1, -1),
+        [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(-1, -1),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(-1, -1),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(-1, -1),
     },
@@ -140,8 +148,9 @@ static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = TO_EMPTY(0, -1),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
-        [ZONE_EVENT_POWER_CYCLE]     = TO_CLOSED(0, 0, 0, ZONE_ATTR_ZRWAV),
+        [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(0),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(0, -1),
+        [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(0, -1),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(0, -1),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(0, -1),
     },
@@ -158,6 +167,7 @@ static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_READ_ONLY),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_READ_ONLY),
+        [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_READ_ONLY),
         [ZONE_EVENT_FAULT_READ_ONLY] = STAY(ZONE_STATE_READ_ONLY),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(0, 0),
     },
@@ -174,6 +184,7 @@ static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_FULL),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_FULL),
+        [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_FULL),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(0, 0),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(0, 0),
     },
@@ -190,6 +201,7 @@ static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_OFFLINE),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_OFFLINE),
+        [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_OFFLINE),
         [ZONE_EVENT_FAULT_READ_ONLY] = REFUSE_MOVE,
         [ZONE_EVENT_FAULT_OFFLINE]   = STAY(ZONE_STATE_OFFLINE),
     },
@@ -397,10 +409,28 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 
 /* What a table says of itself */
 
+/* What to store for a zone with that word; with a ZRWA, what it will become */
+static uint64_t stored_word(const ZoneTable *table, uint32_t zone_idx,
+                            uint64_t word, bool zrwa)
+{
+    uint8_t attributes = zone_word_attributes(word);
+    uint64_t wp_bytes;
+
+    if (!zrwa) {
+        return word;
+    }
+    wp_bytes = zone_stored_wp(table, zone_idx);
+    if (wp_bytes == zone_writable_end(table, zone_idx)) {
+        attributes &= ~ATTR_OF_ACTIVE;
+    }
+    return zone_word_encode(ZONE_WORD_DERIVED, false, attributes, wp_bytes);
+}
+
 uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx)
 {
     assert(zone_idx < table->geometry.nr_zones);
-    return table->words[zone_idx];
+    return stored_word(table, zone_idx, table->words[zone_idx],
+                       zone_has_zrwa(table, zone_idx));
 }
 
 void zone_table_info(const ZoneTable *table, uint32_t zone_idx, ZoneInfo *info)
@@ -446,20 +476,35 @@ int64_t zone_table_next_in_state(const ZoneTable *table, ZoneState state,
 
 /* Events */
 
-/* A zone in which nothing is stored goes another way in a power cycle */
+static bool event_is_power_cycle(ZoneEvent event)
+{
+    return event == ZONE_EVENT_POWER_CYCLE ||
+           event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN ||
+           event == ZONE_EVENT_POWER_CYCLE_FILLED;
+}
+
+/* What is stored of a zone decides where a power cycle leads it */
+static ZoneEvent power_cycle_of(const ZoneTable *table, uint32_t zone_idx)
+{
+    uint8_t attributes = zone_word_attributes(table->words[zone_idx]);
+    uint64_t wp_bytes = zone_stored_wp(table, zone_idx);
+
+    if (wp_bytes == zone_writable_end(table, zone_idx)) {
+        return ZONE_EVENT_POWER_CYCLE_FILLED;
+    }
+    if (wp_bytes == zone_start(table, zone_idx) &&
+        !(attributes & ZONE_ATTR_ZDEV)) {
+        return ZONE_EVENT_POWER_CYCLE_UNWRITTEN;
+    }
+    return ZONE_EVENT_POWER_CYCLE;
+}
+
 static const ZoneTransition *find_transition(const ZoneTable *table,
                                              uint32_t zone_idx,
                                              ZoneEvent event)
 {
-    if (event == ZONE_EVENT_POWER_CYCLE ||
-        event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN) {
-        uint8_t attributes = zone_word_attributes(table->words[zone_idx]);
-        bool unwritten = zone_wp(table, zone_idx) ==
-                         zone_start(table, zone_idx) &&
-                         !(attributes & ZONE_ATTR_ZDEV);
-
-        event = unwritten ? ZONE_EVENT_POWER_CYCLE_UNWRITTEN :
-                            ZONE_EVENT_POWER_CYCLE;
+    if (event_is_power_cycle(event)) {
+        event = power_cycle_of(table, zone_idx);
     }
     return zone_transition(zone_state(table, zone_idx), event);
 }
@@ -508,21 +553,13 @@ static ZoneStatus check_resources(const ZoneTable *table, uint32_t zone_idx,
 static ZoneStatus check_rules(const ZoneTable *table, uint32_t zone_idx,
                               ZoneEvent event)
 {
-    const ZoneGeometry *geometry = &table->geometry;
-    uint64_t wp_bytes = zone_wp(table, zone_idx);
-
     if (event == ZONE_EVENT_FILLED &&
-        wp_bytes != zone_writable_end(table, zone_idx)) {
+        zone_wp(table, zone_idx) != zone_writable_end(table, zone_idx)) {
         return ZONE_ERR_INVALID_TRANSITION;
     }
-    if (event == ZONE_EVENT_OPEN_ZRWA && !zone_has_zrwa(table, zone_idx)) {
-        if (zone_table_in_flight(table, zone_idx)) {
-            return ZONE_BUSY;
-        }
-        if ((wp_bytes - zone_start(table, zone_idx)) %
-            geometry->zrwa_granularity_bytes) {
-            return ZONE_ERR_ZRWA_EXHAUSTED;
-        }
+    if (event == ZONE_EVENT_OPEN_ZRWA && !zone_has_zrwa(table, zone_idx) &&
+        zone_table_in_flight(table, zone_idx)) {
+        return ZONE_BUSY;
     }
     return ZONE_OK;
 }
@@ -591,7 +628,8 @@ static ZoneAfter compute_after(const ZoneTable *table, uint32_t zone_idx,
         wp_bytes = zone_start(table, zone_idx);
         after.reserved_bytes = wp_bytes;
     } else if (transition->wp == ZONE_WP_COMMIT) {
-        wp_bytes = after.reserved_bytes;
+        wp_bytes = zone_stored_wp(table, zone_idx);
+        after.reserved_bytes = wp_bytes;
     } else if (had_zrwa && !after.zrwa) {
         after.reserved_bytes = wp_bytes;
     }
@@ -656,6 +694,9 @@ static bool event_needs_idle_zone(ZoneEvent event)
     case ZONE_EVENT_SET_ZDE:
     case ZONE_EVENT_POWER_CYCLE:
     case ZONE_EVENT_POWER_CYCLE_UNWRITTEN:
+    case ZONE_EVENT_POWER_CYCLE_FILLED:
+    case ZONE_EVENT_FAULT_READ_ONLY:
+    case ZONE_EVENT_FAULT_OFFLINE:
         return true;
     default:
         return false;
@@ -670,7 +711,7 @@ ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
     ZoneStatus status;
 
     assert(zone_idx < table->geometry.nr_zones);
-    word = table->words[zone_idx];
+    word = zone_table_word(table, zone_idx);
     status = zone_table_admit(table, zone_idx, event, &victim);
     if (status == ZONE_OK) {
         assert(!event_needs_idle_zone(event) ||
@@ -679,7 +720,7 @@ ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
         zone_table_debug_verify(table);
     }
     if (changed) {
-        *changed = table->words[zone_idx] != word;
+        *changed = zone_table_word(table, zone_idx) != word;
     }
     return status;
 }
@@ -687,12 +728,11 @@ ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
 uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,
                                ZoneEvent event)
 {
-    uint32_t victim;
+    ZoneAfter after = compute_after(table, zone_idx,
+                                    find_transition(table, zone_idx, event));
 
-    assert(zone_idx < table->geometry.nr_zones);
-    assert(zone_table_admit(table, zone_idx, event, &victim) == ZONE_OK);
-    return compute_after(table, zone_idx,
-                         find_transition(table, zone_idx, event)).word;
+    assert(zone_table_check_event(table, zone_idx, event) == ZONE_OK);
+    return stored_word(table, zone_idx, after.word, after.zrwa);
 }
 
 ZoneStatus zone_table_open_all(ZoneTable *table)
@@ -740,6 +780,16 @@ ZoneStatus zone_table_open_all(ZoneTable *table)
 void zone_table_set_auto_close(ZoneTable *table, bool enable)
 {
     table->geometry.auto_close = enable;
+}
+
+void zone_table_set_zrwa(ZoneTable *table, uint64_t zrwa_bytes,
+                         uint64_t granularity_bytes, uint32_t max_zones)
+{
+    assert(table->counts.zrwa == 0);
+    table->geometry.zrwa_bytes = zrwa_bytes;
+    table->geometry.zrwa_granularity_bytes = granularity_bytes;
+    table->geometry.max_zrwa_zones = max_zones;
+    check_geometry(&table->geometry);
 }
 
 void zone_table_hold(ZoneTable *table, uint32_t zone_idx)

@@ -40,13 +40,6 @@ static bool check_properties(NvmeNamespace *ns, const ZoneGeometry *geo,
 {
     NvmeNamespaceParams *params = &ns->params;
 
-    if (params->zrwas || params->numzrwa ||
-        (params->zrwafg && params->zrwafg != UINT64_MAX)) {
-        error_setg(errp, "zoned.zrwas, zoned.zrwafg and zoned.numzrwa cannot "
-                   "be used with a zoned image");
-        return false;
-    }
-
     return check_property("zone_size", params->zone_size_bs, geo->zone_bytes,
                           "zone size", errp) &&
            check_property("zone_capacity", params->zone_cap_bs,
@@ -100,7 +93,8 @@ static bool check_image(NvmeNamespace *ns, const ZoneGeometry *geo,
     return check_properties(ns, geo, errp);
 }
 
-static bool volatile_zrwa(NvmeNamespace *ns, ZoneGeometry *geo, Error **errp)
+/* geo has the limits already */
+static bool init_zrwa(NvmeNamespace *ns, ZoneGeometry *geo, Error **errp)
 {
     NvmeNamespaceParams *params = &ns->params;
     uint64_t granularity = params->zrwafg;
@@ -125,17 +119,38 @@ static bool volatile_zrwa(NvmeNamespace *ns, ZoneGeometry *geo, Error **errp)
                    ns->lbasz);
         return false;
     }
-    if (params->max_active_zones &&
-        params->numzrwa > params->max_active_zones) {
-        error_setg(errp, "zoned.numzrwa=%" PRIu32 " must not be more than "
-                   "zoned.max_active=%" PRIu32, params->numzrwa,
-                   params->max_active_zones);
+    if (geo->max_active_zones && params->numzrwa > geo->max_active_zones) {
+        error_setg(errp, "zoned.numzrwa=%" PRIu32 " must not be more than the "
+                   "limit of active zones, %" PRIu32, params->numzrwa,
+                   geo->max_active_zones);
         return false;
     }
 
     geo->zrwa_bytes = params->zrwas;
     geo->zrwa_granularity_bytes = granularity;
     geo->max_zrwa_zones = params->numzrwa;
+    return true;
+}
+
+/* A zoned node may have ZRWAs of its own; an image has none, and takes ours */
+static bool init_image_zrwa(NvmeNamespace *ns, Error **errp)
+{
+    BlockBackend *blk = ns->blkconf.blk;
+    NvmeNamespaceParams *params = &ns->params;
+    ZoneGeometry geo = *blk_get_zone_geometry(blk);
+
+    if (geo.zrwa_bytes) {
+        return check_property("zrwas", params->zrwas, geo.zrwa_bytes,
+                              "ZRWA size", errp) &&
+               check_property("numzrwa", params->numzrwa, geo.max_zrwa_zones,
+                              "limit of ZRWAs", errp);
+    }
+    if (!init_zrwa(ns, &geo, errp)) {
+        return false;
+    }
+
+    blk_set_zone_zrwa(blk, geo.zrwa_bytes, geo.zrwa_granularity_bytes,
+                      geo.max_zrwa_zones);
     return true;
 }
 
@@ -207,7 +222,7 @@ static bool insert_volatile_zones(NvmeNamespace *ns, Error **errp)
 
     return volatile_zones(ns, &geo, errp) &&
            volatile_limits(ns, &geo, errp) &&
-           volatile_zrwa(ns, &geo, errp) &&
+           init_zrwa(ns, &geo, errp) &&
            blk_insert_volatile_zones(ns->blkconf.blk, &geo, errp);
 }
 
@@ -283,7 +298,8 @@ bool nvme_zns_setup(NvmeNamespace *ns, Error **errp)
     }
 
     if (has_zones) {
-        if (!check_image(ns, blk_get_zone_geometry(blk), errp)) {
+        if (!check_image(ns, blk_get_zone_geometry(blk), errp) ||
+            !init_image_zrwa(ns, errp)) {
             return false;
         }
         blk_set_zone_auto_close(blk, ns->zone_auto_close);
@@ -301,6 +317,9 @@ void nvme_zns_cleanup(NvmeNamespace *ns)
 {
     /* Unplugging is a loss of power, also when the backend lives on */
     blk_zone_power_cycle(ns->blkconf.blk);
+    if (ns->params.zrwas) {
+        blk_set_zone_zrwa(ns->blkconf.blk, 0, 0, 0);
+    }
     g_free(ns->id_ns_zoned);
     ns->id_ns_zoned = NULL;
 }

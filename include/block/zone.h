@@ -75,7 +75,7 @@ const char *zone_state_str(ZoneState state);
 #define ZONE_MIN_ZRWA_BYTES     512
 
 /*
- * What is fixed for the life of a table.  Limits: 0 = no limit.
+ * What a drive is.  Limits: 0 = no limit.
  * The zoned part of the device is [0, nr_zones * zone_bytes).
  */
 typedef struct ZoneGeometry {
@@ -137,7 +137,8 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word);
 
 /*
  * The word to store for a zone now: the frontier, never the reservation; ZRWAV
- * is masked out; open states become what a power cycle makes of them.
+ * is masked out; open states become what a power cycle makes of them.  What
+ * has been written in a ZRWA counts as committed: a power cycle does that.
  */
 uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx);
 
@@ -171,6 +172,9 @@ struct ZoneWrite {
     uint64_t end_bytes;
     uint64_t seq;               /* grows with every begin on the table */
     uint32_t zone_idx;
+    uint64_t unwritten_bytes;   /* ZRWA: what it covers or zeroes from here on
+                                   had not been written when it began;
+                                   UINT64_MAX: all of it had */
     bool passed;                /* a later write of the zone has completed */
     bool tracked;               /* false: conventional zone, nothing to track */
 };
@@ -215,9 +219,10 @@ ZoneStatus zone_table_check_write(const ZoneTable *table, uint64_t offset_bytes,
  * to the length of the first stretch that is all data or all zeros, and returns
  * true for data.  Data: below the frontier, or above it but written by a
  * completed write and not covered by one in flight.  A ZRWA window is data up
- * to the end of the highest completed write in it; conventional zones and
- * whatever lies beyond the zoned part are data.  Offline zones read as zeros
- * here (io.c refuses reads of them before).
+ * to the end of the highest completed write in it, but for what writes in
+ * flight are the first to cover; conventional zones and whatever lies beyond
+ * the zoned part are data.  Offline zones read as zeros here (io.c refuses
+ * reads of them before).
  */
 bool zone_table_read_extent(const ZoneTable *table, uint64_t offset_bytes,
                             uint64_t bytes, uint64_t *extent_bytes);
@@ -230,6 +235,8 @@ bool zone_table_read_extent(const ZoneTable *table, uint64_t offset_bytes,
  * write lands in between.
  */
 uint64_t zone_table_write_gap(const ZoneTable *table, const ZoneWrite *write);
+/* The gap has been zeroed */
+void zone_table_gap_filled(ZoneTable *table, ZoneWrite *write);
 
 /*
  * True while a write that had begun before seq is in flight below a completed
@@ -251,8 +258,12 @@ typedef enum ZoneEvent {
     ZONE_EVENT_OFFLINE,         /* Offline Zone */
     ZONE_EVENT_SET_ZDE,         /* Set Zone Descriptor Extension */
     ZONE_EVENT_POWER_CYCLE,     /* section 2.1.1.3; never alters the word */
-    /* The same with wp at the start and ZDEV clear; the table picks */
+    /*
+     * The same with the stored write pointer at the start and ZDEV clear, or
+     * at the capacity; the table picks
+     */
     ZONE_EVENT_POWER_CYCLE_UNWRITTEN,
+    ZONE_EVENT_POWER_CYCLE_FILLED,
     ZONE_EVENT_FAULT_READ_ONLY, /* the controller makes it Read Only */
     ZONE_EVENT_FAULT_OFFLINE,   /* the controller makes it Offline */
     ZONE_EVENT__MAX,
@@ -296,8 +307,8 @@ ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
  * is where the event leads is not an error where the standard says so (Close
  * on Closed, Finish on Full, Reset on Empty, Open on Explicitly Opened,
  * Offline on Offline).  Events that move the write pointer (FINISH, RESET,
- * OFFLINE, SET_ZDE) need a zone without writes in flight: assert; so does
- * POWER_CYCLE.  OPEN_ZRWA gives ZONE_BUSY instead: hold the zone, wait for its
+ * OFFLINE, SET_ZDE) need a zone without writes in flight: assert; so do
+ * POWER_CYCLE and the faults.  OPEN_ZRWA gives ZONE_BUSY instead: hold the zone, wait for its
  * writes, try again.  Holds do not matter here.  May auto-close another zone.
  * *changed (may be NULL) tells whether the stored word of the zone differs
  * from before.
@@ -327,8 +338,11 @@ ZoneStatus zone_table_open_all(ZoneTable *table);
  */
 ZoneStatus zone_table_zrwa_flush(ZoneTable *table, uint64_t end_bytes);
 
-/* Changes ZoneGeometry.auto_close, all else of which is fixed */
+/* What of ZoneGeometry is not fixed: it belongs to the device, not the drive */
 void zone_table_set_auto_close(ZoneTable *table, bool enable);
+/* Fields as in ZoneGeometry; no zone may have a ZRWA */
+void zone_table_set_zrwa(ZoneTable *table, uint64_t zrwa_bytes,
+                         uint64_t granularity_bytes, uint32_t max_zones);
 
 /* A management action owns the zone between these: begins give ZONE_BUSY */
 void zone_table_hold(ZoneTable *table, uint32_t zone_idx);
@@ -336,7 +350,7 @@ void zone_table_release(ZoneTable *table, uint32_t zone_idx);
 bool zone_table_held(const ZoneTable *table, uint32_t zone_idx);
 bool zone_table_in_flight(const ZoneTable *table, uint32_t zone_idx);
 
-/* Sets or clears FZR and RZR (fault injection); true when the word changed */
+/* Sets or clears FZR and RZR (fault injection); true when that changed any */
 bool zone_table_set_attributes(ZoneTable *table, uint32_t zone_idx,
                                uint8_t set, uint8_t clear);
 

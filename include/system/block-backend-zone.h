@@ -21,7 +21,8 @@
 #include "system/dma.h"
 
 /*
- * Geometry and limits: fixed while the backend has the same root node.  Limits
+ * Geometry and limits: fixed while the backend has the same root node, ZRWAs
+ * apart (blk_set_zone_zrwa()).  Limits
  * of 0 mean no limit.  All are 0 for a backend without zones.
  */
 BlockZoneModel blk_get_zone_model(BlockBackend *blk);
@@ -57,6 +58,14 @@ ZoneStatus blk_check_zone_event(BlockBackend *blk, uint32_t zone_idx,
  * that come with an image start with yes.
  */
 void blk_set_zone_auto_close(BlockBackend *blk, bool enable);
+
+/*
+ * Gives the zones of blk Zone Random Write Areas: a property of the device
+ * that uses the drive, not of the drive.  All in bytes, as in ZoneGeometry; 0
+ * takes them away.  No zone may have one: after blk_zone_power_cycle() none has.
+ */
+void blk_set_zone_zrwa(BlockBackend *blk, uint64_t zrwa_bytes,
+                       uint64_t granularity_bytes, uint32_t max_zones);
 
 /*
  * Fills zde (blk_get_zd_ext_size() bytes) with the extension of a zone: zeros

@@ -456,15 +456,16 @@ static const ZnsRefusal refusals[] = {
         },
         .named = { "zoned.max_open=7", "is 3" },
     }, {
-        .path = "random-write-area",
+        .path = "random-write-areas-above-the-active-limit",
         .spec = {
             .device_bytes = 64 * MiB,
             .zone_bytes = 4 * MiB,
             .capacity_bytes = 4 * MiB,
+            .max_active_zones = 3,
             .block_bytes = 512,
-            .ns_options = ",zoned.zrwas=64k",
+            .ns_options = ",zoned.zrwas=64k,zoned.numzrwa=4",
         },
-        .named = { "zoned.zrwas" },
+        .named = { "zoned.numzrwa=4", "active zones, 3" },
     }, {
         .path = "append-limit-below-two-pages",
         .spec = {

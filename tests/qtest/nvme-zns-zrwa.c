@@ -4,10 +4,11 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What it shows: writes anywhere in the window, the explicit and the implicit
- * flush that move the write pointer, and the pool of such areas.
+ * flush that move the write pointer, the pool of such areas, and that a loss
+ * of power takes the areas but nothing of what was written in them.
  *
- * How: two areas of 128 blocks, flushed in steps of 32 blocks, in zones of a
- * drive whose state is in memory; zoned images have no such areas.
+ * How: two areas of 128 blocks, flushed in steps of 32 blocks.  The areas come
+ * with the device, the zones are in the image or in memory.
  */
 
 #include "qemu/osdep.h"
@@ -24,7 +25,7 @@ static const ZnsSpec spec_zrwa = {
     .max_open_zones = 4,
     .max_active_zones = 5,
     .block_bytes = 512,
-    .memory_options = ",zoned.zrwas=65536,zoned.zrwafg=16384,zoned.numzrwa=2",
+    .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=16384,zoned.numzrwa=2",
 };
 
 static const ZnsSpec spec_zrwa_fine = {
@@ -34,7 +35,7 @@ static const ZnsSpec spec_zrwa_fine = {
     .max_open_zones = 4,
     .max_active_zones = 5,
     .block_bytes = 512,
-    .memory_options = ",zoned.zrwas=65536,zoned.zrwafg=512,zoned.numzrwa=2",
+    .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=512,zoned.numzrwa=2",
 };
 
 static uint16_t open_zrwa(ZnsDrive *drive, uint32_t zone_idx)
@@ -192,29 +193,146 @@ static void pool_with_open_zone(ZnsDrive *drive)
     g_assert_cmphex(zns_zone(drive, 2).attributes, ==, 0);
 }
 
+/* 100 blocks in the window of zone 1, 16 of them written, then twice */
+static void write_window(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, lba + 92, 8, 1));
+    zns_assert_ok(zns_write(drive, lba + 8, 8, 9));
+    zns_assert_ok(zns_write(drive, lba + 8, 8, 2));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+}
+
+static void check_window_committed(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_zone(drive, 1, CLOSED, 100);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+    g_assert_true(zns_holds(drive, lba + 92, 8, 1));
+    g_assert_true(zns_holds(drive, lba + 8, 8, 2));
+    g_assert_true(zns_reads_zeros(drive, lba, 8));
+    g_assert_true(zns_reads_zeros(drive, lba + 16, 76));
+    g_assert_true(zns_reads_zeros(drive, lba + 100, 100));
+    /* The pool is whole again, and zone 1 can have an area of it */
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(open_zrwa(drive, 2));
+    zns_assert_ok(zns_write(drive, lba + 110, 8, 3));
+    zns_assert_ok(flush_zrwa(drive, lba + 100 + STEP_BLOCKS - 1));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 100 + STEP_BLOCKS);
+}
+
+static void window_survives_quit(ZnsDrive *drive)
+{
+    write_window(drive);
+    zns_restart(drive);
+    check_window_committed(drive);
+}
+
+static void window_survives_kill_after_flush(ZnsDrive *drive)
+{
+    write_window(drive);
+    zns_assert_ok(zns_flush(drive));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    zns_kill_and_restart(drive);
+    check_window_committed(drive);
+}
+
+static void window_survives_kill_after_fua(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, lba + 92, 8, 1));
+    zns_assert_ok(zns_write_fua(drive, lba + 8, 8, 2));
+    zns_kill_and_restart(drive);
+    check_window_committed(drive);
+}
+
+static void window_survives_shutdown(ZnsDrive *drive)
+{
+    write_window(drive);
+    zns_ctrl_shutdown(drive->ctrl);
+    check_window_committed(drive);
+}
+
+static void unwritten_window_leaves_empty_zone(ZnsDrive *drive)
+{
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_ctrl_shutdown(drive->ctrl);
+    zns_assert_zone(drive, 1, EMPTY, 0);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+}
+
+/* All is written, though the write pointer is not there yet */
+static void window_at_capacity_leaves_full_zone(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint64_t end_lba = lba + drive->capacity_blocks;
+
+    zns_assert_ok(zns_write_zeroes(drive, lba, drive->capacity_blocks -
+                                   WINDOW_BLOCKS));
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, end_lba - 8, 8, 1));
+    zns_assert_state(drive, 1, EXPLICITLY_OPEN);
+    zns_ctrl_shutdown(drive->ctrl);
+    zns_assert_state(drive, 1, FULL);
+    g_assert_true(zns_holds(drive, end_lba - 8, 8, 1));
+}
+
+static void full_after_kill(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint64_t end_lba = lba + drive->capacity_blocks;
+
+    zns_assert_ok(zns_write_zeroes(drive, lba, drive->capacity_blocks -
+                                   WINDOW_BLOCKS));
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write_fua(drive, end_lba - 8, 8, 1));
+    zns_kill_and_restart(drive);
+    zns_assert_state(drive, 1, FULL);
+    g_assert_true(zns_holds(drive, end_lba - 8, 8, 1));
+}
+
 const ZnsTest zns_zrwa_tests[] = {
-    { "zrwa/open-allocates-and-reset-frees", allocation, ZNS_MEMORY,
+    { "zrwa/open-allocates-and-reset-frees", allocation, ZNS_BOTH,
       &spec_zrwa },
     { "zrwa/is-invalid-zone-operation-where-not-supported", unsupported,
       ZNS_BOTH },
     { "zrwa/writes-in-the-window-keep-the-write-pointer", writes_in_window,
-      ZNS_MEMORY, &spec_zrwa },
-    { "zrwa/write-behind-the-window-flushes", implicit_flush, ZNS_MEMORY,
+      ZNS_BOTH, &spec_zrwa },
+    { "zrwa/write-behind-the-window-flushes", implicit_flush, ZNS_BOTH,
       &spec_zrwa },
     { "zrwa/write-behind-two-windows-is-zone-invalid-write", beyond_window,
-      ZNS_MEMORY, &spec_zrwa },
+      ZNS_BOTH, &spec_zrwa },
     { "zrwa/explicit-flush-moves-the-write-pointer", explicit_flush,
-      ZNS_MEMORY, &spec_zrwa },
+      ZNS_BOTH, &spec_zrwa },
     { "zrwa/explicit-flush-ends-with-the-window", flush_to_window_end,
-      ZNS_MEMORY, &spec_zrwa_fine },
+      ZNS_BOTH, &spec_zrwa_fine },
     { "zrwa/explicit-flush-without-an-area-is-invalid-field",
-      flush_needs_area, ZNS_MEMORY, &spec_zrwa },
-    { "zrwa/append-is-invalid-zone-operation", append_refused, ZNS_MEMORY,
+      flush_needs_area, ZNS_BOTH, &spec_zrwa },
+    { "zrwa/append-is-invalid-zone-operation", append_refused, ZNS_BOTH,
       &spec_zrwa },
     { "zrwa/flush-to-the-capacity-makes-the-zone-full", flush_to_capacity,
-      ZNS_MEMORY, &spec_zrwa },
-    { "zrwa/pool-is-limited-and-refilled", pool, ZNS_MEMORY, &spec_zrwa },
+      ZNS_BOTH, &spec_zrwa },
+    { "zrwa/pool-is-limited-and-refilled", pool, ZNS_BOTH, &spec_zrwa },
     { "zrwa/open-zone-needs-an-area-of-the-pool-too", pool_with_open_zone,
-      ZNS_MEMORY, &spec_zrwa },
+      ZNS_BOTH, &spec_zrwa },
+    { "zrwa/restart-commits-what-was-written", window_survives_quit,
+      ZNS_QCOW2, &spec_zrwa },
+    { "zrwa/kill-after-flush-keeps-what-was-written",
+      window_survives_kill_after_flush, ZNS_QCOW2, &spec_zrwa },
+    { "zrwa/kill-after-fua-write-keeps-what-was-written",
+      window_survives_kill_after_fua, ZNS_QCOW2, &spec_zrwa },
+    { "zrwa/shutdown-commits-what-was-written", window_survives_shutdown,
+      ZNS_BOTH, &spec_zrwa },
+    { "zrwa/shutdown-leaves-an-unwritten-zone-empty",
+      unwritten_window_leaves_empty_zone, ZNS_BOTH, &spec_zrwa },
+    { "zrwa/shutdown-leaves-a-written-zone-full",
+      window_at_capacity_leaves_full_zone, ZNS_BOTH, &spec_zrwa },
+    { "zrwa/kill-after-fua-leaves-a-written-zone-full", full_after_kill,
+      ZNS_QCOW2, &spec_zrwa },
     { }
 };

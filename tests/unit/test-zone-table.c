@@ -212,7 +212,8 @@ static void test_conventional_events(void)
     for (event = 0; event < ZONE_EVENT__MAX; event++) {
         bool allowed = event == ZONE_EVENT_WRITE ||
                        event == ZONE_EVENT_POWER_CYCLE ||
-                       event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN;
+                       event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN ||
+                       event == ZONE_EVENT_POWER_CYCLE_FILLED;
 
         g_assert_cmpint(send(table, 0, event), ==,
                         allowed ? ZONE_OK : ZONE_ERR_CONVENTIONAL);

@@ -390,23 +390,6 @@ static void test_same_bucket(void)
     zone_table_free(table);
 }
 
-/* A zone that fails under a write keeps what completes, and its state */
-static void test_fault_in_flight(void)
-{
-    ZoneTable *table = make_table();
-    ZoneWrite a, b;
-
-    A_OK(begin_at(table, &a, 1, 0, 4096));
-    A_OK(begin_at(table, &b, 1, 4096, ZONE_CAP - 4096));
-    expect_send(table, 1, ZONE_EVENT_FAULT_READ_ONLY);
-    end_well(table, &a);
-    g_assert_cmpint(wp_of(table, 1), ==, 4096);
-    end_well(table, &b);
-    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_READ_ONLY);
-    g_assert_cmpint(wp_of(table, 1), ==, ZONE_CAP);
-    zone_table_free(table);
-}
-
 /* What a commit waits for */
 
 static void test_passed(void)
@@ -580,7 +563,6 @@ int main(int argc, char **argv)
         { "failed/then-filled", test_failed_then_filled },
         { "failed/at-capacity", test_failed_at_capacity },
         { "same-bucket", test_same_bucket },
-        { "fault-in-flight", test_fault_in_flight },
         { "passed", test_passed },
         { "passed-by-seq", test_passed_by_seq },
         { "failure-passes-nobody", test_failure_passes_nobody },

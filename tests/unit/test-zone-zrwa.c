@@ -32,6 +32,7 @@ static ZoneStatus write_at(ZoneTable *table, uint64_t pos_bytes,
     ZoneStatus status = begin_at(table, &w, 1, pos_bytes, bytes);
 
     if (status == ZONE_OK) {
+        zone_table_gap_filled(table, &w);
         zone_table_write_end(table, &w, true);
     }
     return status;
@@ -101,15 +102,17 @@ static void test_exhausted(void)
     zone_table_free(table);
 }
 
+/* The granularity counts from the write pointer, wherever that is */
 static void test_unaligned_wp(void)
 {
     ZoneTable *table = make_zrwa_table();
 
     write_some(table, 1, 512);
-    g_assert_cmpint(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ==,
-                    ZONE_ERR_ZRWA_EXHAUSTED);
-    write_some(table, 1, 4096 - 512);
     expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    A_OK(write_at(table, 512, 8192));
+    g_assert_cmpint(flush_to(table, 4096), ==, ZONE_ERR_UNALIGNED);
+    A_OK(flush_to(table, 4096 + 512));
+    g_assert_cmpint(wp_of(table, 1), ==, 4096 + 512);
     zone_table_free(table);
 }
 
@@ -177,7 +180,7 @@ static void test_implicit_flush(void)
     g_assert_cmpint(wp_of(table, 1), ==, 4096);
     g_assert_cmpint(reserved_of(table, 1), ==, 8704);
     A_OK(begin_at(table, &w, 1, 8192, 4096));
-    g_assert_false(zone_table_write_end(table, &w, true));
+    zone_table_write_end(table, &w, true);
     g_assert_cmpint(wp_of(table, 1), ==, 4096);
     zone_table_free(table);
 }
@@ -189,7 +192,9 @@ static void test_flush_stops_at_flight(void)
     ZoneWrite a, b;
 
     A_OK(begin_at(table, &a, 1, 4608, 512));
+    zone_table_gap_filled(table, &a);
     A_OK(begin_at(table, &b, 1, 12288, 4096));
+    zone_table_gap_filled(table, &b);
     zone_table_write_end(table, &b, true);
     g_assert_cmpint(wp_of(table, 1), ==, 4096);
     g_assert_true(a.passed);
@@ -231,7 +236,6 @@ static void test_explicit_flush(void)
     g_assert_cmpint(flush_to(table, 12288), ==, ZONE_ERR_BOUNDARY);
     A_OK(flush_to(table, 4096));
     g_assert_cmpint(wp_of(table, 1), ==, 4096);
-    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 4096);
     g_assert_cmpint(flush_to(table, 4096), ==, ZONE_ERR_BOUNDARY);
     g_assert_cmpint(zone_table_zrwa_flush(table, 0), ==, ZONE_ERR_BOUNDARY);
     g_assert_cmpint(zone_table_zrwa_flush(table, 9 * ZONE_LEN), ==,
@@ -293,7 +297,7 @@ static void test_finish(void)
     zone_table_free(table);
 }
 
-static void check_loss(ZoneEvent event, ZoneState state)
+static void check_loss(ZoneEvent event, ZoneState state, uint64_t wp_bytes)
 {
     ZoneTable *table = open_zrwa();
 
@@ -303,43 +307,114 @@ static void check_loss(ZoneEvent event, ZoneState state)
     g_assert_cmpint(state_of(table, 1), ==, state);
     g_assert_cmphex(attributes_of(table, 1), ==, 0);
     g_assert_cmpint(zone_table_counts(table).zrwa, ==, 0);
-    g_assert_cmpint(wp_of(table, 1), ==,
-                    state == ZONE_STATE_EMPTY ? 0 : 4096);
+    g_assert_cmpint(wp_of(table, 1), ==, wp_bytes);
     g_assert_cmpint(reserved_of(table, 1), ==, wp_of(table, 1));
     zone_table_free(table);
 }
 
-/* What ends a zone's life, or the power, takes the ZRWA and what is in it */
+/* Where a ZRWA ends, what is in it is committed if it can still be read */
 static void test_loss(void)
 {
-    check_loss(ZONE_EVENT_RESET, ZONE_STATE_EMPTY);
-    check_loss(ZONE_EVENT_POWER_CYCLE, ZONE_STATE_CLOSED);
-    check_loss(ZONE_EVENT_FAULT_READ_ONLY, ZONE_STATE_READ_ONLY);
-    check_loss(ZONE_EVENT_FAULT_OFFLINE, ZONE_STATE_OFFLINE);
+    check_loss(ZONE_EVENT_RESET, ZONE_STATE_EMPTY, 0);
+    check_loss(ZONE_EVENT_POWER_CYCLE, ZONE_STATE_CLOSED, 8192);
+    check_loss(ZONE_EVENT_FAULT_READ_ONLY, ZONE_STATE_READ_ONLY, 8192);
+    check_loss(ZONE_EVENT_FAULT_OFFLINE, ZONE_STATE_OFFLINE, 4096);
 }
 
-/* Nothing below the write pointer: Empty after a power cycle */
+/* Nothing written at all: Empty after a power cycle */
 static void test_power_cycle_unwritten(void)
 {
     ZoneTable *table = open_zrwa();
 
-    A_OK(write_at(table, 0, 8192));
     expect_send(table, 1, ZONE_EVENT_POWER_CYCLE);
     g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EMPTY);
     g_assert_cmpint(zone_table_counts(table).active, ==, 0);
     zone_table_free(table);
 }
 
-/* A write that ends after its ZRWA is gone moves nothing */
-static void test_loss_in_flight(void)
+/* All written, though some still in the window: Full after a power cycle */
+static void test_power_cycle_filled(void)
+{
+    ZoneTable *table = make_zrwa_table();
+
+    write_some(table, 1, ZONE_CAP - 4096);
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
+    A_OK(write_at(table, ZONE_CAP - 4096, 4096));
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EXPLICITLY_OPENED);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + ZONE_CAP);
+    expect_send(table, 1, ZONE_EVENT_POWER_CYCLE);
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_FULL);
+    g_assert_cmphex(attributes_of(table, 1), ==, 0);
+    g_assert_cmpint(zone_table_counts(table).active, ==, 0);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + ZONE_CAP);
+    zone_table_free(table);
+}
+
+/* What is stored covers the window, but for what has not been written yet */
+static void test_stored_word(void)
 {
     ZoneTable *table = open_zrwa();
-    ZoneWrite w;
+    ZoneWrite a, b, c;
 
-    A_OK(begin_at(table, &w, 1, 8192, 8192));
-    expect_send(table, 1, ZONE_EVENT_FAULT_READ_ONLY);
-    g_assert_false(zone_table_write_end(table, &w, true));
+    A_OK(begin_at(table, &a, 1, 0, 1024));
+    A_OK(begin_at(table, &b, 1, 1024, 1024));
+    g_assert_false(zone_table_write_end(table, &b, true));
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN);
+    g_assert_true(a.passed);
+    g_assert_true(zone_table_write_end(table, &a, true));
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 2048);
     g_assert_cmpint(wp_of(table, 1), ==, 0);
+    /* What is written again does not take back what is stored */
+    A_OK(begin_at(table, &a, 1, 512, 512));
+    A_OK(begin_at(table, &b, 1, 1536, 1024));
+    A_OK(begin_at(table, &c, 1, 2560, 512));
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 2048);
+    zone_table_write_end(table, &c, true);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 2048);
+    g_assert_false(a.passed);
+    g_assert_true(b.passed);
+    g_assert_true(zone_table_write_end(table, &b, true));
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 3072);
+    zone_table_write_end(table, &a, true);
+    g_assert_cmpint(wp_of(table, 1), ==, 0);
+    zone_table_free(table);
+}
+
+/* A gap counts once it has been zeroed */
+static void test_stored_gap(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite a, b;
+
+    A_OK(begin_at(table, &b, 1, 512, 512));
+    A_OK(begin_at(table, &a, 1, 2048, 512));
+    zone_table_gap_filled(table, &b);
+    zone_table_write_end(table, &b, true);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 1024);
+    zone_table_gap_filled(table, &a);
+    A_OK(begin_at(table, &b, 1, 2560, 512));
+    zone_table_write_end(table, &b, true);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 2048);
+    zone_table_write_end(table, &a, true);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 3072);
+    zone_table_free(table);
+}
+
+/* A device brings its ZRWAs along */
+static void test_set_zrwa(void)
+{
+    ZoneTable *table = make_table();
+
+    zone_table_set_zrwa(table, 8192, 4096, 1);
+    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    A_OK(write_at(table, 4096, 4096));
+    g_assert_cmpint(send(table, 2, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_ZRWA_EXHAUSTED);
+    expect_send(table, 1, ZONE_EVENT_RESET);
+    zone_table_set_zrwa(table, 0, 0, 0);
+    g_assert_cmpint(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_NO_ZRWA);
     zone_table_free(table);
 }
 
@@ -362,6 +437,29 @@ static void test_read(void)
                                          &extent_bytes));
     g_assert_cmpint(extent_bytes, ==, 1024);
     zone_table_write_end(table, &w, true);
+    zone_table_free(table);
+}
+
+/* Nor does what is in flight for the first time show what was there before */
+static void test_read_fresh(void)
+{
+    ZoneTable *table = open_zrwa();
+    uint64_t extent_bytes;
+    ZoneWrite a, b;
+
+    A_OK(begin_at(table, &a, 1, 0, 1024));
+    A_OK(begin_at(table, &b, 1, 1024, 512));
+    zone_table_write_end(table, &b, true);
+    g_assert_false(zone_table_read_extent(table, ZONE_LEN, ZONE_LEN,
+                                          &extent_bytes));
+    g_assert_cmpint(extent_bytes, ==, 1024);
+    g_assert_true(zone_table_read_extent(table, ZONE_LEN + 1024, ZONE_LEN,
+                                         &extent_bytes));
+    g_assert_cmpint(extent_bytes, ==, 512);
+    zone_table_write_end(table, &a, true);
+    g_assert_true(zone_table_read_extent(table, ZONE_LEN, ZONE_LEN,
+                                         &extent_bytes));
+    g_assert_cmpint(extent_bytes, ==, 1536);
     zone_table_free(table);
 }
 
@@ -409,8 +507,12 @@ int main(int argc, char **argv)
         { "finish", test_finish },
         { "loss", test_loss },
         { "power-cycle-unwritten", test_power_cycle_unwritten },
-        { "loss-in-flight", test_loss_in_flight },
+        { "power-cycle-filled", test_power_cycle_filled },
+        { "stored-word", test_stored_word },
+        { "stored-gap", test_stored_gap },
+        { "set-zrwa", test_set_zrwa },
         { "read", test_read },
+        { "read-fresh", test_read_fresh },
         { "gap", test_gap },
     };
     size_t i;

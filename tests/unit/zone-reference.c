@@ -63,6 +63,37 @@ static uint64_t top_of(const RefTable *ref, const RefZone *zone)
     return n;
 }
 
+/* Is the block in flight in a ZRWA, for the first time in its life? */
+static bool is_fresh(const RefTable *ref, uint32_t zone_idx, uint64_t n)
+{
+    int i;
+
+    for (i = 0; i < REF_MAX_WRITES; i++) {
+        const RefWrite *write = &ref->writes[i];
+
+        if (write->in_use && write->zrwa && write->zone_idx == zone_idx &&
+            write->start <= n && n < write->end && write->top <= n) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The write pointer that a power cycle finds */
+static uint64_t stored_wp_of(const RefTable *ref, uint32_t zone_idx)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+    uint64_t n = 0;
+
+    if (!zone->zrwa) {
+        return wp_of(ref, zone);
+    }
+    while (n < top_of(ref, zone) && !is_fresh(ref, zone_idx, n)) {
+        n++;
+    }
+    return n;
+}
+
 static void fill(RefZone *zone, uint64_t start, uint64_t end, RefBlock what)
 {
     uint64_t n;
@@ -215,11 +246,23 @@ static void become_empty(RefTable *ref, RefZone *zone)
     zone->zfc = zone->fzr = zone->rzr = zone->zdev = false;
 }
 
+/* The ZRWA goes, what has been written in it stays */
+static void commit_zrwa(RefTable *ref, RefZone *zone)
+{
+    if (zone->zrwa) {
+        fill(zone, stored_wp_of(ref, zone - ref->zones), ref->capacity_blocks,
+             REF_BLANK);
+        zone->zrwa = false;
+    }
+}
+
 static void lose_power(RefTable *ref, RefZone *zone)
 {
-    drop_zrwa(ref, zone);
+    commit_zrwa(ref, zone);
     if (is_open(zone) || zone->state == ZONE_STATE_CLOSED) {
-        if (wp_of(ref, zone) == 0 && !zone->zdev) {
+        if (wp_of(ref, zone) == ref->capacity_blocks) {
+            become_full(ref, zone);
+        } else if (wp_of(ref, zone) == 0 && !zone->zdev) {
             zone->state = ZONE_STATE_EMPTY;
         } else {
             zone->state = ZONE_STATE_CLOSED;
@@ -295,6 +338,7 @@ static void begin(RefTable *ref, int slot, uint32_t zone_idx, uint64_t start,
 
     *write = (RefWrite) {
         .in_use = true, .zone_idx = zone_idx, .start = start, .end = end,
+        .top = top_of(ref, zone),
     };
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         return;
@@ -395,21 +439,22 @@ void ref_write_end(RefTable *ref, int slot, bool success)
     }
     for (i = 0; success && i < REF_MAX_WRITES; i++) {
         RefWrite *other = &ref->writes[i];
+        uint64_t fresh = MAX(other->start, other->top);
 
-        if (other->in_use && other->tracked &&
-            other->zone_idx == write->zone_idx &&
-            other->start < write->start) {
+        if (!other->in_use || !other->tracked ||
+            other->zone_idx != write->zone_idx) {
+            continue;
+        }
+        if (zone->zrwa ? fresh < other->end && fresh < write->end
+                       : other->start < write->start) {
             other->passed = true;
         }
     }
     if (write->zrwa) {
-        /* A zone that became Read Only or Offline has lost its ZRWA */
-        if (zone->zrwa) {
-            if (success) {
-                fill(zone, 0, write->end, REF_WRITTEN);
-            }
-            end_in_zrwa(ref, zone, write);
+        if (success) {
+            fill(zone, 0, write->end, REF_WRITTEN);
         }
+        end_in_zrwa(ref, zone, write);
         return;
     }
     if (success) {
@@ -483,7 +528,8 @@ bool ref_is_data(const RefTable *ref, uint64_t offset_bytes)
     if (zone->state == ZONE_STATE_OFFLINE) {
         return false;
     }
-    return zone->blocks[n] == REF_WRITTEN || zone->blocks[n] == REF_HOLE;
+    return !is_fresh(ref, zone_idx, n) &&
+           (zone->blocks[n] == REF_WRITTEN || zone->blocks[n] == REF_HOLE);
 }
 
 /* Management */
@@ -491,7 +537,6 @@ bool ref_is_data(const RefTable *ref, uint64_t offset_bytes)
 static ZoneStatus zrwa_open_status(const RefTable *ref, uint32_t zone_idx)
 {
     const RefZone *zone = &ref->zones[zone_idx];
-    uint64_t step = ref->g.zrwa_granularity_bytes / ref->block_bytes;
     ZoneStatus status = room_to_open(ref, zone);
 
     if (zone->zrwa) {
@@ -499,9 +544,6 @@ static ZoneStatus zrwa_open_status(const RefTable *ref, uint32_t zone_idx)
     }
     if (ref_in_flight(ref, zone_idx)) {
         return ZONE_BUSY;
-    }
-    if (wp_of(ref, zone) % step != 0) {
-        return ZONE_ERR_ZRWA_EXHAUSTED;
     }
     if (status == ZONE_OK && ref->g.max_zrwa_zones != 0 &&
         ref_counts(ref).zrwa + 1 > ref->g.max_zrwa_zones) {
@@ -559,7 +601,8 @@ ZoneStatus ref_event_status(const RefTable *ref, uint32_t zone_idx,
 {
     const RefZone *zone = &ref->zones[zone_idx];
     bool power_cycle = event == ZONE_EVENT_POWER_CYCLE ||
-                       event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN;
+                       event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN ||
+                       event == ZONE_EVENT_POWER_CYCLE_FILLED;
 
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         return event == ZONE_EVENT_WRITE || power_cycle ?
@@ -628,7 +671,7 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
         zone->zdev = true;
         zone->state = ZONE_STATE_CLOSED;
     } else if (event == ZONE_EVENT_FAULT_READ_ONLY) {
-        drop_zrwa(ref, zone);
+        commit_zrwa(ref, zone);
         zone->state = ZONE_STATE_READ_ONLY;
     } else if (event == ZONE_EVENT_OFFLINE ||
                event == ZONE_EVENT_FAULT_OFFLINE) {
@@ -697,7 +740,7 @@ ZoneStatus ref_zrwa_flush(RefTable *ref, uint64_t end_bytes)
         end > zone->zrwa_wp + ref->g.zrwa_bytes / ref->block_bytes) {
         return ZONE_ERR_BOUNDARY;
     }
-    if (end % step != 0 && end != ref->capacity_blocks) {
+    if ((end - zone->zrwa_wp) % step != 0 && end != ref->capacity_blocks) {
         return ZONE_ERR_UNALIGNED;
     }
     status = room_to_open(ref, zone);
@@ -726,9 +769,14 @@ uint8_t ref_attributes(const RefTable *ref, uint32_t zone_idx)
 uint64_t ref_word(const RefTable *ref, uint32_t zone_idx)
 {
     const RefZone *zone = &ref->zones[zone_idx];
-    uint64_t word = ref_wp_bytes(ref, zone_idx);
+    uint64_t wp = stored_wp_of(ref, zone_idx);
+    uint64_t word = zone_idx * ref->g.zone_bytes + wp * ref->block_bytes;
+    uint8_t attributes = ref_attributes(ref, zone_idx) & ~0x08;
 
-    word += (uint64_t)(ref_attributes(ref, zone_idx) & ~0x08) << 51;
+    if (zone->zrwa && wp == ref->capacity_blocks) {
+        attributes &= ~0x02;
+    }
+    word += (uint64_t)attributes << 51;
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         word += 0x0800000000000000;
     } else if (zone->state == ZONE_STATE_READ_ONLY) {
@@ -799,17 +847,17 @@ void ref_crash(RefTable *ref)
     uint32_t i;
     int slot;
 
-    for (slot = 0; slot < REF_MAX_WRITES; slot++) {
-        ref->writes[slot].in_use = false;
-    }
     for (i = 0; i < ref->g.nr_zones; i++) {
         RefZone *zone = &ref->zones[i];
-        uint64_t wp = wp_of(ref, zone);
+        uint64_t wp = stored_wp_of(ref, i);
 
         lose_power(ref, zone);
         zone->held = false;
         if (zone->state != ZONE_STATE_CONVENTIONAL) {
             fill(zone, wp, ref->zone_blocks, REF_BLANK);
         }
+    }
+    for (slot = 0; slot < REF_MAX_WRITES; slot++) {
+        ref->writes[slot].in_use = false;
     }
 }

@@ -42,6 +42,7 @@ typedef struct RefWrite {
     uint32_t zone_idx;
     uint64_t start;         /* blocks from the start of the zone */
     uint64_t end;
+    uint64_t top;           /* of the zone when it began */
     uint64_t seq;
 } RefWrite;
 
