@@ -13,7 +13,7 @@ identifier f = {
     qcow2_co_copy_range_from, qcow2_co_copy_range_to, qcow2_co_truncate,
     qcow2_co_pwritev_compressed_part, qcow2_make_empty,
     qcow2_co_change_backing_file, qcow2_refresh_limits,
-    qcow2_detach_aio_context, qcow2_attach_aio_context
+    qcow2_detach_aio_context, qcow2_attach_aio_context, qcow2_handle_l2meta
 };
 @@
 - static

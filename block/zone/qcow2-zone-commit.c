@@ -428,11 +428,11 @@ void qcow2_zone_commit_timer_start(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;
 
-    if (s->zone->commit_timer && s->zone_commit_interval_ms &&
+    if (s->zone->commit_timer && s->zone_options.commit_interval_ms &&
         !qatomic_read(&s->zone->stopped)) {
         timer_mod(s->zone->commit_timer,
                   qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-                  s->zone_commit_interval_ms);
+                  s->zone_options.commit_interval_ms);
     }
 }
 

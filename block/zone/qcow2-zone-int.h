@@ -74,6 +74,12 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
                     const void *buf, BdrvRequestFlags flags);
 
+/* ZoneIOOps.co_write: maps clusters ahead of the data */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_write(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                    QEMUIOVector *qiov, size_t qiov_offset,
+                    BdrvRequestFlags flags);
+
 /* Reads all words into words (nr_zones of them), in host byte order */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words);

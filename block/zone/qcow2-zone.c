@@ -23,17 +23,30 @@ ZoneIO *qcow2_zone_io(BlockDriverState *bs)
 
 /* Opening ****************************************************************/
 
-bool qcow2_zone_load_options(QemuOpts *opts, uint64_t *commit_interval_ms,
-                             Error **errp)
+bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
+                             Qcow2ZoneOptions *options, Error **errp)
 {
-    *commit_interval_ms = qemu_opt_get_number(opts,
-                                              QCOW2_OPT_ZONE_COMMIT_INTERVAL,
-                                              QCOW2_ZONE_COMMIT_INTERVAL_MS);
-    if (*commit_interval_ms > UINT32_MAX) {
+    BDRVQcow2State *s = bs->opaque;
+    uint64_t interval_ms = qemu_opt_get_number(opts,
+                                               QCOW2_OPT_ZONE_COMMIT_INTERVAL,
+                                               QCOW2_ZONE_COMMIT_INTERVAL_MS);
+    uint64_t premap_bytes = qemu_opt_get_size(opts, QCOW2_OPT_ZONE_PREMAP_SIZE,
+                                              QCOW2_ZONE_PREMAP_BYTES);
+
+    if (interval_ms > UINT32_MAX) {
         error_setg(errp, QCOW2_OPT_ZONE_COMMIT_INTERVAL " %" PRIu64 " exceeds "
-                   "the maximum of %" PRIu32, *commit_interval_ms, UINT32_MAX);
+                   "the maximum of %" PRIu32, interval_ms, UINT32_MAX);
         return false;
     }
+    if (premap_bytes > QCOW2_ZONE_MAX_PREMAP_BYTES) {
+        error_setg(errp, QCOW2_OPT_ZONE_PREMAP_SIZE " %" PRIu64 " exceeds the "
+                   "maximum of %" PRIu64, premap_bytes,
+                   (uint64_t)QCOW2_ZONE_MAX_PREMAP_BYTES);
+        return false;
+    }
+
+    options->commit_interval_ms = interval_ms;
+    options->premap_bytes = ROUND_UP(premap_bytes, s->cluster_size);
     return true;
 }
 
@@ -359,7 +372,7 @@ qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
 
 const ZoneIOOps qcow2_zone_io_ops = {
     .co_read         = qcow2_co_preadv_part,
-    .co_write        = qcow2_co_pwritev_part,
+    .co_write        = qcow2_zone_co_write,
     .co_write_zeroes = qcow2_zone_co_zero,
     .co_commit_words = qcow2_zone_co_commit_words,
     .co_store_zde    = qcow2_zone_co_store_zde,

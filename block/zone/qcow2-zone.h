@@ -11,10 +11,12 @@
 #define BLOCK_QCOW2_ZONE_H
 
 #include "qemu/option.h"
+#include "qemu/units.h"
 #include "block/zone-io.h"
 #include "qapi/qapi-types-block-core.h"
 
 typedef struct Qcow2Zone Qcow2Zone;
+typedef struct QCowL2Meta QCowL2Meta;
 
 #define QCOW2_EXT_MAGIC_ZONE        0x5a4e5354
 /* The zoned qcow2 drafts of qemu-devel: another layout, refused by name */
@@ -23,10 +25,19 @@ typedef struct Qcow2Zone Qcow2Zone;
 
 #define QCOW2_OPT_ZONE_COMMIT_INTERVAL "zone-commit-interval"
 #define QCOW2_ZONE_COMMIT_INTERVAL_MS  1000
+#define QCOW2_OPT_ZONE_PREMAP_SIZE     "zone-premap-size"
+#define QCOW2_ZONE_PREMAP_BYTES        (16 * MiB)
+/* One allocation must not fill the refcount cache */
+#define QCOW2_ZONE_MAX_PREMAP_BYTES    (1 * GiB)
 
-/* Takes the runtime option; false and errp when it is out of range */
-bool qcow2_zone_load_options(QemuOpts *opts, uint64_t *commit_interval_ms,
-                             Error **errp);
+typedef struct Qcow2ZoneOptions {
+    uint64_t commit_interval_ms;    /* 0: only when asked to */
+    uint64_t premap_bytes;          /* whole clusters; 0: never */
+} Qcow2ZoneOptions;
+
+/* Takes the runtime options; false and errp when one is out of range */
+bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
+                             Qcow2ZoneOptions *options, Error **errp);
 
 /* Life of the state ******************************************************/
 
@@ -114,7 +125,16 @@ void qcow2_zone_detach_aio_context(BlockDriverState *bs);
     }, {                                                                \
     .name = QCOW2_OPT_ZONE_COMMIT_INTERVAL,                             \
     .type = QEMU_OPT_NUMBER,                                            \
-    .help = "Store zone write pointers after this many milliseconds"
+    .help = "Store zone write pointers after this many milliseconds"    \
+    }, {                                                                \
+    .name = QCOW2_OPT_ZONE_PREMAP_SIZE,                                 \
+    .type = QEMU_OPT_SIZE,                                              \
+    .help = "Map clusters of a zone in runs of this length"
+
+/* Those that can change while the node is in use */
+#define QCOW2_ZONE_MUTABLE_OPTS                                         \
+    QCOW2_OPT_OVERLAP_ZONE_TABLE, QCOW2_OPT_ZONE_COMMIT_INTERVAL,       \
+    QCOW2_OPT_ZONE_PREMAP_SIZE,
 
 /* Checks the options before anything is written; true when opts has no zones */
 bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
@@ -264,6 +284,8 @@ qcow2_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
 int coroutine_fn GRAPH_RDLOCK
 qcow2_co_change_backing_file(BlockDriverState *bs, const char *backing_file,
                              const char *backing_fmt);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_handle_l2meta(BlockDriverState *bs, QCowL2Meta **pl2meta, bool link_l2);
 int GRAPH_RDLOCK qcow2_make_empty(BlockDriverState *bs);
 void qcow2_refresh_limits(BlockDriverState *bs, Error **errp);
 void qcow2_attach_aio_context(BlockDriverState *bs, AioContext *new_context);
