@@ -18,6 +18,7 @@
 #define BLOCK_ZONE_IO_INTERNAL_H
 
 #include "qemu/coroutine.h"
+#include "qemu/notify.h"
 #include "block/zone-io.h"
 
 struct ZoneIO {
@@ -27,6 +28,7 @@ struct ZoneIO {
     QemuMutex lock;
     CoQueue waiters;            /* for a write to end or a hold to go */
     CoMutex commit_lock;
+    NotifierList change_notifiers; /* main loop only */
 };
 
 /* Where the zones end; whatever lies beyond is plain storage */
@@ -42,7 +44,20 @@ int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status);
 void coroutine_fn zone_io_wait(ZoneIO *io);
 void coroutine_fn zone_io_wake(ZoneIO *io);
 
+/* Takes the zone over once nothing else owns it or writes to it */
+void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx);
 /* Ends a hold */
 void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx);
+
+/*
+ * Makes an event durable in zones that are held, then applies it; with the
+ * commit lock held.  Every zone accepts the event (zone_table_check_event()).
+ */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_commit_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
+                        ZoneEvent event);
+
+/* Before the list goes: whoever is still on it may remove itself later */
+void zone_io_remove_change_notifiers(ZoneIO *io);
 
 #endif /* BLOCK_ZONE_IO_INTERNAL_H */

@@ -12,8 +12,7 @@
 /* Durable actions on many zones hold at most this many at the same time */
 #define ZONE_ACTION_BATCH 1024
 
-/* Takes the zone over once nothing else owns it or writes to it */
-static void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx)
+void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx)
 {
     zone_io_lock(io);
     while (zone_table_held(io->table, zone_idx)) {
@@ -46,20 +45,23 @@ static int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
 }
 
 /*
- * Reset, Finish and Offline of zones that are held, with the commit lock held.
+ * Reset, Finish, Offline and the drive's own Read Only and Offline of zones
+ * that are held, with the commit lock held.
  *
- * 1. The words that the event leads to are made durable (for Finish: after
- *    the data below their write pointers).  A crash before leaves each zone as
+ * 1. The words that the event leads to are made durable (where the data stays
+ *    readable, after the data below their write pointers).  A crash before leaves each zone as
  *    it was, a crash after as it shall be: a word is within one sector.
  * 2. The table follows.  An error in 1 leaves it alone: the driver rewrites
  *    the words with the next commit.
  * 3. Reset only: the old data may go.  The word is Empty by now, so nothing
  *    of what is dropped can be read again, whenever the crash comes.
  */
-static int coroutine_fn GRAPH_RDLOCK
+int coroutine_fn
 zone_io_co_commit_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
                         ZoneEvent event)
 {
+    bool data = event == ZONE_EVENT_FINISH ||
+                event == ZONE_EVENT_FAULT_READ_ONLY;
     g_autofree uint64_t *words = g_new(uint64_t, nr);
     uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
     ZoneStatus status;
@@ -72,8 +74,7 @@ zone_io_co_commit_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
     }
     zone_io_unlock(io);
 
-    ret = io->ops->co_commit_words(io->bs, zone_idx, words, nr,
-                                   event == ZONE_EVENT_FINISH);
+    ret = io->ops->co_commit_words(io->bs, zone_idx, words, nr, data);
     if (ret < 0) {
         return ret;
     }

@@ -22,6 +22,7 @@ ZoneIO *zone_io_new(BlockDriverState *bs, const ZoneIOOps *ops,
     qemu_mutex_init(&io->lock);
     qemu_co_queue_init(&io->waiters);
     qemu_co_mutex_init(&io->commit_lock);
+    notifier_list_init(&io->change_notifiers);
     return io;
 }
 
@@ -31,6 +32,7 @@ void zone_io_free(ZoneIO *io)
         return;
     }
     assert(qemu_co_queue_empty(&io->waiters));
+    zone_io_remove_change_notifiers(io);
     qemu_mutex_destroy(&io->lock);
     zone_table_free(io->table);
     g_free(io);

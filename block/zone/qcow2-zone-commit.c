@@ -395,6 +395,62 @@ qcow2_zone_co_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde)
                          zone->geometry.zd_extension_bytes, zde, 0);
 }
 
+/* Loss of power **********************************************************/
+
+/*
+ * Makes words, just read, the durable ones, and forgets what is dirty.  A word
+ * that differs from the durable copy comes from a write that has failed, and
+ * may not be durable: its sector stays dirty.
+ */
+static void qcow2_zone_reload(BlockDriverState *bs, const uint64_t *words)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    uint32_t i;
+
+    zone_io_lock(zone->io);
+    bitmap_zero(zone->dirty, zone->nr_sectors);
+    zone->nr_dirty = 0;
+    if (zone->commit_timer) {
+        timer_del(zone->commit_timer);
+    }
+    for (i = 0; i < zone->geometry.nr_zones; i++) {
+        if (zone->durable[i] != words[i]) {
+            zone->durable[i] = words[i];
+            qcow2_zone_mark_dirty(bs, i);
+        }
+    }
+    zone_io_unlock(zone->io);
+}
+
+/*
+ * 1. The words are read, and checked as they are when an image is opened.  An
+ *    error up to here leaves all as it was.
+ * 2. Dirty sectors are forgotten.
+ *
+ * Nothing is written, so nothing changes on disk whenever a crash comes.  The
+ * metadata caches keep the mapping of what was written and not flushed: the
+ * read clamp hides it, and later writes to the zone use it, as after a Reset.
+ */
+int coroutine_fn
+qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
+{
+    ZoneTable *table;
+    int ret;
+
+    ret = qcow2_zone_co_load_words(bs, words);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the zone words");
+        return ret;
+    }
+    table = qcow2_zone_new_table(qcow2_zone(bs), words, errp);
+    if (!table) {
+        return -EINVAL;
+    }
+    zone_table_free(table);
+    qcow2_zone_reload(bs, words);
+    return 0;
+}
+
 /* The timer: bounds what is lost when QEMU alone dies (C5) ***************/
 
 static void coroutine_fn qcow2_zone_timer_entry(void *opaque)

@@ -48,6 +48,10 @@ static inline Qcow2Zone *qcow2_zone(BlockDriverState *bs)
     return s->zone;
 }
 
+/* A table with words, one for each zone; NULL and errp on damaged ones */
+ZoneTable *qcow2_zone_new_table(Qcow2Zone *zone, const uint64_t *words,
+                                Error **errp);
+
 /* The commit's part of the state: after the words are loaded */
 int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp);
 void qcow2_zone_commit_cleanup(BlockDriverState *bs);
@@ -67,6 +71,8 @@ qcow2_zone_co_store_zde(BlockDriverState *bs, uint32_t zone_idx,
                         const void *zde);
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp);
 void qcow2_zone_mark_dirty(BlockDriverState *bs, uint32_t zone_idx);
 
 /* Writes to the metadata region, checked for overlaps with anything else */

@@ -83,8 +83,8 @@ static bool qcow2_zone_check_limits(const ZoneGeometry *geometry,
     return true;
 }
 
-/* A table with the words on disk; NULL on a damaged one */
-static ZoneTable *qcow2_zone_new_table(Qcow2Zone *zone, Error **errp)
+ZoneTable *qcow2_zone_new_table(Qcow2Zone *zone, const uint64_t *words,
+                                Error **errp)
 {
     ZoneTable *table;
     ZoneCounts counts;
@@ -92,10 +92,10 @@ static ZoneTable *qcow2_zone_new_table(Qcow2Zone *zone, Error **errp)
     uint32_t i;
 
     for (i = 0; i < zone->geometry.nr_zones; i++) {
-        fault = zone_word_check(&zone->geometry, i, zone->durable[i]);
+        fault = zone_word_check(&zone->geometry, i, words[i]);
         if (fault) {
             error_setg(errp, "Zone %" PRIu32 ": word 0x%016" PRIx64 " at "
-                       "offset %" PRIu64 ": %s", i, zone->durable[i],
+                       "offset %" PRIu64 ": %s", i, words[i],
                        zone->meta_offset + i * sizeof(uint64_t), fault);
             error_append_hint(errp, "'qemu-img check -r all' repairs the "
                               "image.\n");
@@ -104,7 +104,7 @@ static ZoneTable *qcow2_zone_new_table(Qcow2Zone *zone, Error **errp)
     }
     table = zone_table_new(&zone->geometry);
     for (i = 0; i < zone->geometry.nr_zones; i++) {
-        zone_table_load_word(table, i, zone->durable[i]);
+        zone_table_load_word(table, i, words[i]);
     }
     counts = zone_table_counts(table);
     if (!qcow2_zone_check_limits(&zone->geometry, &counts, errp)) {
@@ -135,7 +135,7 @@ qcow2_zone_open_words(BlockDriverState *bs, Error **errp)
         error_setg_errno(errp, -ret, "Could not read the zone words");
         return ret;
     }
-    table = qcow2_zone_new_table(zone, errp);
+    table = qcow2_zone_new_table(zone, zone->durable, errp);
     if (!table) {
         return -EINVAL;
     }
@@ -378,6 +378,7 @@ const ZoneIOOps qcow2_zone_io_ops = {
     .co_store_zde    = qcow2_zone_co_store_zde,
     .co_load_zde     = qcow2_zone_co_load_zde,
     .co_drop         = qcow2_zone_co_drop,
+    .co_power_cut    = qcow2_zone_co_power_cut,
     .mark_dirty      = qcow2_zone_mark_dirty,
 };
 

@@ -96,6 +96,19 @@ zoned_op_drop(BlockDriverState *bs, uint32_t zone_idx)
                      geometry->zone_bytes);
 }
 
+/* Nothing is durable: all zones are Empty, as in a new node */
+static int coroutine_fn
+zoned_op_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(zoned_filter_io(bs));
+    uint32_t i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        words[i] = zone_empty_word(geometry, i);
+    }
+    return 0;
+}
+
 static void zoned_op_mark_dirty(BlockDriverState *bs, uint32_t zone_idx)
 {
 }
@@ -108,6 +121,7 @@ static const ZoneIOOps zoned_filter_ops = {
     .co_store_zde    = zoned_op_store_zde,
     .co_load_zde     = zoned_op_load_zde,
     .co_drop         = zoned_op_drop,
+    .co_power_cut    = zoned_op_power_cut,
     .mark_dirty      = zoned_op_mark_dirty,
 };
 

@@ -56,6 +56,13 @@ typedef struct ZoneIOOps {
     void coroutine_fn GRAPH_RDLOCK_PTR
     (*co_drop)(BlockDriverState *bs, uint32_t zone_idx);
     /*
+     * Forgets what is not durable, and fills words (nr_zones of them) with what
+     * a power cycle finds.  With the commit lock held and the node drained.
+     * After an error (errp) nothing has changed.
+     */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_power_cut)(BlockDriverState *bs, uint64_t *words, Error **errp);
+    /*
      * The stored word of the zone has changed: commit it with the next flush.
      * Called with the table's lock held.
      */
@@ -125,6 +132,35 @@ zone_io_co_mgmt(ZoneIO *io, BlockZoneOp op, int64_t offset, int64_t len);
 /* Everything else that is done to zones */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_action(ZoneIO *io, const ZoneAction *action);
+
+/*
+ * What the drive itself does to a zone, not the host (section 2.1.1.4, fault
+ * injection).  Durable on return.  A zone that already is as asked for is not
+ * an error; whoever is on the list of change notifiers hears of real changes
+ * only.  Both return -EPERM on a node that cannot be written, the errno of a
+ * refusal (zone_status_from_errno()), or that of failed I/O, after which the
+ * zone is as before.
+ */
+/* event: ZONE_EVENT_FAULT_READ_ONLY or ZONE_EVENT_FAULT_OFFLINE */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event);
+/*
+ * set and clear: ZONE_ATTR_FZR and ZONE_ATTR_RZR.  Refused in conventional and
+ * Offline zones, which have none, and FZR in Full zones, where nothing is left
+ * to finish.
+ */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
+                          uint8_t clear);
+
+/*
+ * What a loss of power leaves: the table becomes what is durable, all else is
+ * forgotten (docs/devel/zone-store.rst).  The node is drained.  Nobody is
+ * notified: a host finds out as it does after a real one, by looking.  On
+ * error (errp) the table is unchanged.
+ */
+int coroutine_fn GRAPH_RDLOCK zone_io_co_power_cut(ZoneIO *io, Error **errp);
+
 /* Open zones become Closed or Empty, ZRWAs are gone (section 2.1.1.3) */
 int coroutine_fn zone_io_co_power_cycle(ZoneIO *io);
 /* Fills zd_extension_bytes: zeros where ZDEV is clear */

@@ -99,6 +99,17 @@ int coroutine_mixed_fn blk_zone_action(BlockBackend *blk,
 int coroutine_mixed_fn blk_zone_power_cycle(BlockBackend *blk);
 
 /*
+ * The drive itself (not the host) has changed the state, FZR or RZR of a zone:
+ * notifier->notify(notifier, uint32_t *zone_idx) is called in the main loop,
+ * when the change is durable.  Both in the main loop.  The notifier is zeroed
+ * before, apart from notify; it goes with the node, and must be added again
+ * when blk gets another one.  Adding it does nothing on a backend without
+ * zones; removing one that is not (any more) added does nothing.
+ */
+void blk_add_zone_change_notifier(BlockBackend *blk, Notifier *notifier);
+void blk_remove_zone_change_notifier(Notifier *notifier);
+
+/*
  * Appends guest memory to the zone that starts at *offset; on success *offset
  * is where it went.  *offset and sg stay valid until cb is called.  Never
  * splits the data: where it cannot be mapped whole, it goes through a buffer.

@@ -1,0 +1,436 @@
+/*
+ * QMP commands for zones
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-zone.h"
+#include "block/block-io.h"
+#include "block/block_int.h"
+#include "system/block-backend.h"
+#include "system/block-backend-zone.h"
+
+#define ZONE_QUERY_DEFAULT_LIMIT    1000
+/* An answer costs some KiB of memory for each zone */
+#define ZONE_QUERY_MAX_LIMIT        16384
+/* The table's lock is given back to requests after so many zones */
+#define ZONE_QUERY_BATCH            1024
+
+/* Finding zones **********************************************************/
+
+static BlockDriverState *zone_find_device(const char *id)
+{
+    BlockBackend *blk = NULL;
+    BlockDriverState *bs = NULL;
+
+    while (!bs && (blk = blk_all_next(blk))) {
+        g_autofree char *dev_id = blk_get_attached_dev_id(blk);
+
+        if (g_str_equal(dev_id, id)) {
+            bs = blk_bs(blk);
+        }
+    }
+    return bs;
+}
+
+static BlockDriverState *zone_find_node(const char *name, Error **errp)
+{
+    BlockDriverState *bs = bdrv_lookup_bs(name, name, NULL);
+
+    if (!bs && *name) {
+        bs = zone_find_device(name);
+    }
+    if (!bs) {
+        error_setg(errp, "Cannot find node, drive or device '%s'", name);
+        return NULL;
+    }
+    if (!bs->drv) {
+        error_setg(errp, "Node '%s' is not usable", bdrv_get_node_name(bs));
+        return NULL;
+    }
+    if (!bdrv_zone_io(bs)) {
+        error_setg(errp, "Node '%s' has no zones: it is neither a zoned qcow2 "
+                   "image nor a node of driver 'zoned'",
+                   bdrv_get_node_name(bs));
+        return NULL;
+    }
+    return bs;
+}
+
+static bool zone_check_active(BlockDriverState *bs, Error **errp)
+{
+    if (bs->open_flags & BDRV_O_INACTIVE) {
+        error_setg(errp, "Node '%s' is inactive", bdrv_get_node_name(bs));
+        return false;
+    }
+    return true;
+}
+
+static bool zone_check_writable(BlockDriverState *bs, Error **errp)
+{
+    if (bdrv_is_read_only(bs)) {
+        error_setg(errp, "Node '%s' is read-only", bdrv_get_node_name(bs));
+        return false;
+    }
+    return zone_check_active(bs, errp);
+}
+
+static bool zone_check_index(BlockDriverState *bs, uint32_t zone_idx,
+                             Error **errp)
+{
+    uint32_t nr_zones = zone_io_geometry(bdrv_zone_io(bs))->nr_zones;
+
+    if (zone_idx >= nr_zones) {
+        error_setg(errp, "Zone %" PRIu32 " does not exist: node '%s' has %"
+                   PRIu32 " zones", zone_idx, bdrv_get_node_name(bs),
+                   nr_zones);
+        return false;
+    }
+    return true;
+}
+
+/* Changes ****************************************************************/
+
+/* What a command does to one zone: an event, or attributes */
+typedef struct ZoneFault {
+    uint32_t zone_idx;
+    ZoneEvent event;            /* ZONE_EVENT__MAX: attributes */
+    uint8_t set;
+    uint8_t clear;
+} ZoneFault;
+
+/* blk keeps the node, and holds the change back while that is drained */
+static int coroutine_fn zone_co_apply_fault(BlockBackend *blk,
+                                            const ZoneFault *fault)
+{
+    ZoneIO *io;
+    int ret;
+
+    blk_inc_in_flight(blk);
+    blk_wait_while_drained(blk, 0);
+    WITH_GRAPH_RDLOCK_GUARD() {
+        io = blk_is_available(blk) ? bdrv_zone_io(blk_bs(blk)) : NULL;
+        if (!io) {
+            ret = -ENOMEDIUM;
+        } else if (fault->event == ZONE_EVENT__MAX) {
+            ret = zone_io_co_set_attributes(io, fault->zone_idx, fault->set,
+                                            fault->clear);
+        } else {
+            ret = zone_io_co_set_state(io, fault->zone_idx, fault->event);
+        }
+    }
+    blk_dec_in_flight(blk);
+    return ret;
+}
+
+static void zone_set_error(BlockDriverState *bs, uint32_t zone_idx,
+                           const char *action, int ret, Error **errp)
+{
+    ZoneStatus status = zone_status_from_errno(ret);
+    ZoneIO *io = bdrv_zone_io(bs);
+    ZoneInfo info;
+
+    if (status == ZONE_OK || !io) {
+        error_setg_errno(errp, -ret, "Could not %s zone %" PRIu32 " of node "
+                         "'%s'", action, zone_idx, bdrv_get_node_name(bs));
+        return;
+    }
+    zone_io_lock(io);
+    zone_table_info(zone_io_table(io), zone_idx, &info);
+    zone_io_unlock(io);
+    error_setg(errp, "Cannot %s zone %" PRIu32 " of node '%s', which is %s",
+               action, zone_idx, bdrv_get_node_name(bs),
+               zone_state_str(info.state));
+}
+
+static void coroutine_fn zone_co_fault(const char *node_name,
+                                       const ZoneFault *fault,
+                                       const char *action, Error **errp)
+{
+    BlockDriverState *bs = zone_find_node(node_name, errp);
+    BlockBackend *blk;
+    int ret;
+
+    if (!bs || !zone_check_writable(bs, errp) ||
+        !zone_check_index(bs, fault->zone_idx, errp)) {
+        return;
+    }
+    blk = blk_co_new_with_bs(bs, 0, BLK_PERM_ALL, errp);
+    if (!blk) {
+        return;
+    }
+    ret = zone_co_apply_fault(blk, fault);
+    if (ret < 0) {
+        zone_set_error(bs, fault->zone_idx, action, ret, errp);
+    }
+    /* drains the node, so whoever is notified of the change has been */
+    blk_co_unref(blk);
+}
+
+void coroutine_fn qmp_block_zone_set_state(const char *node_name, uint32_t zone,
+                                           BlockdevZoneFault state,
+                                           Error **errp)
+{
+    ZoneFault fault = {
+        .zone_idx = zone,
+        .event = state == BLOCKDEV_ZONE_FAULT_OFFLINE ?
+                 ZONE_EVENT_FAULT_OFFLINE : ZONE_EVENT_FAULT_READ_ONLY,
+    };
+    const char *action = state == BLOCKDEV_ZONE_FAULT_OFFLINE ?
+                         "take offline" : "make read-only";
+
+    zone_co_fault(node_name, &fault, action, errp);
+}
+
+static void zone_fault_attribute(ZoneFault *fault, uint8_t attribute,
+                                 bool given, bool value)
+{
+    if (given && value) {
+        fault->set |= attribute;
+    } else if (given) {
+        fault->clear |= attribute;
+    }
+}
+
+void coroutine_fn
+qmp_block_zone_set_attributes(const char *node_name, uint32_t zone,
+                              bool has_finish_recommended,
+                              bool finish_recommended,
+                              bool has_reset_recommended,
+                              bool reset_recommended, Error **errp)
+{
+    ZoneFault fault = { .zone_idx = zone, .event = ZONE_EVENT__MAX };
+
+    if (!has_finish_recommended && !has_reset_recommended) {
+        error_setg(errp, "Neither 'finish-recommended' nor "
+                   "'reset-recommended' is given");
+        return;
+    }
+    zone_fault_attribute(&fault, ZONE_ATTR_FZR, has_finish_recommended,
+                         finish_recommended);
+    zone_fault_attribute(&fault, ZONE_ATTR_RZR, has_reset_recommended,
+                         reset_recommended);
+    zone_co_fault(node_name, &fault, "set attributes of", errp);
+}
+
+/* With the node drained; a request in flight keeps others from moving it */
+static void coroutine_fn zone_co_power_cut_drained(BlockDriverState *bs,
+                                                   Error **errp)
+{
+    ZoneIO *io;
+
+    bdrv_inc_in_flight(bs);
+    WITH_GRAPH_RDLOCK_GUARD() {
+        io = bdrv_zone_io(bs);
+        if (io) {
+            zone_io_co_power_cut(io, errp);
+        } else {
+            error_setg(errp, "Node '%s' is not usable",
+                       bdrv_get_node_name(bs));
+        }
+    }
+    bdrv_dec_in_flight(bs);
+}
+
+void coroutine_fn qmp_block_zone_power_cut(const char *node_name, Error **errp)
+{
+    ERRP_GUARD();
+    BlockDriverState *bs = zone_find_node(node_name, errp);
+    BlockBackend *blk;
+
+    if (!bs || !zone_check_active(bs, errp)) {
+        return;
+    }
+    blk = blk_co_new_with_bs(bs, 0, BLK_PERM_ALL, errp);
+    if (!blk) {
+        return;
+    }
+    bdrv_drained_begin(bs);
+    zone_co_power_cut_drained(bs, errp);
+    bdrv_drained_end(bs);
+    if (*errp) {
+        error_prepend(errp, "Power cut of node '%s': ",
+                      bdrv_get_node_name(bs));
+    }
+    blk_co_unref(blk);
+}
+
+/* Query ******************************************************************/
+
+static const ZoneState zone_states[BLOCKDEV_ZONE_STATE__MAX] = {
+    [BLOCKDEV_ZONE_STATE_CONVENTIONAL] = ZONE_STATE_CONVENTIONAL,
+    [BLOCKDEV_ZONE_STATE_EMPTY] = ZONE_STATE_EMPTY,
+    [BLOCKDEV_ZONE_STATE_IMPLICITLY_OPENED] = ZONE_STATE_IMPLICITLY_OPENED,
+    [BLOCKDEV_ZONE_STATE_EXPLICITLY_OPENED] = ZONE_STATE_EXPLICITLY_OPENED,
+    [BLOCKDEV_ZONE_STATE_CLOSED] = ZONE_STATE_CLOSED,
+    [BLOCKDEV_ZONE_STATE_READ_ONLY] = ZONE_STATE_READ_ONLY,
+    [BLOCKDEV_ZONE_STATE_FULL] = ZONE_STATE_FULL,
+    [BLOCKDEV_ZONE_STATE_OFFLINE] = ZONE_STATE_OFFLINE,
+};
+
+static BlockdevZoneState zone_state_to_qapi(ZoneState state)
+{
+    BlockdevZoneState i = 0;
+
+    while (zone_states[i] != state) {
+        i++;
+        assert(i < BLOCKDEV_ZONE_STATE__MAX);
+    }
+    return i;
+}
+
+static bool zone_has_wp(ZoneState state)
+{
+    return state == ZONE_STATE_EMPTY || state == ZONE_STATE_CLOSED ||
+           state == ZONE_STATE_IMPLICITLY_OPENED ||
+           state == ZONE_STATE_EXPLICITLY_OPENED;
+}
+
+static BlockdevZone *zone_to_qapi(const ZoneInfo *info)
+{
+    BlockdevZone *zone = g_new0(BlockdevZone, 1);
+
+    *zone = (BlockdevZone) {
+        .index = info->zone_idx,
+        .type = info->state == ZONE_STATE_CONVENTIONAL ?
+                BLOCKDEV_ZONE_TYPE_CONVENTIONAL :
+                BLOCKDEV_ZONE_TYPE_SEQUENTIAL_WRITE_REQUIRED,
+        .state = zone_state_to_qapi(info->state),
+        .start = info->start_bytes,
+        .has_wp = zone_has_wp(info->state),
+        .wp = info->wp_bytes,
+        .capacity = info->capacity_bytes,
+        .finished_by_controller = info->attributes & ZONE_ATTR_ZFC,
+        .finish_recommended = info->attributes & ZONE_ATTR_FZR,
+        .reset_recommended = info->attributes & ZONE_ATTR_RZR,
+        .zrwa_valid = info->attributes & ZONE_ATTR_ZRWAV,
+        .descriptor_extension_valid = info->attributes & ZONE_ATTR_ZDEV,
+    };
+    return zone;
+}
+
+static BlockdevZoneCounts *zone_counts_to_qapi(const ZoneCounts *counts)
+{
+    const uint32_t *by_state = counts->by_state;
+    BlockdevZoneCounts *c = g_new(BlockdevZoneCounts, 1);
+
+    *c = (BlockdevZoneCounts) {
+        .conventional = by_state[ZONE_STATE_CONVENTIONAL],
+        .empty = by_state[ZONE_STATE_EMPTY],
+        .implicitly_opened = by_state[ZONE_STATE_IMPLICITLY_OPENED],
+        .explicitly_opened = by_state[ZONE_STATE_EXPLICITLY_OPENED],
+        .closed = by_state[ZONE_STATE_CLOSED],
+        .read_only = by_state[ZONE_STATE_READ_ONLY],
+        .full = by_state[ZONE_STATE_FULL],
+        .offline = by_state[ZONE_STATE_OFFLINE],
+    };
+    return c;
+}
+
+/* All but the zones themselves; state BLOCKDEV_ZONE_STATE__MAX is any */
+static BlockdevZones *zones_to_qapi(ZoneIO *io, BlockDriverState *bs,
+                                    BlockdevZoneState state)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+    BlockdevZones *zones = g_new0(BlockdevZones, 1);
+    ZoneCounts counts;
+
+    zone_io_lock(io);
+    counts = zone_table_counts(zone_io_table(io));
+    zone_io_unlock(io);
+
+    *zones = (BlockdevZones) {
+        .node_name = g_strdup(bdrv_get_node_name(bs)),
+        .zone_size = geometry->zone_bytes,
+        .zone_capacity = geometry->capacity_bytes,
+        .total_zones = geometry->nr_zones,
+        .conventional_zones = geometry->conventional_zones,
+        .max_open_zones = geometry->max_open_zones,
+        .max_active_zones = geometry->max_active_zones,
+        .max_append_bytes = geometry->max_append_bytes,
+        .zd_extension_size = geometry->zd_extension_bytes,
+        .open_zones = counts.open,
+        .active_zones = counts.active,
+        .counts = zone_counts_to_qapi(&counts),
+        .matching_zones = state == BLOCKDEV_ZONE_STATE__MAX ?
+                          geometry->nr_zones :
+                          counts.by_state[zone_states[state]],
+    };
+    return zones;
+}
+
+/*
+ * Adds matching zones of [zone_idx, end) until there are limit of them in all.
+ * Returns where it has stopped.
+ */
+static uint32_t zones_add_batch(ZoneIO *io, BlockdevZoneState state,
+                                uint32_t zone_idx, uint32_t end,
+                                BlockdevZoneList ***tail, uint32_t *limit)
+{
+    ZoneInfo info;
+
+    zone_io_lock(io);
+    for (; zone_idx < end && *limit; zone_idx++) {
+        zone_table_info(zone_io_table(io), zone_idx, &info);
+        if (state == BLOCKDEV_ZONE_STATE__MAX ||
+            zone_states[state] == info.state) {
+            QAPI_LIST_APPEND(*tail, zone_to_qapi(&info));
+            --*limit;
+        }
+    }
+    zone_io_unlock(io);
+    return zone_idx;
+}
+
+static void zones_add(ZoneIO *io, BlockdevZones *zones,
+                      BlockdevZoneState state, uint32_t start, uint32_t limit)
+{
+    BlockdevZoneList **tail = &zones->zones;
+    uint32_t zone_idx = start;
+
+    if (!zones->matching_zones) {
+        return;
+    }
+    while (zone_idx < zones->total_zones && limit) {
+        zone_idx = zones_add_batch(io, state, zone_idx,
+                                   MIN(zones->total_zones - zone_idx,
+                                       ZONE_QUERY_BATCH) + zone_idx,
+                                   &tail, &limit);
+    }
+    zones->has_next_start = zone_idx < zones->total_zones;
+    zones->next_start = zone_idx;
+}
+
+BlockdevZones *qmp_query_block_zones(const char *node_name, bool has_start,
+                                     uint32_t start, bool has_limit,
+                                     uint32_t limit, bool has_state,
+                                     BlockdevZoneState state, Error **errp)
+{
+    BlockDriverState *bs = zone_find_node(node_name, errp);
+    BlockdevZones *zones;
+    ZoneIO *io;
+
+    if (!bs) {
+        return NULL;
+    }
+    start = has_start ? start : 0;
+    limit = has_limit ? limit : ZONE_QUERY_DEFAULT_LIMIT;
+    state = has_state ? state : BLOCKDEV_ZONE_STATE__MAX;
+    io = bdrv_zone_io(bs);
+    if (start > zone_io_geometry(io)->nr_zones) {
+        error_setg(errp, "Start %" PRIu32 " exceeds the %" PRIu32 " zones of "
+                   "node '%s'", start, zone_io_geometry(io)->nr_zones,
+                   bdrv_get_node_name(bs));
+        return NULL;
+    }
+    if (limit > ZONE_QUERY_MAX_LIMIT) {
+        error_setg(errp, "Limit %" PRIu32 " exceeds the maximum of %d zones",
+                   limit, ZONE_QUERY_MAX_LIMIT);
+        return NULL;
+    }
+    zones = zones_to_qapi(io, bs, state);
+    zones_add(io, zones, state, start, limit);
+    return zones;
+}
