@@ -235,6 +235,10 @@ static void init_geometry(NvmeNamespace *ns, const ZoneGeometry *geo)
                                                       : 0;
 
     ns->csi = NVME_CSI_ZONED;
+}
+
+void nvme_zns_init_format(NvmeNamespace *ns)
+{
     ns->id_ns.nsze = cpu_to_le64(ns->num_zones * ns->zone_size);
     ns->id_ns.ncap = ns->id_ns.nsze;
     ns->id_ns.nuse = ns->id_ns.nsze;
@@ -243,7 +247,8 @@ static void init_geometry(NvmeNamespace *ns, const ZoneGeometry *geo)
      * A zone that is reset must read as deallocated to its last block, which
      * takes a granularity that divides the zone size.
      */
-    if (ns->zone_size % (ns->id_ns.npdg + 1)) {
+    if (ns->zone_size % (ns->id_ns.npdg + 1) &&
+        ns->id_ns.nsfeat & NVME_ID_NS_NSFEAT_DAE) {
         warn_report("nvme-ns: zones of %" PRIu64 " blocks are not a multiple "
                     "of the deallocation granularity of %d blocks: no errors "
                     "on reads of deallocated blocks (DULBE)", ns->zone_size,
@@ -309,12 +314,15 @@ bool nvme_zns_setup(NvmeNamespace *ns, Error **errp)
 
     ns->params.zoned = true;
     init_geometry(ns, blk_get_zone_geometry(blk));
+    nvme_zns_init_format(ns);
     init_identify(ns, blk_get_zone_geometry(blk));
+    nvme_zns_watch(ns);
     return true;
 }
 
 void nvme_zns_cleanup(NvmeNamespace *ns)
 {
+    nvme_zns_unwatch(ns);
     /* Unplugging is a loss of power, also when the backend lives on */
     blk_zone_power_cycle(ns->blkconf.blk);
     if (ns->params.zrwas) {
@@ -331,14 +339,33 @@ void nvme_zns_shutdown(NvmeNamespace *ns)
 
     for (cntlid = 0; ns->subsys && cntlid < NVME_MAX_CONTROLLERS; cntlid++) {
         NvmeCtrl *n = nvme_subsys_ctrl(ns->subsys, cntlid);
+        uint32_t cc = n ? ldl_le_p(&n->bar.cc) : 0;
 
-        if (n && nvme_ns(n, nsid) == ns &&
-            !NVME_CC_SHN(ldl_le_p(&n->bar.cc))) {
+        if (NVME_CC_EN(cc) && !NVME_CC_SHN(cc) && nvme_ns(n, nsid) == ns) {
             return;
         }
     }
 
     blk_zone_power_cycle(ns->blkconf.blk);
+}
+
+void nvme_zns_ctrl_exit(NvmeCtrl *n)
+{
+    uint32_t nsid;
+
+    nvme_zns_free_logs(n);
+    for (nsid = 1; nsid <= NVME_MAX_NAMESPACES; nsid++) {
+        NvmeNamespace *ns = nvme_ns(n, nsid);
+
+        if (ns && ns->params.zoned) {
+            nvme_zns_shutdown(ns);
+        }
+    }
+
+    /* The base does not clean up after the drive property of a controller */
+    if (n->namespace.params.zoned) {
+        nvme_zns_cleanup(&n->namespace);
+    }
 }
 
 uint8_t nvme_zns_zasl(NvmeCtrl *n)

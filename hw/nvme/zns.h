@@ -16,18 +16,61 @@
 #include "nvme.h"
 #include "system/block-backend-zone.h"
 
+typedef struct NvmeZnsLog NvmeZnsLog;
+
 /*
  * Makes the namespace a zoned one when its backend has zones or zoned=on asks
  * for them; does nothing otherwise.  Needs the LBA format and the size.
  */
 bool nvme_zns_setup(NvmeNamespace *ns, Error **errp);
 void nvme_zns_cleanup(NvmeNamespace *ns);
+/* What depends on the LBA format; the zones stay as they are */
+void nvme_zns_init_format(NvmeNamespace *ns);
 
 /*
- * A controller shuts down.  The zones see a power cycle when it is the last one
- * that has the namespace attached (section 2.1.1.3).
+ * A controller shuts down.  The zones see a power cycle when no controller is
+ * left that is enabled, has not shut down and has the namespace attached
+ * (section 2.1.1.3).
  */
 void nvme_zns_shutdown(NvmeNamespace *ns);
+/*
+ * A controller is unplugged and has left the subsystem: to the zones of its
+ * namespaces that is a shutdown, to a namespace of its own the end.
+ */
+void nvme_zns_ctrl_exit(NvmeCtrl *n);
+
+/*
+ * Format NVM keeps the LBA format of a zoned namespace: zones are made of whole
+ * logical blocks, and an image does not remember a format.
+ */
+bool nvme_zns_refuses_format(NvmeNamespace *ns, uint8_t lbaf);
+/*
+ * Empties all zones but those that cannot be written any more: Read Only zones
+ * go Offline, which takes their data away too, and Offline zones stay so.
+ * Durable when cb is called with 0.
+ */
+BlockAIOCB *nvme_zns_format(NvmeNamespace *ns, BlockCompletionFunc *cb,
+                            void *opaque);
+
+/*
+ * Changed zones (section 5.5): which ones the drive has changed by itself, for
+ * each controller, with the log page and the event that tell the host.  All in
+ * the main loop.
+ */
+#define NVME_LOG_CHANGED_ZONES  0xbf
+
+void nvme_zns_watch(NvmeNamespace *ns);
+void nvme_zns_unwatch(NvmeNamespace *ns);
+/* Announces the event on a controller that has a zoned namespace */
+void nvme_zns_attached(NvmeCtrl *n, NvmeNamespace *ns);
+void nvme_zns_free_logs(NvmeCtrl *n);
+/* Sends what can be sent: requests have come in, or notices are not masked */
+void nvme_zns_send_events(NvmeCtrl *n);
+/* After a reset: a log that was not read is news again */
+void nvme_zns_repeat_events(NvmeCtrl *n);
+/* Get Log Page; retain: Retain Asynchronous Event */
+uint16_t nvme_zns_changed_zones(NvmeCtrl *n, bool retain, size_t len,
+                                uint64_t off, NvmeRequest *req);
 
 /* Zone Append Size Limit to announce: that of the images included */
 uint8_t nvme_zns_zasl(NvmeCtrl *n);

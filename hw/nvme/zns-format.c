@@ -1,0 +1,124 @@
+/*
+ * NVMe Zoned Namespace Command Set: Format NVM
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/coroutine.h"
+#include "block/aio.h"
+#include "system/block-backend.h"
+#include "zns.h"
+
+typedef struct ZoneFormat {
+    BlockAIOCB common;
+    NvmeNamespace *ns;
+    int ret;
+} ZoneFormat;
+
+static const AIOCBInfo zone_format_aiocb_info = {
+    .aiocb_size = sizeof(ZoneFormat),
+};
+
+static int coroutine_fn format_all(NvmeNamespace *ns, BlockZoneOp op)
+{
+    ZoneAction action = { .op = op, .select_all = true };
+
+    return blk_zone_action(ns->blkconf.blk, &action);
+}
+
+/* Select All leaves Empty zones alone, recommendations to the host included */
+static int coroutine_fn format_attributes(NvmeNamespace *ns)
+{
+    ZoneAction action = { .op = BLK_ZO_RESET };
+    ZoneInfo info;
+    uint32_t i;
+    int ret = 0;
+
+    for (i = 0; i < ns->num_zones && ret >= 0; i++) {
+        blk_get_zone_info(ns->blkconf.blk, i, &info);
+        if (info.state == ZONE_STATE_EMPTY && info.attributes) {
+            action.offset_bytes = info.start_bytes;
+            ret = blk_zone_action(ns->blkconf.blk, &action);
+        }
+    }
+
+    return ret;
+}
+
+/* Metadata lies behind the zones, up to the end of the drive */
+static int coroutine_fn format_metadata(NvmeNamespace *ns)
+{
+    int64_t offset, bytes;
+    int ret = 0;
+
+    for (offset = ns->moff; offset < ns->size && ret >= 0; offset += bytes) {
+        bytes = MIN(ns->size - offset, BDRV_REQUEST_MAX_BYTES);
+        ret = blk_co_pwrite_zeroes(ns->blkconf.blk, offset, bytes,
+                                   BDRV_REQ_MAY_UNMAP);
+    }
+
+    return ret;
+}
+
+/*
+ * 1. Read Only zones go Offline, all others that hold anything are reset; both
+ *    are durable zone by zone.  A crash leaves each zone as it was or as it
+ *    shall be, and the host without an answer: it formats again.
+ * 2. Metadata is cleared once no zone holds data that it belongs to.
+ * 3. A flush makes that durable too.
+ */
+static int coroutine_fn format_co(NvmeNamespace *ns)
+{
+    int ret = format_all(ns, BLK_ZO_OFFLINE);
+
+    if (ret >= 0) {
+        ret = format_all(ns, BLK_ZO_RESET);
+    }
+    if (ret >= 0) {
+        ret = format_attributes(ns);
+    }
+    if (ret >= 0 && ns->lbaf.ms) {
+        ret = format_metadata(ns);
+    }
+
+    return ret < 0 ? ret : blk_co_flush(ns->blkconf.blk);
+}
+
+static void format_complete(void *opaque)
+{
+    ZoneFormat *format = opaque;
+    BlockBackend *blk = format->ns->blkconf.blk;
+
+    format->common.cb(format->common.opaque, format->ret);
+    blk_dec_in_flight(blk);
+    qemu_aio_unref(format);
+}
+
+static void coroutine_fn format_entry(void *opaque)
+{
+    ZoneFormat *format = opaque;
+
+    format->ret = format_co(format->ns);
+    /* Not from here: the caller may not have its BlockAIOCB yet */
+    aio_bh_schedule_oneshot(qemu_get_current_aio_context(), format_complete,
+                            format);
+}
+
+BlockAIOCB *nvme_zns_format(NvmeNamespace *ns, BlockCompletionFunc *cb,
+                            void *opaque)
+{
+    BlockBackend *blk = ns->blkconf.blk;
+    ZoneFormat *format = blk_aio_get(&zone_format_aiocb_info, blk, cb, opaque);
+
+    blk_inc_in_flight(blk);
+    format->ns = ns;
+    aio_co_enter(qemu_get_current_aio_context(),
+                 qemu_coroutine_create(format_entry, format));
+    return &format->common;
+}
+
+bool nvme_zns_refuses_format(NvmeNamespace *ns, uint8_t lbaf)
+{
+    return ns->params.zoned && lbaf != NVME_ID_NS_FLBAS_INDEX(ns->id_ns.flbas);
+}
