@@ -31,6 +31,9 @@ typedef struct ZoneReport {
     uint8_t *zdes;
 } ZoneReport;
 
+/* Zones that have a Zone Random Write Area; the value below it is reserved */
+#define NVME_ZONE_REPORT_ZRWA 0x09
+
 static const ZoneState filter_states[] = {
     [NVME_ZONE_REPORT_EMPTY]           = ZONE_STATE_EMPTY,
     [NVME_ZONE_REPORT_IMPLICITLY_OPEN] = ZONE_STATE_IMPLICITLY_OPENED,
@@ -50,10 +53,22 @@ static void report_free(ZoneReport *report)
     g_free(report);
 }
 
-static bool report_matches(const ZoneReport *report, ZoneState state)
+static bool filter_exists(uint8_t filter)
 {
-    return report->filter == NVME_ZONE_REPORT_ALL ||
-           filter_states[report->filter] == state;
+    return filter < ARRAY_SIZE(filter_states) ||
+           filter == NVME_ZONE_REPORT_ZRWA;
+}
+
+static bool report_matches(const ZoneReport *report, const ZoneInfo *info)
+{
+    switch (report->filter) {
+    case NVME_ZONE_REPORT_ALL:
+        return true;
+    case NVME_ZONE_REPORT_ZRWA:
+        return info->attributes & ZONE_ATTR_ZRWAV;
+    default:
+        return filter_states[report->filter] == info->state;
+    }
 }
 
 static uint8_t *report_slot(ZoneReport *report, uint32_t slot)
@@ -99,7 +114,8 @@ static bool count_known(ZoneReport *report, uint64_t *nr)
     if (report->zone_idx == 0) {
         ZoneCounts counts = blk_get_zone_counts(ns->blkconf.blk);
 
-        *nr = counts.by_state[filter_states[report->filter]];
+        *nr = report->filter == NVME_ZONE_REPORT_ZRWA
+              ? counts.zrwa : counts.by_state[filter_states[report->filter]];
         return true;
     }
 
@@ -124,7 +140,7 @@ static void report_fill(ZoneReport *report)
         }
 
         blk_get_zone_info(ns->blkconf.blk, zone_idx, &info);
-        if (!report_matches(report, info.state)) {
+        if (!report_matches(report, &info)) {
             continue;
         }
 
@@ -193,7 +209,7 @@ static uint16_t report_decode(NvmeCtrl *n, NvmeRequest *req,
 
     if ((action != NVME_ZONE_REPORT && !report->extended) ||
         (report->extended && !zde_bytes) ||
-        report->filter > NVME_ZONE_REPORT_OFFLINE ||
+        !filter_exists(report->filter) ||
         data_bytes < sizeof(NvmeZoneReportHeader)) {
         trace_pci_nvme_err_invalid_mgmt_action(action);
         return NVME_INVALID_FIELD | NVME_DNR;

@@ -168,8 +168,21 @@ uint16_t nvme_check_zone_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb)
     return status;
 }
 
+static bool has_read_only(NvmeNamespace *ns, uint64_t slba, uint32_t nlb)
+{
+    uint32_t zone_idx = nvme_zns_idx(ns, slba);
+    uint32_t last_idx = nvme_zns_idx(ns, slba + nlb - 1);
+    ZoneInfo info = {};
+
+    while (info.state != ZONE_STATE_READ_ONLY && zone_idx <= last_idx) {
+        blk_get_zone_info(ns->blkconf.blk, zone_idx++, &info);
+    }
+
+    return info.state == ZONE_STATE_READ_ONLY;
+}
+
 /* All ranges before any: a command that is refused has deallocated nothing */
-uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, const NvmeDsmRange *ranges,
+uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
                             unsigned int nr)
 {
     uint64_t nsze = le64_to_cpu(ns->id_ns.nsze);
@@ -188,6 +201,9 @@ uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, const NvmeDsmRange *ranges,
         status = nvme_check_zone_read(ns, slba, nlb);
         if (status) {
             return status;
+        }
+        if (has_read_only(ns, slba, nlb)) {
+            ranges[i].slba = cpu_to_le64(nsze);
         }
     }
 

@@ -80,7 +80,11 @@ uint8_t nvme_zns_zasl(NvmeCtrl *n);
  * All return an NVMe status.  The first one serves reads of every kind.
  */
 uint16_t nvme_check_zone_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
-uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, const NvmeDsmRange *ranges,
+/*
+ * Deallocation is a hint: a range that is not to be followed, because the zone
+ * is Read Only, is moved beyond the namespace, where it is skipped.
+ */
+uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
                             unsigned int nr);
 uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb);
 /*
