@@ -163,21 +163,7 @@ static void zeroes_need_resources(ZnsDrive *drive)
     zns_assert_zone(drive, 9, EMPTY, 0);
 }
 
-/* Copy: both source ranges have nr_blocks, format 0 */
-
-static uint16_t copy_two(ZnsDrive *drive, uint64_t to_lba, uint64_t from1_lba,
-                         uint64_t from2_lba, uint32_t nr_blocks)
-{
-    NvmeCopySourceRangeFormat0_2 ranges[2] = {
-        { .slba = cpu_to_le64(from1_lba), .nlb = cpu_to_le16(nr_blocks - 1) },
-        { .slba = cpu_to_le64(from2_lba), .nlb = cpu_to_le16(nr_blocks - 1) },
-    };
-    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_COPY, to_lba, ARRAY_SIZE(ranges));
-
-    qtest_memwrite(drive->qts, drive->buf_addr, ranges, sizeof(ranges));
-    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
-                    sizeof(ranges)).status;
-}
+/* Copy */
 
 static void copy_into_zone(ZnsDrive *drive)
 {
@@ -188,7 +174,7 @@ static void copy_into_zone(ZnsDrive *drive)
     zns_assert_ok(zns_write(drive, from1, 8, 1));
     zns_assert_ok(zns_write(drive, from2, 8, 2));
     zns_assert_ok(zns_write(drive, to, 4, 3));
-    zns_assert_ok(copy_two(drive, to + 4, from1, from2, 8));
+    zns_assert_ok(zns_copy_two(drive, to + 4, from1, from2, 8));
     zns_assert_zone(drive, 3, IMPLICITLY_OPEN, 20);
     g_assert_true(zns_holds(drive, to, 4, 3));
     g_assert_true(zns_holds(drive, to + 4, 8, 1));
@@ -203,16 +189,16 @@ static void copy_obeys_write_rules(ZnsDrive *drive)
     uint64_t to = zns_lba(drive, 1);
 
     zns_assert_ok(zns_write(drive, 0, 16, 1));
-    zns_assert_status(copy_two(drive, to + 4, 0, 8, 8),
+    zns_assert_status(zns_copy_two(drive, to + 4, 0, 8, 8),
                       NVME_ZONE_INVALID_WRITE);
     zns_assert_zone(drive, 1, EMPTY, 0);
     zns_assert_ok(zns_write_zeroes(drive, to, capacity - 8));
-    zns_assert_status(copy_two(drive, to + capacity - 8, 0, 8, 8),
+    zns_assert_status(zns_copy_two(drive, to + capacity - 8, 0, 8, 8),
                       NVME_ZONE_BOUNDARY_ERROR);
-    zns_assert_ok(copy_two(drive, to + capacity - 8, 0, 4, 4));
+    zns_assert_ok(zns_copy_two(drive, to + capacity - 8, 0, 4, 4));
     zns_assert_state(drive, 1, FULL);
     g_assert_true(zns_holds(drive, to + capacity - 8, 8, 1));
-    zns_assert_status(copy_two(drive, to, 0, 8, 8), NVME_ZONE_FULL);
+    zns_assert_status(zns_copy_two(drive, to, 0, 8, 8), NVME_ZONE_FULL);
 }
 
 static void copy_from_above_wp(ZnsDrive *drive)
@@ -220,7 +206,7 @@ static void copy_from_above_wp(ZnsDrive *drive)
     uint64_t to = zns_lba(drive, 1);
 
     zns_assert_ok(zns_write(drive, 0, 8, 1));
-    zns_assert_ok(copy_two(drive, to, 0, 100, 8));
+    zns_assert_ok(zns_copy_two(drive, to, 0, 100, 8));
     zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 16);
     g_assert_true(zns_holds(drive, to, 8, 1));
     g_assert_true(zns_reads_zeros(drive, to + 8, 8));
@@ -228,7 +214,7 @@ static void copy_from_above_wp(ZnsDrive *drive)
 
 static void copy_over_zone_end(ZnsDrive *drive)
 {
-    zns_assert_status(copy_two(drive, zns_lba(drive, 3),
+    zns_assert_status(zns_copy_two(drive, zns_lba(drive, 3),
                                zns_lba(drive, 1) - 4, 0, 8),
                       NVME_ZONE_BOUNDARY_ERROR);
     g_assert_true(zns_reads_zeros(drive, zns_lba(drive, 3), 16));
@@ -236,55 +222,21 @@ static void copy_over_zone_end(ZnsDrive *drive)
 
 /* Compare, Verify, Dataset Management */
 
-static uint16_t compare(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
-                        uint32_t seed)
-{
-    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_COMPARE, lba, nr_blocks);
-
-    zns_put_pattern(drive, drive->buf_addr, nr_blocks, seed);
-    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
-                    nr_blocks * drive->spec->block_bytes).status;
-}
-
-static uint16_t verify(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
-{
-    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_VERIFY, lba, nr_blocks);
-
-    return zns_exec(drive->ctrl, ZNS_IO, &cmd, 0, 0).status;
-}
-
-static uint16_t deallocate(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
-{
-    NvmeDsmRange range = {
-        .nlb = cpu_to_le32(nr_blocks),
-        .slba = cpu_to_le64(lba),
-    };
-    NvmeCmd cmd = {
-        .opcode = NVME_CMD_DSM,
-        .nsid = cpu_to_le32(1),
-        .cdw11 = cpu_to_le32(NVME_DSMGMT_AD),
-    };
-
-    qtest_memwrite(drive->qts, drive->buf_addr, &range, sizeof(range));
-    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
-                    sizeof(range)).status;
-}
-
 static void compare_keeps_wp(ZnsDrive *drive)
 {
     zns_assert_ok(zns_write(drive, 0, 16, 1));
-    zns_assert_ok(compare(drive, 0, 16, 1));
-    zns_assert_status(compare(drive, 0, 16, 2), NVME_CMP_FAILURE);
-    zns_assert_status(compare(drive, 16, 16, 1), NVME_CMP_FAILURE);
+    zns_assert_ok(zns_compare(drive, 0, 16, 1));
+    zns_assert_status(zns_compare(drive, 0, 16, 2), NVME_CMP_FAILURE);
+    zns_assert_status(zns_compare(drive, 16, 16, 1), NVME_CMP_FAILURE);
     zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 16);
-    zns_assert_ok(compare(drive, 0, 16, 1));
+    zns_assert_ok(zns_compare(drive, 0, 16, 1));
 }
 
 static void verify_keeps_wp(ZnsDrive *drive)
 {
     zns_assert_ok(zns_write(drive, 0, 16, 1));
-    zns_assert_ok(verify(drive, 0, 16));
-    zns_assert_ok(verify(drive, 8, 64));
+    zns_assert_ok(zns_verify(drive, 0, 16));
+    zns_assert_ok(zns_verify(drive, 8, 64));
     zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 16);
     g_assert_true(zns_holds(drive, 0, 16, 1));
 }
@@ -293,8 +245,8 @@ static void checks_stay_in_zone(ZnsDrive *drive)
 {
     uint64_t lba = zns_lba(drive, 1) - 4;
 
-    zns_assert_status(compare(drive, lba, 8, 1), NVME_ZONE_BOUNDARY_ERROR);
-    zns_assert_status(verify(drive, lba, 8), NVME_ZONE_BOUNDARY_ERROR);
+    zns_assert_status(zns_compare(drive, lba, 8, 1), NVME_ZONE_BOUNDARY_ERROR);
+    zns_assert_status(zns_verify(drive, lba, 8), NVME_ZONE_BOUNDARY_ERROR);
 }
 
 /* 64 KiB: what one cluster of the image or one page of the host can lose */
@@ -304,7 +256,7 @@ static void deallocate_keeps_wp(ZnsDrive *drive)
 
     zns_assert_ok(zns_write(drive, 0, nr_blocks, 1));
     zns_assert_ok(zns_write(drive, nr_blocks, nr_blocks, 2));
-    zns_assert_ok(deallocate(drive, 0, nr_blocks));
+    zns_assert_ok(zns_deallocate(drive, 0, nr_blocks));
     zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 2 * nr_blocks);
     g_assert_true(zns_holds(drive, nr_blocks, nr_blocks, 2));
     g_assert_true(zns_holds(drive, 0, nr_blocks, 1) ||
@@ -316,7 +268,7 @@ static void deallocate_keeps_wp(ZnsDrive *drive)
 static void deallocate_above_wp(ZnsDrive *drive)
 {
     zns_assert_ok(zns_write(drive, 0, 8, 1));
-    zns_assert_ok(deallocate(drive, 8, drive->capacity_blocks - 8));
+    zns_assert_ok(zns_deallocate(drive, 8, drive->capacity_blocks - 8));
     zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 8);
     g_assert_true(zns_holds(drive, 0, 8, 1));
     zns_assert_ok(zns_write(drive, 8, 8, 2));
@@ -328,10 +280,10 @@ static void deallocate_over_zone_end(ZnsDrive *drive)
     uint64_t lba = zns_lba(drive, 1);
 
     zns_assert_ok(zns_write(drive, lba, 8, 1));
-    zns_assert_status(deallocate(drive, lba - 8, 16),
+    zns_assert_status(zns_deallocate(drive, lba - 8, 16),
                       NVME_ZONE_BOUNDARY_ERROR);
     g_assert_true(zns_holds(drive, lba, 8, 1));
-    zns_assert_ok(deallocate(drive, lba, drive->zone_blocks));
+    zns_assert_ok(zns_deallocate(drive, lba, drive->zone_blocks));
     zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 8);
 }
 

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What it shows: open zones of a shared namespace stay so until all its
- * controllers have shut down; data in the controller's memory buffer is
+ * controllers that are in use have shut down, or were unplugged; data in the controller's memory buffer is
  * written and appended like data in RAM; a controller that is reset in the
  * midst of commands leaves zones that work; blocks that hold nothing are an
  * error where the host asked for it.
@@ -20,6 +20,8 @@
 
 #define SECOND_SLOT     5
 #define DULBE           (1 << 16)
+#define ATTACH          0
+#define DETACH          1
 
 static const ZnsSpec spec_shared = {
     .device_bytes = 64 * MiB,
@@ -29,6 +31,17 @@ static const ZnsSpec spec_shared = {
     .drive_options = " -device nvme-subsys,id=subsys0",
     .ctrl_options = ",subsys=subsys0",
     .ns_options = " -device nvme,serial=zns,subsys=subsys0,addr=5.0",
+};
+
+/* The PC has slots that devices can be pulled out of */
+static const ZnsSpec spec_unplug = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .drive_options = " -machine pc -device nvme-subsys,id=subsys0",
+    .ctrl_options = ",subsys=subsys0",
+    .ns_options = " -device nvme,id=nvme1,serial=zns,subsys=subsys0,addr=5.0",
 };
 
 static const ZnsSpec spec_cmb = {
@@ -58,6 +71,112 @@ static void shared_until_all_shut_down(ZnsDrive *drive)
     zns_ctrl_reset(first);
     zns_assert_zone(drive, 1, EMPTY, 0);
     zns_assert_zone(drive, 2, CLOSED, 8);
+    zns_ctrl_free(second);
+}
+
+static void prepare_open_zones(ZnsDrive *drive)
+{
+    zns_assert_ok(zns_open(drive, 1));
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 2), 8, 1));
+}
+
+static void check_still_open(ZnsDrive *drive)
+{
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    zns_assert_zone(drive, 2, IMPLICITLY_OPEN, 8);
+}
+
+static void check_power_cycled(ZnsDrive *drive)
+{
+    zns_assert_zone(drive, 1, EMPTY, 0);
+    zns_assert_zone(drive, 2, CLOSED, 8);
+    g_assert_true(zns_holds(drive, zns_lba(drive, 2), 8, 1));
+}
+
+/* The second one is there, and nobody has ever enabled it */
+static void unused_controller_does_not_count(ZnsDrive *drive)
+{
+    prepare_open_zones(drive);
+    zns_ctrl_shutdown(drive->ctrl);
+    check_power_cycled(drive);
+}
+
+/* Enabled once, disabled since */
+static void disabled_controller_does_not_count(ZnsDrive *drive)
+{
+    ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
+                                   QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
+
+    prepare_open_zones(drive);
+    zns_ctrl_disable(second);
+    check_still_open(drive);
+    zns_ctrl_shutdown(drive->ctrl);
+    check_power_cycled(drive);
+    zns_ctrl_free(second);
+}
+
+static void resets_change_nothing(ZnsDrive *drive)
+{
+    ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
+                                   QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
+
+    prepare_open_zones(drive);
+    zns_ctrl_reset(second);
+    zns_ctrl_reset(drive->ctrl);
+    zns_ctrl_disable(second);
+    zns_ctrl_reset(drive->ctrl);
+    check_still_open(drive);
+    zns_ctrl_free(second);
+}
+
+static void detached_controller_does_not_count(ZnsDrive *drive)
+{
+    ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
+                                   QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
+
+    prepare_open_zones(drive);
+    zns_assert_ok(zns_attach(drive, 1, 1, DETACH));
+    check_still_open(drive);
+    zns_ctrl_shutdown(drive->ctrl);
+    check_power_cycled(drive);
+
+    /* Attached again, it does */
+    zns_assert_ok(zns_attach(drive, 1, 1, ATTACH));
+    zns_assert_ok(zns_open(drive, 1));
+    zns_ctrl_shutdown(drive->ctrl);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    zns_ctrl_free(second);
+}
+
+static void unplug_second(ZnsDrive *drive)
+{
+    qpci_unplug_acpi_device_test(drive->qts, "nvme1", SECOND_SLOT);
+}
+
+static void unplugged_controller_does_not_count(ZnsDrive *drive)
+{
+    ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
+                                   QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
+
+    prepare_open_zones(drive);
+    unplug_second(drive);
+    check_still_open(drive);
+    zns_ctrl_shutdown(drive->ctrl);
+    check_power_cycled(drive);
+    zns_ctrl_free(second);
+}
+
+/* The last one that had not shut down */
+static void unplugged_controller_has_shut_down(ZnsDrive *drive)
+{
+    ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
+                                   QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
+
+    prepare_open_zones(drive);
+    zns_ctrl_notify_shutdown(drive->ctrl);
+    unplug_second(drive);
+    zns_ctrl_reset(drive->ctrl);
+    check_power_cycled(drive);
     zns_ctrl_free(second);
 }
 
@@ -175,6 +294,18 @@ static void deallocated_is_an_error(ZnsDrive *drive)
 const ZnsTest zns_ctrl_tests[] = {
     { "shared/zones-stay-open-until-all-controllers-shut-down",
       shared_until_all_shut_down, ZNS_BOTH, &spec_shared },
+    { "shared/controller-never-enabled-does-not-count",
+      unused_controller_does_not_count, ZNS_BOTH, &spec_shared },
+    { "shared/controller-that-is-disabled-does-not-count",
+      disabled_controller_does_not_count, ZNS_BOTH, &spec_shared },
+    { "shared/controller-that-is-detached-does-not-count",
+      detached_controller_does_not_count, ZNS_BOTH, &spec_shared },
+    { "shared/controller-that-is-unplugged-does-not-count",
+      unplugged_controller_does_not_count, ZNS_BOTH, &spec_unplug },
+    { "shared/controller-that-is-unplugged-has-shut-down",
+      unplugged_controller_has_shut_down, ZNS_BOTH, &spec_unplug },
+    { "shared/resets-leave-open-zones-open", resets_change_nothing, ZNS_BOTH,
+      &spec_shared },
     { "shared/zones-are-those-of-all-controllers", shared_zones_are_the_same,
       ZNS_BOTH, &spec_shared },
     { "memory-buffer/data-is-written-and-appended", data_in_cmb, ZNS_BOTH,

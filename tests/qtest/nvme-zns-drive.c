@@ -435,6 +435,88 @@ uint16_t zns_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed)
                      NVME_ZONE_ACTION_SET_ZD_EXT, ZNS_MAX_ZDE_BYTES);
 }
 
+uint16_t zns_compare(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
+                     uint32_t seed)
+{
+    zns_put_pattern(drive, drive->buf_addr, nr_blocks, seed);
+    return exec_rw(drive, NVME_CMD_COMPARE, lba, nr_blocks, 0).status;
+}
+
+uint16_t zns_verify(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
+{
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_VERIFY, lba, nr_blocks);
+
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, 0, 0).status;
+}
+
+uint16_t zns_deallocate(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
+{
+    NvmeDsmRange range = {
+        .nlb = cpu_to_le32(nr_blocks),
+        .slba = cpu_to_le64(lba),
+    };
+    NvmeCmd cmd = {
+        .opcode = NVME_CMD_DSM,
+        .nsid = cpu_to_le32(NSID),
+        .cdw11 = cpu_to_le32(NVME_DSMGMT_AD),
+    };
+
+    qtest_memwrite(drive->qts, drive->buf_addr, &range, sizeof(range));
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                    sizeof(range)).status;
+}
+
+uint16_t zns_copy_two(ZnsDrive *drive, uint64_t to_lba, uint64_t from1_lba,
+                      uint64_t from2_lba, uint32_t nr_blocks)
+{
+    NvmeCopySourceRangeFormat0_2 ranges[2] = {
+        { .slba = cpu_to_le64(from1_lba), .nlb = cpu_to_le16(nr_blocks - 1) },
+        { .slba = cpu_to_le64(from2_lba), .nlb = cpu_to_le16(nr_blocks - 1) },
+    };
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_COPY, to_lba, ARRAY_SIZE(ranges));
+
+    qtest_memwrite(drive->qts, drive->buf_addr, ranges, sizeof(ranges));
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                    sizeof(ranges)).status;
+}
+
+uint16_t zns_attach(ZnsDrive *drive, uint32_t nsid, uint16_t cntlid,
+                    uint32_t select)
+{
+    uint16_t ids[NVME_CONTROLLER_LIST_SIZE] = {
+        cpu_to_le16(1), cpu_to_le16(cntlid),
+    };
+    NvmeCmd cmd = {
+        .opcode = NVME_ADM_CMD_NS_ATTACHMENT,
+        .nsid = cpu_to_le32(nsid),
+        .cdw10 = cpu_to_le32(select),
+    };
+
+    qtest_memwrite(drive->qts, drive->buf_addr, ids, sizeof(ids));
+    return zns_exec(drive->ctrl, ZNS_ADMIN, &cmd, drive->buf_addr,
+                    sizeof(ids)).status;
+}
+
+/* QMP */
+
+void zns_set_state(ZnsDrive *drive, uint32_t zone_idx, const char *state)
+{
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'block-zone-set-state', 'arguments': "
+        "{ 'node-name': 'zns0', 'zone': %u, 'state': %s } }",
+        zone_idx, state);
+}
+
+void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
+                        bool finish_recommended, bool reset_recommended)
+{
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'block-zone-set-attributes', 'arguments': "
+        "{ 'node-name': 'zns0', 'zone': %u, 'finish-recommended': %i, "
+        "'reset-recommended': %i } }",
+        zone_idx, finish_recommended, reset_recommended);
+}
+
 /* Reports */
 
 static void decode_zone(const uint8_t *descr, size_t zde_bytes, ZnsZone *zone)

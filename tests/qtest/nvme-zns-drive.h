@@ -75,6 +75,9 @@ extern const ZnsTest zns_zde_tests[];
 extern const ZnsTest zns_report_tests[];
 extern const ZnsTest zns_zrwa_tests[];
 extern const ZnsTest zns_meta_tests[];
+extern const ZnsTest zns_format_tests[];
+extern const ZnsTest zns_event_tests[];
+extern const ZnsTest zns_broken_tests[];
 extern const ZnsTest zns_ctrl_tests[];
 extern const ZnsTest zns_persist_tests[];
 /* Tests that need no running drive; registers them itself */
@@ -144,6 +147,26 @@ uint16_t zns_finish(ZnsDrive *drive, uint32_t zone_idx);
 uint16_t zns_reset(ZnsDrive *drive, uint32_t zone_idx);
 /* The extension is block 0 of the pattern, cut to the size */
 uint16_t zns_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed);
+
+/* Through QMP: what a host cannot do to a zone */
+
+/* state: "read-only" or "offline" */
+void zns_set_state(ZnsDrive *drive, uint32_t zone_idx, const char *state);
+void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
+                        bool finish_recommended, bool reset_recommended);
+
+/* Namespace Attachment of one controller; select: 0 attaches, 1 detaches */
+uint16_t zns_attach(ZnsDrive *drive, uint32_t nsid, uint16_t cntlid,
+                    uint32_t select);
+
+/* Commands on data that is there */
+uint16_t zns_compare(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
+                     uint32_t seed);
+uint16_t zns_verify(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks);
+uint16_t zns_deallocate(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks);
+/* Two source ranges of nr_blocks each, format 0 */
+uint16_t zns_copy_two(ZnsDrive *drive, uint64_t to_lba, uint64_t from1_lba,
+                      uint64_t from2_lba, uint32_t nr_blocks);
 
 /* Reports */
 

@@ -164,10 +164,15 @@ void zns_ctrl_free(ZnsCtrl *ctrl)
     g_free(ctrl);
 }
 
-void zns_ctrl_reset(ZnsCtrl *ctrl)
+void zns_ctrl_disable(ZnsCtrl *ctrl)
 {
     write_cc(ctrl, false, false);
     wait_csts(ctrl, NVME_CSTS_READY, 0);
+}
+
+void zns_ctrl_reset(ZnsCtrl *ctrl)
+{
+    zns_ctrl_disable(ctrl);
     enable_ctrl(ctrl);
 }
 

@@ -39,7 +39,9 @@ ZnsCtrl *zns_ctrl_new(QTestState *qts, QPCIBus *bus, int devfn,
 /* Touches the device no more: it may be gone */
 void zns_ctrl_free(ZnsCtrl *ctrl);
 
-/* CC.EN = 0, then everything as in zns_ctrl_new() */
+/* CC.EN = 0, waited for */
+void zns_ctrl_disable(ZnsCtrl *ctrl);
+/* The same, then everything as in zns_ctrl_new() */
 void zns_ctrl_reset(ZnsCtrl *ctrl);
 /* A normal shutdown notification (CC.SHN), waited for */
 void zns_ctrl_notify_shutdown(ZnsCtrl *ctrl);

@@ -92,7 +92,11 @@ static void invalid_arguments(ZnsDrive *drive)
     g_autofree ZnsReport *report = g_new(ZnsReport, 1);
     uint64_t end_lba = zns_lba(drive, drive->nr_zones);
 
+    zns_assert_status(zns_report(drive, (ZnsReportArgs) { .filter = 0x08 },
+                                 report), NVME_INVALID_FIELD);
     zns_assert_status(zns_report(drive, (ZnsReportArgs) { .filter = 0x0a },
+                                 report), NVME_INVALID_FIELD);
+    zns_assert_status(zns_report(drive, (ZnsReportArgs) { .filter = 0xff },
                                  report), NVME_INVALID_FIELD);
     zns_assert_status(zns_report(drive, (ZnsReportArgs) { .action = 2 },
                                  report), NVME_INVALID_FIELD);

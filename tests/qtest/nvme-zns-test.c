@@ -75,6 +75,9 @@ int main(int argc, char **argv)
     add_tests(zns_report_tests);
     add_tests(zns_zrwa_tests);
     add_tests(zns_meta_tests);
+    add_tests(zns_format_tests);
+    add_tests(zns_event_tests);
+    add_tests(zns_broken_tests);
     add_tests(zns_ctrl_tests);
     add_tests(zns_persist_tests);
     zns_add_refuse_tests();

@@ -38,6 +38,16 @@ static const ZnsSpec spec_zrwa_fine = {
     .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=512,zoned.numzrwa=2",
 };
 
+static const ZnsSpec spec_zrwa_no_limit = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 4,
+    .max_active_zones = 5,
+    .block_bytes = 512,
+    .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=16384",
+};
+
 static uint16_t open_zrwa(ZnsDrive *drive, uint32_t zone_idx)
 {
     return zns_send(drive, zns_lba(drive, zone_idx),
@@ -296,6 +306,140 @@ static void full_after_kill(ZnsDrive *drive)
     g_assert_true(zns_holds(drive, end_lba - 8, 8, 1));
 }
 
+/* Filter 9h; an area goes with the zone's state, not with its being open */
+static void filter(ZnsDrive *drive)
+{
+    g_autofree ZnsReport *report = g_new(ZnsReport, 1);
+    ZnsReportArgs args = { .filter = 0x09 };
+
+    zns_assert_ok(zns_report(drive, args, report));
+    g_assert_cmpuint(report->nr_zones, ==, 0);
+    zns_assert_ok(open_zrwa(drive, 3));
+    zns_assert_ok(zns_open(drive, 4));
+    zns_assert_ok(open_zrwa(drive, 5));
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 5), STEP_BLOCKS, 5));
+    zns_assert_ok(zns_close(drive, 5));
+    zns_assert_ok(zns_report(drive, args, report));
+    g_assert_cmpuint(report->nr_zones, ==, 2);
+    g_assert_cmpuint(report->zones[0].start_lba, ==, zns_lba(drive, 3));
+    g_assert_cmpuint(report->zones[1].start_lba, ==, zns_lba(drive, 5));
+    args.lba = zns_lba(drive, 4);
+    zns_assert_ok(zns_report(drive, args, report));
+    g_assert_cmpuint(report->nr_zones, ==, 1);
+    g_assert_cmpuint(report->zones[0].start_lba, ==, zns_lba(drive, 5));
+}
+
+/* All areas at once, then all ways to give them back, again and again */
+static void pool_without_leak(ZnsDrive *drive)
+{
+    uint64_t lba;
+    uint32_t i, j;
+
+    for (i = 0; i < 4; i++) {
+        for (j = 0; j < 2; j++) {
+            zns_assert_ok(open_zrwa(drive, j));
+        }
+        zns_assert_status(open_zrwa(drive, 2), NVME_NOZRWA);
+        /* Reset, Finish, filled by a flush, a power cycle */
+        lba = zns_lba(drive, 1);
+        if (i == 0) {
+            zns_assert_ok(zns_reset(drive, 0));
+            zns_assert_ok(zns_reset(drive, 1));
+        } else if (i == 1) {
+            zns_assert_ok(zns_finish(drive, 0));
+            zns_assert_ok(zns_finish(drive, 1));
+        } else if (i == 2) {
+            for (j = 1; j <= drive->capacity_blocks / WINDOW_BLOCKS; j++) {
+                zns_assert_ok(flush_zrwa(drive, lba + j * WINDOW_BLOCKS - 1));
+            }
+            zns_assert_state(drive, 1, FULL);
+        } else {
+            zns_ctrl_shutdown(drive->ctrl);
+        }
+        if (i < 3) {
+            zns_assert_ok(zns_send(drive, 0, NVME_ZONE_ACTION_RESET |
+                                   ZNS_SELECT_ALL));
+        }
+    }
+    zns_assert_ok(open_zrwa(drive, 2));
+    zns_assert_ok(open_zrwa(drive, 3));
+    zns_assert_status(open_zrwa(drive, 4), NVME_NOZRWA);
+}
+
+/* What is behind an explicit flush is committed too; both zones had an area */
+static void power_cycle(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 0));
+    zns_assert_ok(zns_write(drive, 8, 8, 1));
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, lba, STEP_BLOCKS, 2));
+    zns_assert_ok(flush_zrwa(drive, lba + STEP_BLOCKS - 1));
+    zns_assert_ok(zns_write(drive, lba + STEP_BLOCKS, 8, 3));
+
+    zns_ctrl_shutdown(drive->ctrl);
+    zns_assert_zone(drive, 0, CLOSED, 16);
+    zns_assert_zone(drive, 1, CLOSED, STEP_BLOCKS + 8);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+    g_assert_true(zns_reads_zeros(drive, 0, 8));
+    g_assert_true(zns_holds(drive, 8, 8, 1));
+    g_assert_true(zns_holds(drive, lba, STEP_BLOCKS, 2));
+    g_assert_true(zns_holds(drive, lba + STEP_BLOCKS, 8, 3));
+    zns_assert_status(flush_zrwa(drive, lba + 2 * STEP_BLOCKS - 1),
+                      NVME_INVALID_FIELD);
+    zns_assert_ok(zns_write(drive, lba + STEP_BLOCKS + 8, 8, 4));
+}
+
+/* More often than there are zones: a leak would show */
+static void no_limit(ZnsDrive *drive)
+{
+    uint32_t i, round;
+
+    for (round = 0; round < 5; round++) {
+        for (i = 0; i < 4; i++) {
+            zns_assert_ok(open_zrwa(drive, i));
+            g_assert_cmphex(zns_zone(drive, i).attributes, ==,
+                            NVME_ZA_ZRWA_VALID);
+        }
+        zns_assert_ok(zns_send(drive, 0, NVME_ZONE_ACTION_RESET |
+                               ZNS_SELECT_ALL));
+    }
+}
+
+/* An area for a zone that is open takes no other resource */
+static void area_for_open_zones(ZnsDrive *drive)
+{
+    uint32_t i;
+
+    for (i = 0; i < 4; i++) {
+        zns_assert_ok(zns_open(drive, i));
+    }
+    zns_assert_ok(open_zrwa(drive, 3));
+    zns_assert_zone(drive, 3, EXPLICITLY_OPEN, 0);
+    g_assert_cmphex(zns_zone(drive, 3).attributes, ==, NVME_ZA_ZRWA_VALID);
+    zns_assert_status(open_zrwa(drive, 4), NVME_ZONE_TOO_MANY_OPEN);
+    zns_assert_zone(drive, 4, EMPTY, 0);
+    zns_assert_ok(zns_close(drive, 0));
+    zns_assert_ok(zns_open(drive, 4));
+    zns_assert_status(open_zrwa(drive, 5), NVME_ZONE_TOO_MANY_ACTIVE);
+    g_assert_cmphex(zns_zone(drive, 5).attributes, ==, 0);
+}
+
+static void zeroes_in_window(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(zns_write(drive, lba, 64, 1));
+    zns_assert_ok(zns_write_zeroes(drive, lba + 8, 8));
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    g_assert_true(zns_holds(drive, lba, 8, 1));
+    g_assert_true(zns_reads_zeros(drive, lba + 8, 8));
+    zns_assert_status(zns_write_zeroes(drive, lba + 2 * WINDOW_BLOCKS, 8),
+                      NVME_ZONE_INVALID_WRITE);
+}
+
 const ZnsTest zns_zrwa_tests[] = {
     { "zrwa/open-allocates-and-reset-frees", allocation, ZNS_BOTH,
       &spec_zrwa },
@@ -334,5 +478,17 @@ const ZnsTest zns_zrwa_tests[] = {
       window_at_capacity_leaves_full_zone, ZNS_BOTH, &spec_zrwa },
     { "zrwa/kill-after-fua-leaves-a-written-zone-full", full_after_kill,
       ZNS_QCOW2, &spec_zrwa },
+    { "zrwa/open-zone-needs-no-other-resource", area_for_open_zones,
+      ZNS_BOTH, &spec_zrwa },
+    { "zrwa/pool-is-whole-again-each-time", pool_without_leak, ZNS_BOTH,
+      &spec_zrwa },
+    { "zrwa/pool-without-a-limit", no_limit, ZNS_BOTH,
+      &spec_zrwa_no_limit },
+    { "zrwa/power-cycle-commits-the-window", power_cycle, ZNS_BOTH,
+      &spec_zrwa },
+    { "zrwa/write-zeroes-in-the-window", zeroes_in_window, ZNS_BOTH,
+      &spec_zrwa },
+    { "zrwa/report-filters-zones-with-an-area", filter, ZNS_BOTH,
+      &spec_zrwa },
     { }
 };
