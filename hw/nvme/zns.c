@@ -14,6 +14,7 @@
 #include "system/block-backend.h"
 #include "system/dma.h"
 #include "zns.h"
+#include "dif.h"
 #include "trace.h"
 
 static const uint16_t nvme_statuses[ZONE_STATUS__MAX] = {
@@ -112,7 +113,6 @@ uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic)
 int nvme_zns_complete(NvmeRequest *req, int ret)
 {
     NvmeNamespace *ns = req->ns;
-    NvmeRwCmd *rw = (NvmeRwCmd *)&req->cmd;
     uint16_t status = nvme_zns_status(req, ret, NVME_SUCCESS);
 
     if (status) {
@@ -127,10 +127,7 @@ int nvme_zns_complete(NvmeRequest *req, int ret)
     if (!ret && req->cmd.opcode == NVME_CMD_ZONE_APPEND) {
         NvmeZonedResult *result = (NvmeZonedResult *)&req->cqe;
 
-        if (!ns->lbaf.ms) {
-            rw->slba = cpu_to_le64(nvme_zns_b2l(ns, req->append_bytes));
-        }
-        result->slba = rw->slba;
+        result->slba = cpu_to_le64(nvme_zns_b2l(ns, req->append_bytes));
     }
 
     return ret;
@@ -263,58 +260,6 @@ static uint16_t check_append_piremap(NvmeNamespace *ns, bool piremap)
     }
 }
 
-static void remap_reftag(NvmeNamespace *ns, NvmeRwCmd *rw, uint64_t distance)
-{
-    uint64_t reftag = ((uint64_t)le32_to_cpu(rw->cdw3) << 32 |
-                       le32_to_cpu(rw->reftag)) + distance;
-
-    rw->reftag = cpu_to_le32(reftag);
-    if (ns->pif != NVME_PI_GUARD_16) {
-        rw->cdw3 = cpu_to_le32(reftag >> 32);
-    }
-}
-
-/*
- * Metadata is written by a second request, which needs to know where the data
- * is: the append becomes a write to where the block layer would put it.
- */
-static uint16_t assign_position(NvmeRequest *req, const ZoneInfo *info,
-                                uint32_t nlb, bool piremap)
-{
-    NvmeNamespace *ns = req->ns;
-    NvmeRwCmd *rw = (NvmeRwCmd *)&req->cmd;
-    uint64_t end_bytes = info->start_bytes + info->capacity_bytes;
-    ZoneStatus reason = ZONE_OK;
-
-    switch (info->state) {
-    case ZONE_STATE_FULL:
-        reason = ZONE_ERR_FULL;
-        break;
-    case ZONE_STATE_READ_ONLY:
-        reason = ZONE_ERR_READ_ONLY;
-        break;
-    case ZONE_STATE_OFFLINE:
-        reason = ZONE_ERR_OFFLINE;
-        break;
-    default:
-        if (nvme_l2b(ns, nlb) > end_bytes - info->reserved_bytes) {
-            reason = ZONE_ERR_BOUNDARY;
-        }
-        break;
-    }
-    if (reason != ZONE_OK) {
-        return nvme_zns_status(req, zone_status_errno(reason), NVME_SUCCESS);
-    }
-
-    rw->slba = cpu_to_le64(nvme_zns_b2l(ns, info->reserved_bytes));
-    if (piremap && NVME_ID_NS_DPS_TYPE(ns->id_ns.dps)) {
-        remap_reftag(ns, rw, nvme_zns_b2l(ns, info->reserved_bytes -
-                                              info->start_bytes));
-    }
-
-    return NVME_SUCCESS;
-}
-
 static uint16_t check_append(NvmeCtrl *n, NvmeRequest *req)
 {
     NvmeNamespace *ns = req->ns;
@@ -340,9 +285,6 @@ static uint16_t check_append(NvmeCtrl *n, NvmeRequest *req)
         status = nvme_zns_status(req, zone_status_errno(ZONE_ERR_NO_ZRWA),
                                  NVME_SUCCESS);
     }
-    if (!status && ns->lbaf.ms) {
-        status = assign_position(req, &info, nlb, piremap);
-    }
 
     return status;
 }
@@ -366,22 +308,97 @@ BdrvRequestFlags nvme_wrz_flags(NvmeRequest *req)
     return BDRV_REQ_MAY_UNMAP | fua_flag(req);
 }
 
-static void blk_append(BlockBackend *blk, int64_t zone_start_bytes,
-                       BdrvRequestFlags flags, BlockCompletionFunc *cb,
-                       NvmeRequest *req)
+/*
+ * An append with metadata: the data goes first, the block layer says where to,
+ * and the metadata follows it there.
+ */
+typedef struct ZoneAppend {
+    NvmeRequest *req;
+    BlockCompletionFunc *cb;    /* goes on with the metadata */
+    void *opaque;
+    uint8_t *tuples;            /* protection information, or NULL */
+} ZoneAppend;
+
+/* Reference tags count from the zone start; PIREMAP makes that the position */
+static void remap_tuples(NvmeNamespace *ns, uint8_t *tuples, uint32_t nlb,
+                         uint64_t distance)
 {
-    /* Unlike writes, appends do not get this from the block backend */
-    if (!blk_enable_write_cache(blk)) {
-        flags |= BDRV_REQ_FUA;
+    uint32_t at = ns->id_ns.dps & NVME_ID_NS_DPS_FIRST_EIGHT
+                  ? 0 : ns->lbaf.ms - nvme_pi_tuple_size(ns);
+    uint64_t reftag;
+    uint32_t i;
+
+    for (i = 0; i < nlb; i++, at += ns->lbaf.ms) {
+        NvmeDifTuple *dif = (NvmeDifTuple *)(tuples + at);
+
+        if (ns->pif == NVME_PI_GUARD_16) {
+            reftag = be32_to_cpu(dif->g16.reftag) + distance;
+            dif->g16.reftag = cpu_to_be32(reftag);
+        } else {
+            reftag = ((uint64_t)lduw_be_p(dif->g64.sr) << 32 |
+                      (uint32_t)ldl_be_p(dif->g64.sr + 2)) + distance;
+            stw_be_p(dif->g64.sr, reftag >> 32);
+            stl_be_p(dif->g64.sr + 2, reftag);
+        }
+    }
+}
+
+static void append_data_cb(void *opaque, int ret)
+{
+    ZoneAppend *append = opaque;
+    NvmeRequest *req = append->req;
+    NvmeNamespace *ns = req->ns;
+    NvmeRwCmd *rw = (NvmeRwCmd *)&req->cmd;
+    uint64_t zslba = le64_to_cpu(rw->slba);
+    uint64_t slba = nvme_zns_b2l(ns, req->append_bytes);
+
+    if (!ret) {
+        if (append->tuples && le16_to_cpu(rw->control) & NVME_RW_PIREMAP) {
+            remap_tuples(ns, append->tuples, le16_to_cpu(rw->nlb) + 1,
+                         slba - zslba);
+        }
+        rw->slba = cpu_to_le64(slba);
+    }
+    append->cb(append->opaque, ret);
+    g_free(append);
+}
+
+static ZoneAppend *append_new(NvmeRequest *req, BlockCompletionFunc *cb,
+                              void *opaque, uint8_t *tuples)
+{
+    ZoneAppend *append = g_new(ZoneAppend, 1);
+
+    *append = (ZoneAppend) {
+        .req = req, .cb = cb, .opaque = opaque, .tuples = tuples,
+    };
+    return append;
+}
+
+/* Unlike writes, appends do not get FUA from the block backend */
+static BdrvRequestFlags append_flags(NvmeRequest *req)
+{
+    return fua_flag(req) | (blk_enable_write_cache(req->ns->blkconf.blk)
+                            ? 0 : BDRV_REQ_FUA);
+}
+
+static void blk_append(BlockBackend *blk, int64_t zone_start_bytes,
+                       BlockCompletionFunc *cb, NvmeRequest *req)
+{
+    BdrvRequestFlags flags = append_flags(req);
+    void *opaque = req;
+
+    if (req->ns->lbaf.ms) {
+        opaque = append_new(req, cb, req, NULL);
+        cb = append_data_cb;
     }
 
     req->append_bytes = zone_start_bytes;
     if (req->sg.flags & NVME_SG_DMA) {
         req->aiocb = dma_blk_zone_append(blk, &req->sg.qsg, &req->append_bytes,
-                                         flags, cb, req);
+                                         flags, cb, opaque);
     } else {
         req->aiocb = blk_aio_zone_append(blk, &req->append_bytes,
-                                         &req->sg.iov, flags, cb, req);
+                                         &req->sg.iov, flags, cb, opaque);
     }
 }
 
@@ -390,8 +407,10 @@ void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
 {
     BdrvRequestFlags flags = fua_flag(req);
 
-    if (req->cmd.opcode == NVME_CMD_ZONE_APPEND && !req->ns->lbaf.ms) {
-        blk_append(blk, offset_bytes, flags, cb, req);
+    /* Behind the zones lies metadata */
+    if (req->cmd.opcode == NVME_CMD_ZONE_APPEND &&
+        offset_bytes < req->ns->moff) {
+        blk_append(blk, offset_bytes, cb, req);
     } else if (req->sg.flags & NVME_SG_DMA) {
         req->aiocb = dma_blk_zone_write(blk, &req->sg.qsg, offset_bytes, flags,
                                         cb, req);
@@ -399,6 +418,25 @@ void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
         req->aiocb = blk_aio_pwritev(blk, offset_bytes, &req->sg.iov, flags,
                                      cb, req);
     }
+}
+
+void nvme_zns_dif_write(NvmeBounceContext *ctx, int64_t offset_bytes,
+                        BlockCompletionFunc *cb)
+{
+    NvmeRequest *req = ctx->req;
+    BlockBackend *blk = req->ns->blkconf.blk;
+
+    if (req->cmd.opcode != NVME_CMD_ZONE_APPEND) {
+        req->aiocb = blk_aio_pwritev(blk, offset_bytes, &ctx->data.iov,
+                                     fua_flag(req), cb, ctx);
+        return;
+    }
+
+    req->append_bytes = offset_bytes;
+    req->aiocb = blk_aio_zone_append(blk, &req->append_bytes, &ctx->data.iov,
+                                     append_flags(req), append_data_cb,
+                                     append_new(req, cb, ctx,
+                                                ctx->mdata.bounce));
 }
 
 /* One Zone Management Send command */

@@ -87,15 +87,21 @@ uint16_t nvme_check_zone_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
 uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
                             unsigned int nr);
 uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb);
-/*
- * May assign a position to a Zone Append (in the command itself) when it has
- * to go on as a plain write.
- */
 uint16_t nvme_zns_check_write(NvmeCtrl *n, NvmeRequest *req, bool append);
 
-/* Writes or appends the mapped data of the request */
+/*
+ * Writes or appends the mapped data of the request.  After an append with
+ * metadata the command names the position when cb is called.
+ */
 void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
                         BlockCompletionFunc *cb, NvmeRequest *req);
+/*
+ * The same for the bounced data of a write with protection information, of
+ * namespaces of any kind; ctx goes to cb.  The reference tags of an append
+ * with PIREMAP are remapped when cb is called.
+ */
+void nvme_zns_dif_write(NvmeBounceContext *ctx, int64_t offset_bytes,
+                        BlockCompletionFunc *cb);
 /* Block layer flags for Write Zeroes, to namespaces of any kind */
 BdrvRequestFlags nvme_wrz_flags(NvmeRequest *req);
 

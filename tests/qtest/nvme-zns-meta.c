@@ -37,6 +37,25 @@ static const ZnsSpec spec_pi1 = META_SPEC(",ms=8,pi=1");
 static const ZnsSpec spec_pi2 = META_SPEC(",ms=8,pi=2");
 static const ZnsSpec spec_pi3 = META_SPEC(",ms=8,pi=3");
 
+/* Each request waits 5 ms: what is assigned too early is assigned twice */
+static const ZnsSpec spec_meta_slow = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .ns_options = ",ms=8",
+    .drive_options = ",throttling.iops-total=200",
+};
+
+static const ZnsSpec spec_pi1_slow = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .ns_options = ",ms=8,pi=1",
+    .drive_options = ",throttling.iops-total=200",
+};
+
 static uint64_t meta_addr(const ZnsDrive *drive)
 {
     return drive->buf_addr + ZNS_BUF_BYTES / 2;
@@ -127,6 +146,66 @@ static void append_with_meta_is_refused(ZnsDrive *drive)
     zns_assert_zone(drive, 2, EMPTY, 0);
 }
 
+#define NR_IN_FLIGHT    24
+#define FLIGHT_BLOCKS   4
+
+static uint16_t queue_append(ZnsDrive *drive, unsigned i, uint64_t zslba,
+                             uint32_t flags)
+{
+    size_t bytes = FLIGHT_BLOCKS * drive->spec->block_bytes;
+    uint64_t addr = drive->buf_addr + i * bytes;
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_ZONE_APPEND, zslba, FLIGHT_BLOCKS);
+
+    zns_put_pattern(drive, addr, FLIGHT_BLOCKS, i);
+    cmd.mptr = cpu_to_le64(meta_addr(drive) + i * FLIGHT_BLOCKS * META_BYTES);
+    cmd.cdw12 |= cpu_to_le32(flags);
+    cmd.cdw14 = cpu_to_le32(zslba);
+    return zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, addr, bytes);
+}
+
+/* All to one zone; lbas[i] is where append i went, which no other one did */
+static void append_in_flight(ZnsDrive *drive, uint64_t zslba, uint32_t flags,
+                             uint64_t *lbas)
+{
+    uint16_t cids[NR_IN_FLIGHT];
+    bool seen[NR_IN_FLIGHT] = { false };
+    ZnsReply reply;
+    uint64_t place;
+    unsigned i;
+
+    for (i = 0; i < NR_IN_FLIGHT; i++) {
+        qtest_memset(drive->qts, meta_addr(drive) +
+                     i * FLIGHT_BLOCKS * META_BYTES, i + 1,
+                     FLIGHT_BLOCKS * META_BYTES);
+        cids[i] = queue_append(drive, i, zslba, flags);
+    }
+    zns_ring(drive->ctrl, ZNS_IO);
+    for (i = 0; i < NR_IN_FLIGHT; i++) {
+        reply = zns_wait(drive->ctrl, ZNS_IO, cids[i]);
+        zns_assert_ok(reply.status);
+        lbas[i] = reply.result;
+        place = (reply.result - zslba) / FLIGHT_BLOCKS;
+        g_assert_cmpuint(reply.result % FLIGHT_BLOCKS, ==, 0);
+        g_assert_cmpuint(place, <, NR_IN_FLIGHT);
+        g_assert_false(seen[place % NR_IN_FLIGHT]);
+        seen[place % NR_IN_FLIGHT] = true;
+    }
+}
+
+static void appends_in_flight(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint64_t lbas[NR_IN_FLIGHT];
+    unsigned i;
+
+    append_in_flight(drive, lba, 0, lbas);
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, NR_IN_FLIGHT * FLIGHT_BLOCKS);
+    for (i = 0; i < NR_IN_FLIGHT; i++) {
+        g_assert_true(zns_holds(drive, lbas[i], FLIGHT_BLOCKS, i));
+        g_assert_true(meta_is(drive, lbas[i], FLIGHT_BLOCKS, i + 1));
+    }
+}
+
 /* Of the zones that are reset, and of no other */
 static void reset_clears_meta(ZnsDrive *drive)
 {
@@ -190,6 +269,65 @@ static void pi2_append_is_remapped_on_request(ZnsDrive *drive)
                             tag).status);
 }
 
+static void pi_appends_in_flight(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint64_t lbas[NR_IN_FLIGHT];
+    unsigned i;
+
+    append_in_flight(drive, lba, PIREMAP | PRACT, lbas);
+    for (i = 0; i < NR_IN_FLIGHT; i++) {
+        zns_assert_ok(exec_meta(drive, NVME_CMD_READ, lbas[i], FLIGHT_BLOCKS,
+                                PRACT | PRCHK, lbas[i]).status);
+    }
+}
+
+/* Tuples of the host, whose tags count from the zone start as in the command */
+static void put_tuples(ZnsDrive *drive, uint32_t nr_blocks, uint32_t reftag)
+{
+    uint8_t tuple[META_BYTES] = { 0 };
+    uint32_t i;
+
+    for (i = 0; i < nr_blocks; i++) {
+        stl_be_p(tuple + 4, reftag + i);
+        qtest_memwrite(drive->qts, meta_addr(drive) + i * META_BYTES, tuple,
+                       sizeof(tuple));
+    }
+}
+
+static void pi_append_remaps_tuples(ZnsDrive *drive)
+{
+    uint32_t check_tag = (uint32_t)NVME_RW_PRINFO_PRCHK_REF << 16;
+    uint64_t lba = zns_lba(drive, 1);
+    uint8_t tuple[META_BYTES];
+    ZnsReply reply;
+    uint32_t i, j;
+
+    zns_put_pattern(drive, drive->buf_addr, 8, 1);
+    for (i = 0; i < 3; i++) {
+        put_tuples(drive, 8, lba);
+        reply = exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8,
+                          PIREMAP | check_tag, lba);
+        zns_assert_ok(reply.status);
+        g_assert_cmpuint(reply.result, ==, lba + i * 8);
+    }
+    for (i = 0; i < 3; i++) {
+        zns_assert_ok(exec_meta(drive, NVME_CMD_READ, lba + i * 8, 8,
+                                check_tag, lba + i * 8).status);
+        for (j = 0; j < 8; j++) {
+            qtest_memread(drive->qts, meta_addr(drive) + j * META_BYTES,
+                          tuple, sizeof(tuple));
+            g_assert_cmphex(ldl_be_p(tuple + 4), ==, lba + i * 8 + j);
+        }
+    }
+    /* A tag that is wrong stays wrong */
+    put_tuples(drive, 8, lba + 1);
+    zns_assert_status(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8,
+                                PIREMAP | check_tag, lba).status,
+                      NVME_E2E_REF_ERROR);
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 24);
+}
+
 static void pi_type1_needs_piremap(ZnsDrive *drive)
 {
     uint64_t lba = zns_lba(drive, 1);
@@ -230,10 +368,18 @@ const ZnsTest zns_meta_tests[] = {
       ZNS_MEMORY, &spec_meta },
     { "metadata/append-obeys-the-rules-of-append",
       append_with_meta_is_refused, ZNS_MEMORY, &spec_meta },
+    { "metadata/of-appends-in-flight", appends_in_flight, ZNS_MEMORY,
+      &spec_meta },
+    { "metadata/of-appends-in-flight-to-a-slow-drive", appends_in_flight,
+      ZNS_MEMORY, &spec_meta_slow },
     { "metadata/is-gone-after-reset", reset_clears_meta, ZNS_MEMORY,
       &spec_meta },
     { "protection/append-remaps-the-reference-tag", pi_append_is_remapped,
       ZNS_MEMORY, &spec_pi1 },
+    { "protection/append-remaps-the-tags-of-the-host",
+      pi_append_remaps_tuples, ZNS_MEMORY, &spec_pi1 },
+    { "protection/appends-in-flight-to-a-slow-drive", pi_appends_in_flight,
+      ZNS_MEMORY, &spec_pi1_slow },
     { "protection/append-remaps-type-2-on-request",
       pi2_append_is_remapped_on_request, ZNS_MEMORY, &spec_pi2 },
     { "protection/append-with-type-1-needs-piremap", pi_type1_needs_piremap,
