@@ -459,7 +459,7 @@ zone_io_co_mgmt(ZoneIO *io, BlockZoneOp op, int64_t offset, int64_t len)
     if (offset % zone_bytes || len % zone_bytes) {
         return zone_io_refuse(io, offset, ZONE_ERR_UNALIGNED);
     }
-    if (offset == 0 && (len == 0 || len == zoned_bytes)) {
+    if (offset == 0 && (len == 0 || (len == zoned_bytes && len > zone_bytes))) {
         action.select_all = true;
         return zone_io_co_action(io, &action);
     }

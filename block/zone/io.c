@@ -345,8 +345,11 @@ zone_io_co_report(ZoneIO *io, int64_t offset, unsigned *nr_zones,
     ZoneInfo info;
 
     *nr_zones = 0;
-    if (offset < 0 || offset >= zone_io_zoned_bytes(io)) {
+    if (offset < 0 || offset > zone_io_zoned_bytes(io)) {
         return -EINVAL;
+    }
+    if (offset == zone_io_zoned_bytes(io)) {
+        return 0; /* a caller that goes on where the last report ended */
     }
     zone_io_lock(io);
     zone_idx = zone_table_idx(io->table, offset);

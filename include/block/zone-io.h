@@ -125,7 +125,7 @@ zone_io_co_append(ZoneIO *io, int64_t *offset, QEMUIOVector *qiov,
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_report(ZoneIO *io, int64_t offset, unsigned *nr_zones,
                   BlockZoneDescriptor *zones);
-/* len 0 or the whole device: Select All */
+/* len 0, or all of several zones: Select All */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_mgmt(ZoneIO *io, BlockZoneOp op, int64_t offset, int64_t len);
 
