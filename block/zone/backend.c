@@ -22,6 +22,14 @@ ZoneIO *bdrv_zone_io(BlockDriverState *bs)
 bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
                            BdrvChildRole role, Error **errp)
 {
+    if (bdrv_zone_io(child) && (role & BDRV_CHILD_FILTERED) &&
+        parent->drv->bdrv_zone_io) {
+        error_setg(errp, "Node '%s' is zoned already: driver '%s' makes zones "
+                   "of storage that has none",
+                   bdrv_get_device_or_node_name(child),
+                   parent->drv->format_name);
+        return false;
+    }
     if (bdrv_zone_io(child)) {
         error_setg(errp, "Node '%s' is zoned, and driver '%s' of node '%s' "
                    "does not pass zones on: overlays, filters and jobs over "

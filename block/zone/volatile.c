@@ -3,13 +3,13 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What zoned=on puts over an image without zones.  All state ends with the
- * node: nothing is committed, and every zone starts Empty.
+ * What zoned=on puts over an image without zones, and a driver of its own for
+ * -blockdev.  All state ends with the node: nothing is committed, and every
+ * zone starts Empty.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/module.h"
-#include "qemu/option.h"
 #include "qapi/error.h"
 #include "qobject/qdict.h"
 #include "block/block-io.h"
@@ -127,21 +127,67 @@ static const ZoneIOOps zoned_filter_ops = {
 
 /* BlockDriver ************************************************************/
 
+/* Zones of the host's own below would move under ours */
+static bool GRAPH_RDLOCK
+zoned_filter_check_file(BlockDriverState *file_bs, Error **errp)
+{
+    if (file_bs->bl.zoned != BLK_Z_NONE) {
+        error_setg(errp, "Node '%s' is a zoned device: driver 'zoned' makes "
+                   "zones of storage that has none",
+                   bdrv_get_device_or_node_name(file_bs));
+        return false;
+    }
+    return true;
+}
+
+static bool zoned_filter_init(BlockDriverState *bs,
+                              const ZoneGeometry *geometry, Error **errp)
+{
+    ZonedFilter *s = bs->opaque;
+    uint64_t zdes_bytes = (uint64_t)geometry->nr_zones *
+                          geometry->zd_extension_bytes;
+
+    s->zde_bytes = geometry->zd_extension_bytes;
+    s->zdes = g_try_malloc0(zdes_bytes);
+    if (zdes_bytes && !s->zdes) {
+        error_setg(errp, "Could not allocate %" PRIu64 " bytes of zone "
+                   "descriptor extensions", zdes_bytes);
+        return false;
+    }
+    s->io = zone_io_new(bs, &zoned_filter_ops, zone_table_new(geometry));
+    return true;
+}
+
 static int zoned_filter_open(BlockDriverState *bs, QDict *options, int flags,
                              Error **errp)
 {
+    ZoneGeometry geometry;
+    int64_t file_bytes;
     int ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
 
     if (ret < 0) {
         return ret;
     }
     GRAPH_RDLOCK_GUARD_MAINLOOP();
+    if (!zoned_filter_check_file(bs->file->bs, errp)) {
+        return -ENOTSUP;
+    }
+    file_bytes = bdrv_getlength(bs->file->bs);
+    if (file_bytes < 0) {
+        error_setg_errno(errp, -file_bytes, "Could not get the length of "
+                         "node '%s'",
+                         bdrv_get_device_or_node_name(bs->file->bs));
+        return file_bytes;
+    }
+    if (!zoned_options_to_geometry(options, file_bytes, 0, &geometry, errp)) {
+        return -EINVAL;
+    }
     bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
         (BDRV_REQ_FUA & bs->file->bs->supported_write_flags);
     bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
         ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP) &
          bs->file->bs->supported_zero_flags);
-    return 0;
+    return zoned_filter_init(bs, &geometry, errp) ? 0 : -ENOMEM;
 }
 
 static void zoned_filter_close(BlockDriverState *bs)
@@ -150,6 +196,43 @@ static void zoned_filter_close(BlockDriverState *bs)
 
     zone_io_free(s->io);
     g_free(s->zdes);
+}
+
+/* Only auto-close may change: it takes effect in zoned_filter_reopen_commit */
+static int zoned_filter_reopen_prepare(BDRVReopenState *state,
+                                       BlockReopenQueue *queue, Error **errp)
+{
+    const ZoneGeometry *old = zone_io_geometry(zoned_filter_io(state->bs));
+    ZoneGeometry new;
+
+    /* A file that has grown or shrunk since is none of reopen's business */
+    if (!zoned_options_to_geometry(state->options,
+                                   old->zone_bytes * old->nr_zones,
+                                   old->nr_zones, &new, errp) ||
+        !zoned_geometry_check_equal(old, &new, errp)) {
+        return -EINVAL;
+    }
+    state->opaque = GINT_TO_POINTER(new.auto_close);
+    return 0;
+}
+
+static void zoned_filter_reopen_commit(BDRVReopenState *state)
+{
+    ZoneIO *io = zoned_filter_io(state->bs);
+
+    zone_io_lock(io);
+    zone_table_set_auto_close(zone_io_table(io),
+                              GPOINTER_TO_INT(state->opaque));
+    zone_io_unlock(io);
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zoned_filter_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
+                         PreallocMode prealloc, BdrvRequestFlags flags,
+                         Error **errp)
+{
+    error_setg(errp, "Resizing is not supported on zoned nodes");
+    return -ENOTSUP;
 }
 
 static int64_t coroutine_fn GRAPH_RDLOCK
@@ -234,22 +317,24 @@ zoned_filter_co_append(BlockDriverState *bs, int64_t *offset,
 
 static void zoned_filter_refresh_limits(BlockDriverState *bs, Error **errp)
 {
-    ZoneIO *io = zoned_filter_io(bs);
-
-    if (io) {
-        zone_io_refresh_limits(io, &bs->bl);
-    }
+    zone_io_refresh_limits(zoned_filter_io(bs), &bs->bl);
 }
 
 static BlockDriver bdrv_zoned = {
     .format_name              = "zoned",
     .instance_size            = sizeof(ZonedFilter),
     .is_filter                = true,
+    .strong_runtime_opts      = zoned_runtime_opt_names,
+    /* all, to say in words of our own which of them may not change */
+    .mutable_opts             = zoned_runtime_opt_names,
 
     .bdrv_open                = zoned_filter_open,
     .bdrv_close               = zoned_filter_close,
+    .bdrv_reopen_prepare      = zoned_filter_reopen_prepare,
+    .bdrv_reopen_commit       = zoned_filter_reopen_commit,
     .bdrv_child_perm          = bdrv_default_perms,
     .bdrv_co_getlength        = zoned_filter_co_getlength,
+    .bdrv_co_truncate         = zoned_filter_co_truncate,
     .bdrv_refresh_limits      = zoned_filter_refresh_limits,
 
     .bdrv_co_preadv_part      = zoned_filter_co_preadv_part,
@@ -264,42 +349,22 @@ static BlockDriver bdrv_zoned = {
     .bdrv_co_zone_append      = zoned_filter_co_append,
 };
 
-/* Gives the opened node its table; reads before that cannot happen */
-static bool zoned_filter_init(BlockDriverState *bs,
-                              const ZoneGeometry *geometry, Error **errp)
-{
-    ZonedFilter *s = bs->opaque;
-    uint64_t zdes_bytes = (uint64_t)geometry->nr_zones *
-                          geometry->zd_extension_bytes;
-
-    s->zde_bytes = geometry->zd_extension_bytes;
-    s->zdes = g_try_malloc0(zdes_bytes);
-    if (zdes_bytes && !s->zdes) {
-        error_setg(errp, "Could not allocate %" PRIu64 " bytes of zone "
-                   "descriptor extensions", zdes_bytes);
-        return false;
-    }
-    s->io = zone_io_new(bs, &zoned_filter_ops, zone_table_new(geometry));
-    bdrv_graph_rdlock_main_loop();
-    bdrv_refresh_limits(bs, NULL, errp);
-    bdrv_graph_rdunlock_main_loop();
-    return true;
-}
-
 BlockDriverState *zoned_filter_new(BlockDriverState *bs,
                                    const ZoneGeometry *geometry, Error **errp)
 {
     QDict *options = qdict_new();
-    BlockDriverState *filter;
     int flags = bdrv_is_read_only(bs) ? 0 : BDRV_O_RDWR;
 
+    zoned_geometry_to_options(geometry, options);
     qdict_put_str(options, "file", bdrv_get_node_name(bs));
-    filter = bdrv_new_open_driver_opts(&bdrv_zoned, NULL, options,
-                                       flags | (bs->open_flags & BDRV_O_UNMAP),
-                                       errp);
-    if (filter && !zoned_filter_init(filter, geometry, errp)) {
-        bdrv_unref(filter);
-        return NULL;
-    }
-    return filter;
+    return bdrv_new_open_driver_opts(&bdrv_zoned, NULL, options,
+                                     flags | (bs->open_flags & BDRV_O_UNMAP),
+                                     errp);
 }
+
+static void zoned_filter_register(void)
+{
+    bdrv_register(&bdrv_zoned);
+}
+
+block_init(zoned_filter_register);

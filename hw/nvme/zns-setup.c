@@ -54,6 +54,24 @@ static bool check_properties(NvmeNamespace *ns, const ZoneGeometry *geo,
                           "zone descriptor extension size", errp);
 }
 
+/* Identify counts both in logical blocks, with 16 bits */
+static bool check_zrwa(NvmeNamespace *ns, const ZoneGeometry *geo, Error **errp)
+{
+    if (geo->zrwa_granularity_bytes % ns->lbasz) {
+        error_setg(errp, "ZRWA granularity %" PRIu64 " of the drive is not a "
+                   "multiple of the logical block size %zu",
+                   geo->zrwa_granularity_bytes, ns->lbasz);
+        return false;
+    }
+    if (nvme_zns_b2l(ns, geo->zrwa_bytes) > UINT16_MAX) {
+        error_setg(errp, "ZRWA size %" PRIu64 " of the drive is more than %d "
+                   "logical blocks of %zu bytes", geo->zrwa_bytes, UINT16_MAX,
+                   ns->lbasz);
+        return false;
+    }
+    return true;
+}
+
 /* What a zoned image may have and the command set cannot express */
 static bool check_image(NvmeNamespace *ns, const ZoneGeometry *geo,
                         Error **errp)
@@ -90,7 +108,7 @@ static bool check_image(NvmeNamespace *ns, const ZoneGeometry *geo,
         return false;
     }
 
-    return check_properties(ns, geo, errp);
+    return check_zrwa(ns, geo, errp) && check_properties(ns, geo, errp);
 }
 
 /* geo has the limits already */
