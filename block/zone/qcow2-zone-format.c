@@ -10,9 +10,12 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
+#include "qemu/option.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "qapi/qapi-visit-block-core.h"
+#include "qapi/qobject-input-visitor.h"
+#include "qobject/qdict.h"
 #include "block/zone/qcow2-zone-int.h"
 
 #define QCOW2_ZONE_MODEL_HOST_MANAGED   1
@@ -550,6 +553,67 @@ bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
            check_zone_size(&g, cluster_bytes, errp) &&
            check_create_size(&g, opts->size, errp) &&
            check_geometry(&g, cluster_bytes, opts->size, errp);
+}
+
+/* As creation takes them from a command line; NULL, without error, for none */
+static Qcow2ZoneCreateOptions *load_create_options(QemuOpts *opts,
+                                                   Error **errp)
+{
+    static const char *const names[][2] = {
+        { "zone.mode", "mode" },
+        { "zone.size", "size" },
+        { "zone.capacity", "capacity" },
+        { "zone.conventional_zones", "conventional-zones" },
+        { "zone.max_open_zones", "max-open-zones" },
+        { "zone.max_active_zones", "max-active-zones" },
+        { "zone.max_append_bytes", "max-append-bytes" },
+        { "zd_extension_size", "zd-extension-size" },
+    };
+    g_autoptr(QDict) dict = qdict_new();
+    Qcow2ZoneCreateOptions *zone = NULL;
+    Visitor *v;
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *value = qemu_opt_get(opts, names[i][0]);
+
+        if (value) {
+            qdict_put_str(dict, names[i][1], value);
+        }
+    }
+    if (qdict_size(dict)) {
+        v = qobject_input_visitor_new_keyval(QOBJECT(dict));
+        visit_type_Qcow2ZoneCreateOptions(v, "zone", &zone, errp);
+        visit_free(v);
+    }
+    return zone;
+}
+
+bool qcow2_zone_measure(QemuOpts *opts, uint64_t device_bytes, int version,
+                        uint64_t cluster_bytes, int refcount_order,
+                        int64_t *file_bytes, Error **errp)
+{
+    ERRP_GUARD();
+    g_autoptr(Qcow2ZoneCreateOptions) zone = load_create_options(opts, errp);
+    BlockdevCreateOptionsQcow2 create = { .size = device_bytes, .zone = zone };
+    uint64_t clusters, region_clusters;
+    ZoneGeometry g;
+
+    if (!zone) {
+        return !*errp;
+    }
+    if (!qcow2_zone_check_create(&create, version, cluster_bytes, errp)) {
+        return false;
+    }
+    options_to_geometry(&create, &g);
+    region_clusters = DIV_ROUND_UP(region_bytes(&g), cluster_bytes);
+    clusters = *file_bytes / cluster_bytes;
+    *file_bytes += region_clusters * cluster_bytes +
+        qcow2_refcount_metadata_size(clusters + region_clusters, cluster_bytes,
+                                     refcount_order, false, NULL) -
+        qcow2_refcount_metadata_size(clusters, cluster_bytes, refcount_order,
+                                     false, NULL);
+    return true;
 }
 
 /* Writes the words of an empty device */

@@ -139,6 +139,13 @@ void qcow2_zone_detach_aio_context(BlockDriverState *bs);
 /* Checks the options before anything is written; true when opts has no zones */
 bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
                              int version, uint64_t cluster_bytes, Error **errp);
+/*
+ * qemu-img measure: adds to *file_bytes, the size of an image without zones,
+ * what the zones of opts take.  False where creation would refuse them.
+ */
+bool qcow2_zone_measure(QemuOpts *opts, uint64_t device_bytes, int version,
+                        uint64_t cluster_bytes, int refcount_order,
+                        int64_t *file_bytes, Error **errp);
 /* Makes an empty image zoned; the options have been checked */
 int coroutine_fn GRAPH_UNLOCKED
 qcow2_zone_co_create(BlockDriverState *bs,
