@@ -31,42 +31,6 @@ qcow2_zone_check_refcounts(BlockDriverState *bs, BdrvCheckResult *res,
                                     zone->meta_offset, zone->meta_bytes);
 }
 
-/*
- * A valid word for a zone with a damaged one.  Where the write pointer cannot
- * be trusted, nothing tells the data of this life of the zone from what is left
- * of earlier ones: the zone goes Offline.
- */
-static uint64_t qcow2_zone_repaired_word(const ZoneGeometry *geometry,
-                                         uint32_t zone_idx, uint64_t word,
-                                         const char **what)
-{
-    uint8_t storable = geometry->zd_extension_bytes
-                       ? ZONE_ATTR_STORED : ZONE_ATTR_STORED & ~ZONE_ATTR_ZDEV;
-    uint8_t attributes = zone_word_attributes(word) & storable;
-    bool conventional = zone_idx < geometry->conventional_zones;
-    uint64_t fixed;
-
-    *what = "set to its only value";
-    if (conventional) {
-        return zone_empty_word(geometry, zone_idx);
-    }
-    *what = "invalid attributes and type cleared";
-    fixed = zone_word_encode(zone_word_state(word), false, attributes,
-                             zone_word_wp_bytes(word));
-    if (!zone_word_check(geometry, zone_idx, fixed)) {
-        return fixed;
-    }
-    *what = "state derived from the write pointer";
-    fixed = zone_word_encode(ZONE_WORD_DERIVED, false, attributes,
-                             zone_word_wp_bytes(word));
-    if (!zone_word_check(geometry, zone_idx, fixed)) {
-        return fixed;
-    }
-    *what = "zone set to Offline, its write pointer is lost";
-    return zone_word_encode(ZONE_WORD_OFFLINE, false, 0,
-                            geometry->zone_bytes * zone_idx);
-}
-
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_store_word(BlockDriverState *bs, uint32_t zone_idx, uint64_t word)
 {

@@ -434,6 +434,7 @@ static void qcow2_zone_reload(BlockDriverState *bs, const uint64_t *words)
 int coroutine_fn
 qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
 {
+    Qcow2Zone *zone = qcow2_zone(bs);
     ZoneTable *table;
     int ret;
 
@@ -442,7 +443,8 @@ qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
         error_setg_errno(errp, -ret, "Could not read the zone words");
         return ret;
     }
-    table = qcow2_zone_new_table(qcow2_zone(bs), words, errp);
+    table = qcow2_zone_decode_words(&zone->geometry, words, zone->meta_offset,
+                                    errp);
     if (!table) {
         return -EINVAL;
     }

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * docs/interop/qcow2-zone.rst is the normative description.  Every rule is a
- * function of one condition and one message, in the order of the fields.
+ * Reading, writing and creating them; which ones are valid is the matter of
+ * qcow2-zone-decode.c.
  */
 
 #include "qemu/osdep.h"
@@ -18,269 +18,9 @@
 #include "qobject/qdict.h"
 #include "block/zone/qcow2-zone-int.h"
 
-#define QCOW2_ZONE_MODEL_HOST_MANAGED   1
-#define QCOW2_ZONE_LAYOUT_VERSION       1
-#define QCOW2_ZONE_CAPACITY_ALIGNMENT   4096
-#define QCOW2_ZONE_ZDE_ALIGNMENT        4096
-#define QCOW2_ZONE_MAX_ZONES            (1u << 24)
-#define QCOW2_ZONE_ZDE_UNIT_BYTES       64
-#define QCOW2_ZONE_MAX_ZDE_BYTES        16320
 #define QCOW2_ZONE_DEFAULT_BYTES        (256 * MiB)
-/* What a longer extension may have; the excess must be zero */
-#define QCOW2_ZONE_MAX_EXTENSION_BYTES  1024
 /* Words are read and written in pieces of this */
 #define QCOW2_ZONE_IO_WORDS             (128 * 1024)
-
-typedef struct QEMU_PACKED Qcow2ZoneExtension {
-    uint8_t zone_model;
-    uint8_t layout_version;
-    uint8_t reserved1[6];
-    uint64_t zone_size;
-    uint64_t zone_capacity;
-    uint64_t zonedmeta_offset;
-    uint64_t zonedmeta_size;
-    uint32_t nr_zones;
-    uint32_t conventional_zones;
-    uint32_t max_active_zones;
-    uint32_t max_open_zones;
-    uint32_t max_append_bytes;
-    uint32_t zd_extension_size;
-    uint8_t reserved2[16];
-} Qcow2ZoneExtension;
-
-QEMU_BUILD_BUG_ON(sizeof(Qcow2ZoneExtension) != 80);
-
-/* Byte order; each its own inverse would hide a missing field: two of them */
-
-static void qcow2_zone_decode(const Qcow2ZoneExtension *ext, Qcow2Zone *zone)
-{
-    zone->geometry = (ZoneGeometry) {
-        .zone_bytes         = be64_to_cpu(ext->zone_size),
-        .capacity_bytes     = be64_to_cpu(ext->zone_capacity),
-        .nr_zones           = be32_to_cpu(ext->nr_zones),
-        .conventional_zones = be32_to_cpu(ext->conventional_zones),
-        .max_active_zones   = be32_to_cpu(ext->max_active_zones),
-        .max_open_zones     = be32_to_cpu(ext->max_open_zones),
-        .max_append_bytes   = be32_to_cpu(ext->max_append_bytes),
-        .zd_extension_bytes = be32_to_cpu(ext->zd_extension_size),
-        .auto_close         = true,
-    };
-    zone->meta_offset = be64_to_cpu(ext->zonedmeta_offset);
-    zone->meta_bytes = be64_to_cpu(ext->zonedmeta_size);
-}
-
-static void qcow2_zone_encode(const Qcow2Zone *zone, Qcow2ZoneExtension *ext)
-{
-    const ZoneGeometry *geometry = &zone->geometry;
-
-    *ext = (Qcow2ZoneExtension) {
-        .zone_model         = QCOW2_ZONE_MODEL_HOST_MANAGED,
-        .layout_version     = QCOW2_ZONE_LAYOUT_VERSION,
-        .zone_size          = cpu_to_be64(geometry->zone_bytes),
-        .zone_capacity      = cpu_to_be64(geometry->capacity_bytes),
-        .zonedmeta_offset   = cpu_to_be64(zone->meta_offset),
-        .zonedmeta_size     = cpu_to_be64(zone->meta_bytes),
-        .nr_zones           = cpu_to_be32(geometry->nr_zones),
-        .conventional_zones = cpu_to_be32(geometry->conventional_zones),
-        .max_active_zones   = cpu_to_be32(geometry->max_active_zones),
-        .max_open_zones     = cpu_to_be32(geometry->max_open_zones),
-        .max_append_bytes   = cpu_to_be32(geometry->max_append_bytes),
-        .zd_extension_size  = cpu_to_be32(geometry->zd_extension_bytes),
-    };
-}
-
-/* Rules of the geometry, for the header extension and for creation *******/
-
-static bool check_zone_size(const ZoneGeometry *g, uint64_t cluster_bytes,
-                            Error **errp)
-{
-    if (!g->zone_bytes || g->zone_bytes % cluster_bytes) {
-        error_setg(errp, "Zone size %" PRIu64 " is not a multiple of the "
-                   "cluster size %" PRIu64, g->zone_bytes, cluster_bytes);
-        return false;
-    }
-    if (g->zone_bytes > ZONE_MAX_BYTES) {
-        error_setg(errp, "Zone size %" PRIu64 " exceeds the maximum of %"
-                   PRIu64, g->zone_bytes, ZONE_MAX_BYTES);
-        return false;
-    }
-    return true;
-}
-
-static bool check_zone_capacity(const ZoneGeometry *g, Error **errp)
-{
-    if (!g->capacity_bytes ||
-        g->capacity_bytes % QCOW2_ZONE_CAPACITY_ALIGNMENT) {
-        error_setg(errp, "Zone capacity %" PRIu64 " is not a multiple of %d",
-                   g->capacity_bytes, QCOW2_ZONE_CAPACITY_ALIGNMENT);
-        return false;
-    }
-    if (g->capacity_bytes > g->zone_bytes) {
-        error_setg(errp, "Zone capacity %" PRIu64 " exceeds the zone size %"
-                   PRIu64, g->capacity_bytes, g->zone_bytes);
-        return false;
-    }
-    return true;
-}
-
-static bool check_conventional_zones(const ZoneGeometry *g, Error **errp)
-{
-    if (g->conventional_zones > g->nr_zones) {
-        error_setg(errp, "%" PRIu32 " conventional zones exceed the number of "
-                   "zones, %" PRIu32, g->conventional_zones, g->nr_zones);
-        return false;
-    }
-    return true;
-}
-
-static bool check_max_open_zones(const ZoneGeometry *g, Error **errp)
-{
-    if (g->max_active_zones && g->max_open_zones > g->max_active_zones) {
-        error_setg(errp, "Maximum of %" PRIu32 " open zones exceeds the "
-                   "maximum of %" PRIu32 " active zones", g->max_open_zones,
-                   g->max_active_zones);
-        return false;
-    }
-    return true;
-}
-
-static bool check_max_append(const ZoneGeometry *g, Error **errp)
-{
-    if (g->max_append_bytes % BDRV_SECTOR_SIZE) {
-        error_setg(errp, "Maximum append of %" PRIu32 " bytes is not a "
-                   "multiple of %d", g->max_append_bytes,
-                   (int)BDRV_SECTOR_SIZE);
-        return false;
-    }
-    return true;
-}
-
-static bool check_zd_extension(const ZoneGeometry *g, Error **errp)
-{
-    if (g->zd_extension_bytes % QCOW2_ZONE_ZDE_UNIT_BYTES) {
-        error_setg(errp, "Zone descriptor extension size %" PRIu32 " is not a "
-                   "multiple of %d", g->zd_extension_bytes,
-                   QCOW2_ZONE_ZDE_UNIT_BYTES);
-        return false;
-    }
-    if (g->zd_extension_bytes > QCOW2_ZONE_MAX_ZDE_BYTES) {
-        error_setg(errp, "Zone descriptor extension size %" PRIu32 " exceeds "
-                   "the maximum of %d", g->zd_extension_bytes,
-                   QCOW2_ZONE_MAX_ZDE_BYTES);
-        return false;
-    }
-    return true;
-}
-
-static bool check_device_bytes(uint64_t device_bytes, Error **errp)
-{
-    if (device_bytes > ZONE_MAX_DEVICE_BYTES - 1) {
-        error_setg(errp, "Size %" PRIu64 " is too large: zoned images end "
-                   "below 2 PiB", device_bytes);
-        return false;
-    }
-    return true;
-}
-
-static bool check_nr_zones(const ZoneGeometry *g, uint64_t device_bytes,
-                           Error **errp)
-{
-    if (g->nr_zones != device_bytes / g->zone_bytes ||
-        device_bytes % g->zone_bytes || !g->nr_zones) {
-        error_setg(errp, "%" PRIu32 " zones of %" PRIu64 " bytes do not make "
-                   "the image size of %" PRIu64, g->nr_zones, g->zone_bytes,
-                   device_bytes);
-        return false;
-    }
-    if (g->nr_zones > QCOW2_ZONE_MAX_ZONES) {
-        error_setg(errp, "%" PRIu32 " zones exceed the maximum of %u",
-                   g->nr_zones, QCOW2_ZONE_MAX_ZONES);
-        return false;
-    }
-    return true;
-}
-
-static bool check_geometry(const ZoneGeometry *g, uint64_t cluster_bytes,
-                           uint64_t device_bytes, Error **errp)
-{
-    return check_zone_size(g, cluster_bytes, errp) &&
-           check_zone_capacity(g, errp) &&
-           check_device_bytes(device_bytes, errp) &&
-           check_nr_zones(g, device_bytes, errp) &&
-           check_conventional_zones(g, errp) &&
-           check_max_open_zones(g, errp) &&
-           check_max_append(g, errp) &&
-           check_zd_extension(g, errp);
-}
-
-/* Rules of the extension alone *******************************************/
-
-static bool check_constants(const Qcow2ZoneExtension *ext, Error **errp)
-{
-    if (ext->zone_model != QCOW2_ZONE_MODEL_HOST_MANAGED) {
-        error_setg(errp, "Unknown zone model %u, only %d (host-managed) is "
-                   "known", ext->zone_model, QCOW2_ZONE_MODEL_HOST_MANAGED);
-        return false;
-    }
-    if (ext->layout_version != QCOW2_ZONE_LAYOUT_VERSION) {
-        error_setg(errp, "Unknown layout version %u, only %d is known",
-                   ext->layout_version, QCOW2_ZONE_LAYOUT_VERSION);
-        return false;
-    }
-    if (!buffer_is_zero(ext->reserved1, sizeof(ext->reserved1))) {
-        error_setg(errp, "Reserved bytes 2 to 7 are not zero");
-        return false;
-    }
-    if (!buffer_is_zero(ext->reserved2, sizeof(ext->reserved2))) {
-        error_setg(errp, "Reserved bytes 64 to 79 are not zero");
-        return false;
-    }
-    return true;
-}
-
-static uint64_t region_words_bytes(const ZoneGeometry *g)
-{
-    return (uint64_t)g->nr_zones * sizeof(uint64_t);
-}
-
-static uint64_t region_zde_start(const ZoneGeometry *g)
-{
-    return ROUND_UP(region_words_bytes(g), QCOW2_ZONE_ZDE_ALIGNMENT);
-}
-
-static uint64_t region_bytes(const ZoneGeometry *g)
-{
-    if (!g->zd_extension_bytes) {
-        return region_words_bytes(g);
-    }
-    return region_zde_start(g) + (uint64_t)g->nr_zones * g->zd_extension_bytes;
-}
-
-static bool check_region(const Qcow2Zone *zone, uint64_t cluster_bytes,
-                         Error **errp)
-{
-    uint64_t expected_bytes = region_bytes(&zone->geometry);
-
-    if (!zone->meta_offset || zone->meta_offset % cluster_bytes) {
-        error_setg(errp, "Metadata offset %" PRIu64 " is not a positive "
-                   "multiple of the cluster size %" PRIu64, zone->meta_offset,
-                   cluster_bytes);
-        return false;
-    }
-    if (zone->meta_bytes != expected_bytes) {
-        error_setg(errp, "Metadata size is %" PRIu64 ", but %" PRIu32 " zones "
-                   "need %" PRIu64, zone->meta_bytes, zone->geometry.nr_zones,
-                   expected_bytes);
-        return false;
-    }
-    if (zone->meta_offset > QCOW_MAX_CLUSTER_OFFSET - zone->meta_bytes) {
-        error_setg(errp, "Metadata offset %" PRIu64 " is out of range, the "
-                   "region must end below %llu", zone->meta_offset,
-                   QCOW_MAX_CLUSTER_OFFSET);
-        return false;
-    }
-    return true;
-}
 
 bool qcow2_zone_check_features(uint64_t incompatible_features, Error **errp)
 {
@@ -307,29 +47,16 @@ static bool check_extension_frame(BlockDriverState *bs, uint32_t magic,
         error_setg(errp, "Image has two zone table header extensions");
         return false;
     }
-    if (len < sizeof(Qcow2ZoneExtension)) {
-        error_setg(errp, "Zone table header extension has %" PRIu32 " bytes, "
-                   "at least %zu are needed", len, sizeof(Qcow2ZoneExtension));
-        return false;
-    }
-    if (len > QCOW2_ZONE_MAX_EXTENSION_BYTES) {
-        error_setg(errp, "Zone table header extension has %" PRIu32 " bytes, "
-                   "at most %d are allowed", len,
-                   QCOW2_ZONE_MAX_EXTENSION_BYTES);
-        return false;
-    }
-    return true;
+    return qcow2_zone_check_extension_bytes(len, errp);
 }
 
 int coroutine_fn
 qcow2_zone_load_extension(BlockDriverState *bs, uint32_t magic,
                           uint64_t offset, uint32_t len, Error **errp)
 {
-    ERRP_GUARD();
     BDRVQcow2State *s = bs->opaque;
     uint8_t buf[QCOW2_ZONE_MAX_EXTENSION_BYTES];
-    const Qcow2ZoneExtension *ext = (const Qcow2ZoneExtension *)buf;
-    g_autofree Qcow2Zone *zone = g_new0(Qcow2Zone, 1);
+    Qcow2ZoneLayout layout;
     int ret;
 
     if (!check_extension_frame(bs, magic, len, errp)) {
@@ -341,21 +68,16 @@ qcow2_zone_load_extension(BlockDriverState *bs, uint32_t magic,
                          "Could not read the zone table header extension");
         return ret;
     }
-    qcow2_zone_decode(ext, zone);
-    if (!check_constants(ext, errp) ||
-        !check_geometry(&zone->geometry, s->cluster_size,
-                        bs->total_sectors * BDRV_SECTOR_SIZE, errp) ||
-        !check_region(zone, s->cluster_size, errp)) {
-        error_prepend(errp, "Zone table header extension: ");
+    if (!qcow2_zone_decode_extension(buf, len, s->cluster_size,
+                                     bs->total_sectors * BDRV_SECTOR_SIZE,
+                                     &layout, errp)) {
         return -EINVAL;
     }
-    if (!buffer_is_zero(buf + sizeof(*ext), len - sizeof(*ext))) {
-        error_setg(errp, "Zone table header extension: bytes from %zu on are "
-                   "not zero", sizeof(*ext));
-        return -EINVAL;
-    }
-    zone->zde_offset = zone->meta_offset + region_zde_start(&zone->geometry);
-    s->zone = g_steal_pointer(&zone);
+    s->zone = g_new0(Qcow2Zone, 1);
+    s->zone->geometry = layout.geometry;
+    s->zone->meta_offset = layout.meta_offset;
+    s->zone->meta_bytes = layout.meta_bytes;
+    s->zone->zde_offset = layout.zde_offset;
     return 0;
 }
 
@@ -363,17 +85,23 @@ int qcow2_zone_encode_extension(BlockDriverState *bs, char *buf, size_t buflen)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     const size_t frame_bytes = 2 * sizeof(uint32_t);
+    Qcow2ZoneLayout layout;
 
     if (!zone) {
         return 0;
     }
-    if (buflen < frame_bytes + sizeof(Qcow2ZoneExtension)) {
+    if (buflen < frame_bytes + QCOW2_ZONE_EXTENSION_BYTES) {
         return -ENOSPC;
     }
     stl_be_p(buf, QCOW2_EXT_MAGIC_ZONE);
-    stl_be_p(buf + sizeof(uint32_t), sizeof(Qcow2ZoneExtension));
-    qcow2_zone_encode(zone, (Qcow2ZoneExtension *)(buf + frame_bytes));
-    return frame_bytes + sizeof(Qcow2ZoneExtension);
+    stl_be_p(buf + sizeof(uint32_t), QCOW2_ZONE_EXTENSION_BYTES);
+    layout = (Qcow2ZoneLayout) {
+        .geometry    = zone->geometry,
+        .meta_offset = zone->meta_offset,
+        .meta_bytes  = zone->meta_bytes,
+    };
+    qcow2_zone_encode_layout(&layout, (uint8_t *)buf + frame_bytes);
+    return frame_bytes + QCOW2_ZONE_EXTENSION_BYTES;
 }
 
 size_t qcow2_zone_unnamed_bytes(BlockDriverState *bs)
@@ -550,9 +278,9 @@ bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
                               errp) &&
            check_create_width("Zone descriptor extension size",
                               opts->zone->zd_extension_size, errp) &&
-           check_zone_size(&g, cluster_bytes, errp) &&
+           qcow2_zone_check_size(&g, cluster_bytes, errp) &&
            check_create_size(&g, opts->size, errp) &&
-           check_geometry(&g, cluster_bytes, opts->size, errp);
+           qcow2_zone_check_geometry(&g, cluster_bytes, opts->size, errp);
 }
 
 /* As creation takes them from a command line; NULL, without error, for none */
@@ -606,7 +334,7 @@ bool qcow2_zone_measure(QemuOpts *opts, uint64_t device_bytes, int version,
         return false;
     }
     options_to_geometry(&create, &g);
-    region_clusters = DIV_ROUND_UP(region_bytes(&g), cluster_bytes);
+    region_clusters = DIV_ROUND_UP(qcow2_zone_region_bytes(&g), cluster_bytes);
     clusters = *file_bytes / cluster_bytes;
     *file_bytes += region_clusters * cluster_bytes +
         qcow2_refcount_metadata_size(clusters + region_clusters, cluster_bytes,
@@ -661,7 +389,7 @@ qcow2_zone_co_create_region(BlockDriverState *bs)
         return offset;
     }
     zone->meta_offset = offset;
-    zone->zde_offset = offset + region_zde_start(&zone->geometry);
+    zone->zde_offset = offset + qcow2_zone_region_zde_start(&zone->geometry);
     ret = bdrv_co_pwrite_zeroes(bs->file, offset,
                                 ROUND_UP(zone->meta_bytes, s->cluster_size),
                                 0);
@@ -686,7 +414,7 @@ qcow2_zone_co_create(BlockDriverState *bs,
     GRAPH_RDLOCK_GUARD();
     s->zone = g_new0(Qcow2Zone, 1);
     options_to_geometry(opts, &s->zone->geometry);
-    s->zone->meta_bytes = region_bytes(&s->zone->geometry);
+    s->zone->meta_bytes = qcow2_zone_region_bytes(&s->zone->geometry);
     ret = qcow2_zone_co_create_region(bs);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not create the zone metadata");

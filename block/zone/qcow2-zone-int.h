@@ -11,6 +11,7 @@
 #include "block/block-io.h"
 #include "block/qcow2.h"
 #include "block/zone-io.h"
+#include "block/zone/qcow2-zone-decode.h"
 
 /* Words are written, and torn, in units of this */
 #define QCOW2_ZONE_SECTOR_BYTES     512
@@ -47,10 +48,6 @@ static inline Qcow2Zone *qcow2_zone(BlockDriverState *bs)
 
     return s->zone;
 }
-
-/* A table with words, one for each zone; NULL and errp on damaged ones */
-ZoneTable *qcow2_zone_new_table(Qcow2Zone *zone, const uint64_t *words,
-                                Error **errp);
 
 /* The commit's part of the state: after the words are loaded */
 int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp);

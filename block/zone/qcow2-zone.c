@@ -68,52 +68,6 @@ static bool qcow2_zone_check_refused(BlockDriverState *bs, Error **errp)
     return true;
 }
 
-static bool qcow2_zone_check_limits(const ZoneGeometry *geometry,
-                                    const ZoneCounts *counts, Error **errp)
-{
-    if (geometry->max_active_zones &&
-        counts->active > geometry->max_active_zones) {
-        error_setg(errp, "Zoned image has %" PRIu32 " active zones, more than "
-                   "its limit of %" PRIu32, counts->active,
-                   geometry->max_active_zones);
-        error_append_hint(errp, "'qemu-img check -r all' finishes those "
-                          "above the limit.\n");
-        return false;
-    }
-    return true;
-}
-
-ZoneTable *qcow2_zone_new_table(Qcow2Zone *zone, const uint64_t *words,
-                                Error **errp)
-{
-    ZoneTable *table;
-    ZoneCounts counts;
-    const char *fault;
-    uint32_t i;
-
-    for (i = 0; i < zone->geometry.nr_zones; i++) {
-        fault = zone_word_check(&zone->geometry, i, words[i]);
-        if (fault) {
-            error_setg(errp, "Zone %" PRIu32 ": word 0x%016" PRIx64 " at "
-                       "offset %" PRIu64 ": %s", i, words[i],
-                       zone->meta_offset + i * sizeof(uint64_t), fault);
-            error_append_hint(errp, "'qemu-img check -r all' repairs the "
-                              "image.\n");
-            return NULL;
-        }
-    }
-    table = zone_table_new(&zone->geometry);
-    for (i = 0; i < zone->geometry.nr_zones; i++) {
-        zone_table_load_word(table, i, words[i]);
-    }
-    counts = zone_table_counts(table);
-    if (!qcow2_zone_check_limits(&zone->geometry, &counts, errp)) {
-        zone_table_free(table);
-        return NULL;
-    }
-    return table;
-}
-
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_open_words(BlockDriverState *bs, Error **errp)
 {
@@ -135,7 +89,8 @@ qcow2_zone_open_words(BlockDriverState *bs, Error **errp)
         error_setg_errno(errp, -ret, "Could not read the zone words");
         return ret;
     }
-    table = qcow2_zone_new_table(zone, zone->durable, errp);
+    table = qcow2_zone_decode_words(&zone->geometry, zone->durable,
+                                    zone->meta_offset, errp);
     if (!table) {
         return -EINVAL;
     }

@@ -22,4 +22,10 @@
 #error The zone table relies on its assertions
 #endif
 
+#define QEMU_PACKED             __attribute__((packed))
+#define QEMU_BUILD_BUG_ON(bug)  G_STATIC_ASSERT(!(bug))
+
+/* To a multiple of any unit; QEMU's takes powers of two only */
+#define ROUND_UP(n, unit)       (((n) + (unit) - 1) / (unit) * (unit))
+
 #endif /* TESTS_UNIT_HOST_OSDEP_H */

@@ -1,0 +1,74 @@
+/*
+ * Zoned qcow2 images: what the bytes on disk mean, and which are valid
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * docs/interop/qcow2-zone.rst is the normative description.  No I/O, no locks:
+ * all is about bytes that the caller has read or will write.
+ */
+
+#ifndef BLOCK_QCOW2_ZONE_DECODE_H
+#define BLOCK_QCOW2_ZONE_DECODE_H
+
+#include "block/zone.h"
+
+/* Data of the header extension, as it is written */
+#define QCOW2_ZONE_EXTENSION_BYTES      80
+/* What a longer one may have; the excess must be zero */
+#define QCOW2_ZONE_MAX_EXTENSION_BYTES  1024
+
+/* What the header extension says.  Offsets are those in the image file. */
+typedef struct Qcow2ZoneLayout {
+    ZoneGeometry geometry;
+    uint64_t meta_offset;       /* of the region */
+    uint64_t meta_bytes;        /* words and extensions */
+    uint64_t zde_offset;        /* of the extensions */
+} Qcow2ZoneLayout;
+
+/* Rules that hold for the header extension and for creation alike */
+bool qcow2_zone_check_size(const ZoneGeometry *g, uint64_t cluster_bytes,
+                           Error **errp);
+bool qcow2_zone_check_geometry(const ZoneGeometry *g, uint64_t cluster_bytes,
+                               uint64_t device_bytes, Error **errp);
+
+/*
+ * Length of the region, and where in it the extensions start; both need a
+ * geometry that has been checked.
+ */
+uint64_t qcow2_zone_region_bytes(const ZoneGeometry *g);
+uint64_t qcow2_zone_region_zde_start(const ZoneGeometry *g);
+
+/* False, with an error, for a length that no reader accepts */
+bool qcow2_zone_check_extension_bytes(uint32_t len, Error **errp);
+
+/*
+ * Decodes the data of the header extension: len bytes, a length that has been
+ * checked.  False, with an error, when a rule is broken; layout is then
+ * undefined.
+ */
+bool qcow2_zone_decode_extension(const uint8_t *buf, uint32_t len,
+                                 uint64_t cluster_bytes, uint64_t device_bytes,
+                                 Qcow2ZoneLayout *layout, Error **errp);
+
+/* Encodes it to QCOW2_ZONE_EXTENSION_BYTES at buf; zde_offset is implied */
+void qcow2_zone_encode_layout(const Qcow2ZoneLayout *layout, uint8_t *buf);
+
+/*
+ * A table with the words of an image (geometry->nr_zones of them, in host byte
+ * order).  NULL, with an error, when one is invalid or when they exceed a
+ * limit.  meta_offset is for the error.
+ */
+ZoneTable *qcow2_zone_decode_words(const ZoneGeometry *geometry,
+                                   const uint64_t *words,
+                                   uint64_t meta_offset, Error **errp);
+
+/*
+ * A valid word for a zone with a damaged one; *what says how it came about.
+ * Where the write pointer cannot be trusted, nothing tells the data of this
+ * life of the zone from what is left of earlier ones: the zone goes Offline.
+ */
+uint64_t qcow2_zone_repaired_word(const ZoneGeometry *geometry,
+                                  uint32_t zone_idx, uint64_t word,
+                                  const char **what);
+
+#endif /* BLOCK_QCOW2_ZONE_DECODE_H */
