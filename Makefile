@@ -2,7 +2,7 @@
 #
 # Thin: scripts/ does the work, build/ holds all of the output.
 
-PARTS := unit queue qtest iotests guest base
+PARTS := unit fuzz queue qtest iotests guest base
 
 all:
 	@scripts/build
@@ -19,19 +19,19 @@ demo:
 	@tests/guest/demo
 
 check:
-	@scripts/packages build check guest
+	@scripts/packages build check guest fuzz
 	@scripts/check-all
 
 $(PARTS:%=check-%): check-%:
 	@scripts/packages build check
-	@scripts/check-all $*
+	@FUZZ_SECONDS='$(SECONDS)' scripts/check-all $*
 
 series:
 	@scripts/series
 
 clean:
 	@test ! -f build/out/build.ninja || ninja -C build/out clean
-	rm -rf build/unit build/unit-san build/logs
+	rm -rf build/unit build/unit-san build/fuzz build/logs
 
 help:
 	@echo 'make              configure (when needed) and build'
@@ -39,6 +39,7 @@ help:
 	@echo 'make demo         show a zoned drive that survives a restart'
 	@echo 'make check        all tests; or one part of them:'
 	@echo '                  $(PARTS:%=check-%)'
+	@echo '                  check-fuzz takes SECONDS=7200 for two hours'
 	@echo 'make series       the queue as mails for git am, in build/series'
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'

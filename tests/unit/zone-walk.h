@@ -12,8 +12,9 @@
 
 #include "block/zone.h"
 
-/* Number of geometries to walk on */
-#define WALK_CASES 9
+/* Number of geometries to walk on; the first ones have few zones */
+#define WALK_CASES          9
+#define WALK_SMALL_CASES    8
 
 typedef struct Walk Walk;
 
