@@ -92,6 +92,20 @@ static void qcow2_zone_stage(Qcow2Zone *zone, ZoneBatch *batch,
     *next_sector = sector;
 }
 
+/* An action that has failed on the way: the table keeps the old words of all */
+static void qcow2_zone_unstage_words(BlockDriverState *bs,
+                                     const uint32_t *zone_idx, uint32_t nr)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    uint32_t i;
+
+    zone_io_lock(zone->io);
+    for (i = 0; i < nr; i++) {
+        qcow2_zone_mark_dirty(bs, zone_idx[i]);
+    }
+    zone_io_unlock(zone->io);
+}
+
 static void qcow2_zone_unstage(BlockDriverState *bs, const ZoneBatch *batch)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
@@ -314,8 +328,9 @@ static bool qcow2_zone_words_are_durable(Qcow2Zone *zone,
  * 2. The sectors are written and flushed.  A crash leaves each zone with its
  *    old word or its new one.
  *
- * After an error the disk may have either, and the sectors are dirty: the next
- * commit stores what the table then has.
+ * After an error the disk may have either, and the sectors are dirty, those of
+ * batches that were stored before the error included: the next commit stores
+ * what the table then has.
  */
 int coroutine_fn
 qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
@@ -345,7 +360,7 @@ qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
         ret = qcow2_zone_co_commit_batch(bs, &batch);
         trace_qcow2_zone_commit_words(bs, zone_idx[i - 1], batch.nr, ret);
         if (ret < 0) {
-            qcow2_zone_unstage(bs, &batch);
+            qcow2_zone_unstage_words(bs, zone_idx, i);
         } else {
             qcow2_zone_batch_is_durable(zone, &batch);
         }
