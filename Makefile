@@ -24,7 +24,7 @@ check:
 
 $(PARTS:%=check-%): check-%:
 	@scripts/packages build check
-	@FUZZ_SECONDS='$(SECONDS)' scripts/check-all $*
+	@FUZZ_SECONDS='$(SECONDS)' JOB='$(JOB)' scripts/check-all $*
 
 series:
 	@scripts/series
@@ -40,6 +40,7 @@ help:
 	@echo 'make check        all tests; or one part of them:'
 	@echo '                  $(PARTS:%=check-%)'
 	@echo '                  check-fuzz takes SECONDS=7200 for two hours'
+	@echo '                  check-guest takes JOB=btrfs for one guest job'
 	@echo 'make series       the queue as mails for git am, in build/series'
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'

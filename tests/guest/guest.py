@@ -177,34 +177,59 @@ def run_tool(argv, talk=None):
     return result.stdout
 
 
-def prepare(talk):
-    """Kernel and initramfs; both are made only when they are not there."""
+def prepare_initramfs(talk):
+    """The archive that all guests start from; made when it is not there."""
     if not os.access(QEMU, os.X_OK):
         raise GuestError(f'no QEMU at {QEMU}: build it first (make), '
                          'or name one with QEMU=')
     os.makedirs(IMAGES, exist_ok=True)
     initramfs = os.path.join(IMAGES, 'initramfs.cpio')
-    kernel = run_tool([os.path.join(HERE, 'fetch-kernel')], talk).strip()
     run_tool([os.path.join(HERE, 'build-initramfs'), initramfs], talk)
+    return initramfs
+
+
+def prepare(talk):
+    """Kernel and initramfs; both are made only when they are not there."""
+    initramfs = prepare_initramfs(talk)
+    kernel = run_tool([os.path.join(HERE, 'fetch-kernel')], talk).strip()
     return kernel, initramfs
 
 
-def append_job(initramfs, plan, path):
-    """The archive that a boot gets: the initramfs and, behind it, the job."""
-    with tempfile.TemporaryDirectory(dir=IMAGES) as tree:
-        job = os.path.join(tree, 'job')
-        os.mkdir(job)
-        for name in ('job.sh', 'records.sh'):
-            shutil.copy(os.path.join(HERE, name), job)
-        with open(os.path.join(job, 'plan'), 'w', encoding='ascii') as f:
-            f.write('\n'.join(plan) + '\n')
-        names = 'job\njob/job.sh\njob/records.sh\njob/plan\n'
-        archive = subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'],
-                                 cwd=tree, input=names.encode(), check=True,
-                                 stdout=subprocess.PIPE).stdout
-    with open(initramfs, 'rb') as base, open(path, 'wb') as out:
-        shutil.copyfileobj(base, out)
-        out.write(archive)
+def pack(root, out):
+    """Append all files below a directory to a file, as a cpio archive."""
+    names = []
+    for directory, subdirectories, files in os.walk(root):
+        names += [os.path.relpath(os.path.join(directory, name), root)
+                  for name in (*subdirectories, *files)]
+    archive = subprocess.run(
+        ['cpio', '-o', '-H', 'newc', '-R', '0:0', '--quiet'], cwd=root,
+        input='\n'.join(sorted(names)).encode(), check=True,
+        stdout=subprocess.PIPE).stdout
+    out.write(archive)
+
+
+def make_initrd(path, archives, files):
+    """What a boot gets: archives and, behind them, the job's files in /job.
+
+    files: {name: text}
+    """
+    with tempfile.TemporaryDirectory(dir=IMAGES) as tree, \
+            open(path, 'wb') as out:
+        for name, text in files.items():
+            target = os.path.join(tree, 'job', name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, 'w', encoding='ascii') as f:
+                f.write(text)
+        for archive in archives:
+            with open(archive, 'rb') as f:
+                shutil.copyfileobj(f, out)
+        pack(tree, out)
+
+
+def script(name):
+    """The text of a script that the guest gets."""
+    with open(os.path.join(HERE, name), encoding='ascii') as f:
+        return f.read()
 
 
 class Boot:
@@ -232,12 +257,19 @@ class Boot:
                 '-chardev', 'stdio,id=records,signal=off',
                 '-serial', 'chardev:records', *self.drive_options]
 
+    def prepare(self, initrd):
+        """Write the archive that the guest starts from; the kernel's path."""
+        kernel, initramfs = prepare(self.talk)
+        make_initrd(initrd, [initramfs], {
+            'job.sh': script('job.sh'), 'records.sh': script('records.sh'),
+            'plan': '\n'.join(self.plan) + '\n'})
+        return kernel
+
     def run(self):
         """Boot, carry out the plan, wait for the power off."""
         os.makedirs(LOGS, exist_ok=True)
-        kernel, initramfs = prepare(self.talk)
         initrd = os.path.join(IMAGES, self.name + '.cpio')
-        append_job(initramfs, self.plan, initrd)
+        kernel = self.prepare(initrd)
         with open(self.log + '.qemu', 'wb') as errors, \
                 open(self.log + '.records', 'wb') as raw:
             self.started = time.monotonic()

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Client jobs: programs that nobody here wrote, on a drive of ours.
+
+A job is jobs/NAME.sh, which says what it shows, and in lines "#: KEY WORDS"
+what it needs:
+
+  programs  from Debian's packages (toolbox.py)
+  modules   of the guest's kernel, besides nvme
+  kernel    full, if the cloud kernel will not do
+  drive     zones=N zone_size=16M, and zone_capacity, max_open, max_active
+            (no limit when left out), extension (bytes), lba (bytes)
+  disk      the size of another disk, without zones, of serial "plain"
+  volatile  more properties of nvme-ns for the volatile variant
+  variants  those of the default set (persistent volatile)
+"""
+import glob
+import os
+import re
+
+import guest
+import story
+import toolbox
+import zones
+from guest import HERE, IMAGES, LOGS, QEMU_IMG, GuestError, run_tool
+
+JOBS = os.path.join(HERE, 'jobs')
+VARIANTS = {
+    'persistent': 'a zoned image; QEMU is restarted between the phases',
+    'volatile': 'zoned=on over a plain image; both phases in one boot',
+    'null_blk': 'the kernel\'s own zoned drive, as a reference',
+    'lost': 'zoned=on, restarted: the zones are gone, and the job must fail',
+}
+DEFAULT_VARIANTS = ['persistent', 'volatile']
+TIMEOUT_SECONDS = 300
+HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
+KEYS = ('programs', 'modules', 'kernel', 'drive', 'disk', 'volatile',
+        'variants')
+
+
+def names():
+    return sorted(os.path.basename(path)[:-len('.sh')]
+                  for path in glob.glob(os.path.join(JOBS, '*.sh')))
+
+
+class Job:
+    """What a job's header says."""
+
+    def __init__(self, name):
+        self.name = name
+        self.text = guest.script(os.path.join('jobs', f'{name}.sh'))
+        self.needs = {key: words.split() for key, words
+                      in HEADER.findall(self.text)}
+        unknown = set(self.needs) - set(KEYS)
+        if unknown:
+            raise GuestError(f'job {name}: unknown {sorted(unknown)}')
+        self.geometry = dict(word.split('=') for word in self.needs['drive'])
+        self.kernel = self.needs.get('kernel', ['cloud'])[0]
+        self.variants = self.needs.get('variants', DEFAULT_VARIANTS)
+
+    def title(self):
+        """The first sentence of its comment, up to the colon."""
+        return re.search(r'^#\n# ([^:.,]+)', self.text, re.M)[1]
+
+    def mib(self, key, default=None):
+        value = self.geometry.get(key, default)
+        if not re.fullmatch(r'\d+M', value):
+            raise GuestError(f'job {self.name}: {key}={value} is not in M')
+        return int(value[:-1])
+
+    @property
+    def total_mib(self):
+        return int(self.geometry['zones']) * self.mib('zone_size')
+
+    @property
+    def capacity_mib(self):
+        return self.mib('zone_capacity', self.geometry['zone_size'])
+
+    def limits(self):
+        return [self.geometry.get(key, '0') for key in
+                ('max_open', 'max_active', 'extension')]
+
+    def creation(self):
+        """Options of qemu-img create for a zoned image."""
+        opened, active, extension = self.limits()
+        return (f'size={self.total_mib}M,zone.mode=host-managed,'
+                f'zone.size={self.mib("zone_size")}M,'
+                f'zone.capacity={self.capacity_mib}M,'
+                f'zone.max_open_zones={opened},'
+                f'zone.max_active_zones={active},'
+                f'zd_extension_size={extension}')
+
+    def properties(self):
+        """Properties of nvme-ns for zones in memory."""
+        opened, active, extension = self.limits()
+        return (f',zoned=on,zoned.zone_size={self.mib("zone_size")}M,'
+                f'zoned.zone_capacity={self.capacity_mib}M,'
+                f'zoned.max_open={opened},zoned.max_active={active},'
+                f'zoned.descr_ext_size={extension}'
+                + ''.join(',' + word
+                          for word in self.needs.get('volatile', [])))
+
+    def null_blk(self):
+        """Parameters of the module."""
+        opened, active, _ = self.limits()
+        return (f'gb={self.total_mib // 1024} memory_backed=1 zoned=1 '
+                f'bs={self.geometry.get("lba", "512")} '
+                f'zone_size={self.mib("zone_size")} '
+                f'zone_capacity={self.capacity_mib} '
+                f'zone_max_open={opened} zone_max_active={active}')
+
+    def modules(self, variant):
+        drive = 'null_blk' if variant == 'null_blk' else 'nvme'
+        disk = ['virtio_pci', 'virtio_blk'] if 'disk' in self.needs else []
+        return [drive, *disk, *self.needs.get('modules', [])]
+
+
+class ClientBoot(guest.Boot):
+    """A boot that carries out phases of a job."""
+
+    def __init__(self, run, number, phases, kept):
+        super().__init__(f'{run.title}-{number}', run.options(), None,
+                         run.talk)
+        self.timeout = float(os.environ.get('GUEST_TIMEOUT', TIMEOUT_SECONDS))
+        self.job, self.variant = run.job, run.variant
+        self.phases, self.kept = phases, kept
+
+    def settings(self):
+        drive = 'nullb0' if self.variant == 'null_blk' else 'nvme0n1'
+        extended = '-e' if 'extension' in self.job.geometry else ''
+        return (f'VARIANT={self.variant}\nPHASES="{self.phases}"\n'
+                f'DRIVE=/dev/{drive}\nEXTENDED={extended}\n'
+                f'NULL_BLK="{self.job.null_blk()}"\n')
+
+    def prepare(self, initrd):
+        initramfs = guest.prepare_initramfs(self.talk)
+        box = toolbox.Toolbox(self.job.kernel, self.talk)
+        name = self.job.name
+        if self.variant == 'null_blk':
+            name += '-null_blk'
+        tools = box.archive(name, self.job.needs['programs'],
+                            self.job.modules(self.variant))
+        files = {'job.sh': guest.script('client.sh'),
+                 'before.sh': guest.script('client-before.sh'),
+                 'records.sh': guest.script('records.sh'),
+                 'client-job.sh': self.job.text, 'settings': self.settings()}
+        files.update({f'kept/{key}': text for key, text in self.kept.items()})
+        guest.make_initrd(initrd, [initramfs, tools], files)
+        return box.kernel
+
+
+class Run:
+    """One variant of one job."""
+
+    def __init__(self, job, variant, talk):
+        self.job, self.variant, self.talk = job, variant, talk
+        self.title = f'{job.name}-{variant}'
+        self.image = os.path.join(IMAGES, self.title + '.qcow2')
+        self.disk = os.path.join(IMAGES, self.title + '-plain.qcow2')
+
+    def create(self):
+        os.makedirs(IMAGES, exist_ok=True)
+        creation = self.job.creation() if self.variant == 'persistent' \
+            else f'size={self.job.total_mib}M'
+        run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.image, '-o',
+                  creation])
+        if 'disk' in self.job.needs:
+            run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.disk,
+                      *self.job.needs['disk']])
+
+    def options(self):
+        options = []
+        if self.variant != 'null_blk':
+            lba = self.job.geometry.get('lba')
+            properties = (f',logical_block_size={lba},'
+                          f'physical_block_size={lba}' if lba else '')
+            if self.variant != 'persistent':
+                properties += self.job.properties()
+            options += [
+                '-device', 'nvme,id=nvme0,serial=zns0', '-drive',
+                f'file={self.image},id=zns,format=qcow2,if=none', '-device',
+                'nvme-ns,drive=zns,bus=nvme0,nsid=1' + properties]
+        if 'disk' in self.job.needs:
+            options += [
+                '-drive', f'file={self.disk},id=plain,format=qcow2,if=none',
+                '-device', 'virtio-blk-pci,drive=plain,serial=plain,'
+                'logical_block_size=4096,physical_block_size=4096']
+        return options
+
+    def boot(self, number, phases, kept):
+        return ClientBoot(self, number, phases, kept).run()
+
+    def check_image(self):
+        if self.variant == 'persistent':
+            self.talk.say('   qemu-img check: ' + run_tool(
+                [QEMU_IMG, 'check', self.image]).splitlines()[0])
+
+    def restarted(self):
+        """Both phases, each in a QEMU process of its own."""
+        first = self.boot(1, 'first', {})
+        self.check_image()
+        kept = {name[len('kept-'):]: '\n'.join(lines) + '\n'
+                for name, lines in first.blocks.items()
+                if name.startswith('kept-')}
+        second = self.boot(2, 'second', kept)
+        self.check_image()
+        count = story.expect_kept(zones.parse_report(first, 'before'),
+                                  zones.parse_report(second, 'after'))
+        self.talk.say(f'   zone state kept: {count} zones compared')
+
+    def at_once(self):
+        """Both phases in one boot; nothing changes between them."""
+        records = self.boot(1, 'first second', {})
+        for kind in ('blkzone', 'nvme'):
+            before = records.blocks.get(f'{kind}-before')
+            if before != records.blocks.get(f'{kind}-after'):
+                raise GuestError('zones differ though nothing happened')
+            if not before and self.variant != 'null_blk':
+                raise GuestError('there is no zone report')
+
+    def must_fail(self):
+        try:
+            self.restarted()
+        except GuestError as error:
+            found = re.search(r'phase second: (.*)', str(error))
+            if not found:
+                raise
+            self.talk.say(f'   it fails, as it should: {found[1]}')
+            return
+        raise GuestError('the job passes without the state of its zones')
+
+    def run(self):
+        for log in self.logs():
+            os.unlink(log)
+        self.create()
+        try:
+            if self.variant == 'persistent':
+                self.restarted()
+            elif self.variant == 'lost':
+                self.must_fail()
+            else:
+                self.at_once()
+        except GuestError as error:
+            if self.variant not in self.job.variants:
+                raise
+            raise GuestError(f'{error}\n   {self.reference()}') from error
+        finally:
+            self.collect_logs()
+        for path in (self.image, self.disk):
+            if os.path.exists(path):
+                os.unlink(path)
+
+    def logs(self):
+        return sorted(glob.glob(os.path.join(LOGS, self.title + '-[0-9].*')))
+
+    def reference(self):
+        """What null_blk makes of a job that has failed."""
+        try:
+            Run(self.job, 'null_blk', self.talk).run()
+        except GuestError as error:
+            return f'on null_blk it fails, too: {error}'
+        return 'on null_blk it passes'
+
+    def collect_logs(self):
+        """One file with what all boots have said."""
+        path = os.path.join(os.path.dirname(LOGS), f'guest-{self.title}.log')
+        with open(path, 'wb') as out:
+            for log in self.logs():
+                out.write(f'==> {guest.short(log)}\n'.encode())
+                with open(log, 'rb') as f:
+                    out.write(f.read().replace(b'\r', b''))
+        self.talk.say(f'   log: {guest.short(path)}')

@@ -1,0 +1,153 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The guest's side of a client job: carries out the phases that the host asks
+# for, with both zone reports of the drive before and after each.  A job
+# (jobs/NAME.sh, sourced) is two functions: `first` makes and writes, `second`
+# finds it again, in another QEMU process when the drive is persistent.  What
+# `first` leaves in /tmp/kept `second` has in /job/kept, by way of the host.
+#
+# What programs print goes to the console, which is the job's log.
+
+# shellcheck source=tests/guest/records.sh
+. /job/records.sh
+# shellcheck source=/dev/null
+. /job/settings
+
+KEPT=/tmp/kept
+OUT=/tmp/out
+export OUT
+
+# run COMMAND...: logged; a failure is a failure of the job.  What it printed
+# is in $OUT.
+run() {
+    echo "# $*" >&2
+    "$@" >$OUT 2>&1
+    run_status=$?
+    cat $OUT >&2
+    [ $run_status -eq 0 ] || give_up "$* ended with status $run_status:" \
+        "$(tail -n 5 $OUT | tr '\n' ' ')"
+}
+
+# refuse PATTERN COMMAND...: it must fail, and say why
+refuse() {
+    refuse_pattern=$1
+    shift
+    echo "# (to be refused) $*" >&2
+    if "$@" >$OUT 2>&1; then
+        give_up "not refused: $*"
+    fi
+    cat $OUT >&2
+    grep -q "$refuse_pattern" $OUT || give_up "$* should have been refused" \
+        "with '$refuse_pattern': $(tail -n 3 $OUT | tr '\n' ' ')"
+}
+
+# says PATTERN: what ran last has printed this
+says() {
+    grep -q "$1" $OUT ||
+        give_up "no '$1' in: $(tail -n 5 $OUT | tr '\n' ' ')"
+}
+
+# same WHAT FOUND WANTED
+same() {
+    echo "# $1: $2" >&2
+    [ "$2" = "$3" ] || give_up "$1 is '$2', should be '$3'"
+}
+
+# give_up TEXT...: what follows in the job would only fail too
+give_up() {
+    fail "phase $phase: $*"
+    dmesg | tail -n 40 >&2
+    record "done" 1
+    poweroff -f
+    sleep 60
+}
+
+# virtio_disk SERIAL: letters change, serials do not
+virtio_disk() {
+    for disk in /sys/block/vd*; do
+        if [ "$(cat "$disk/serial")" = "$1" ]; then
+            echo "/dev/${disk##*/}"
+        fi
+    done
+}
+
+# make_files DIRECTORY: of all sorts of lengths; checksums in $KEPT/sums
+make_files() {
+    for kib in 1 4 60 64 300 2048 5000; do
+        head -c $((kib * 1024 + kib % 7)) /dev/urandom >"$1/file$kib" ||
+            give_up "writing $1/file$kib failed"
+    done
+    mkdir -p "$1/many" || give_up "mkdir $1/many failed"
+    for number in $(seq 40); do
+        echo "small file $number" >"$1/many/$number"
+    done
+    keep_sums "$1"
+}
+
+# keep_sums DIRECTORY: what is there now is what must be there later
+keep_sums() {
+    (cd "$1" && find . -type f | sort | xargs sha256sum) >$KEPT/sums
+    [ "$(wc -l <$KEPT/sums)" -ge 1 ] || give_up "no files in $1"
+}
+
+# check_sums DIRECTORY: every file, no file more, no page of them in memory
+check_sums() {
+    echo 3 >/proc/sys/vm/drop_caches
+    (cd "$1" && find . -type f | sort | xargs sha256sum) >/tmp/sums
+    echo "# $(wc -l </job/kept/sums) checksums" >&2
+    differs=$(awk 'NR == FNR { sum[$2] = $1; next }
+                   sum[$2] != $1 { print $2 }
+                   { delete sum[$2] }
+                   END { for (name in sum) print name " (missing)" }' \
+                  /job/kept/sums /tmp/sums)
+    [ -s /job/kept/sums ] || give_up "no checksums were kept"
+    [ -z "$differs" ] || give_up "files differ: $differs"
+}
+
+# What the kernel says when it, or the drive, misbehaves.
+check_kernel_log() {
+    if dmesg | grep -E 'BUG|WARNING|Oops|I/O error|critical .* error' \
+        >/tmp/complaints; then
+        give_up "the kernel complains: $(head -n 3 /tmp/complaints)"
+    fi
+}
+
+report() {
+    block "blkzone-$1" blkzone report "$DRIVE"
+    if [ "$VARIANT" != null_blk ]; then
+        # shellcheck disable=SC2086
+        block "nvme-$1" nvme zns report-zones "$DRIVE" $EXTENDED
+    fi
+}
+
+send_kept() {
+    for file in "$KEPT"/*; do
+        [ ! -f "$file" ] || block "kept-${file##*/}" cat "$file"
+    done
+}
+
+queue=/sys/block/${DRIVE##*/}/queue
+phase=start
+same "the drive is" "$(cat "$queue/zoned")" host-managed
+echo mq-deadline >"$queue/scheduler"
+ZONE_SECTORS=$(cat "$queue/chunk_sectors")
+NR_ZONES=$(cat "$queue/nr_zones")
+export ZONE_SECTORS NR_ZONES
+
+# shellcheck source=/dev/null
+. /job/client-job.sh
+for phase in $PHASES; do
+    step "$phase phase"
+    if [ "$phase" = second ]; then
+        mkdir -p /job/kept
+        [ "$PHASES" = second ] || cp -r "$KEPT/." /job/kept
+        report after
+    fi
+    "$phase"
+    check_kernel_log
+    if [ "$phase" = first ]; then
+        report before
+        send_kept
+    fi
+done

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# btrfs in zoned mode: superblock logs in zones of their own, all data by Zone
+# Append, and resets of zones that it has emptied.  Shows that a filesystem
+# which trusts the reported write pointers (it refuses to mount when they are
+# not where its metadata says) finds all of its files after the restart, that
+# a scrub agrees with all checksums, and that it can then write on.
+#
+#: programs  mkfs.btrfs btrfs blkzone nvme
+#: modules   crc32c_generic btrfs mq-deadline
+#: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
+
+first() {
+    run mkfs.btrfs -f -O zoned -d single -m single "$DRIVE"
+    run mount -t btrfs "$DRIVE" /mnt
+    make_files /mnt
+    run btrfs subvolume create /mnt/volume
+    run cp -r /mnt/many /mnt/volume/
+    run btrfs subvolume snapshot -r /mnt/volume /mnt/snapshot
+    # overwritten and removed, so that zones are not only ever filled
+    run cp /mnt/file5000 /mnt/file300
+    run rm /mnt/file2048
+    keep_sums /mnt
+    run umount /mnt
+    run btrfs check --readonly "$DRIVE"
+}
+
+second() {
+    run btrfs check --readonly --check-data-csum "$DRIVE"
+    run mount -t btrfs "$DRIVE" /mnt
+    check_sums /mnt
+    run btrfs scrub start -B /mnt
+    says 'no errors found'
+    run cp /mnt/file5000 /mnt/again
+    run cmp /mnt/file5000 /mnt/again
+    run btrfs balance start -d /mnt
+    run umount /mnt
+    run btrfs check --readonly --check-data-csum "$DRIVE"
+}

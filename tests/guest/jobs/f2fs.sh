@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# f2fs on two disks: its metadata on one without zones, all data on ours.
+# Shows that its six logs go on at the write pointers after the restart
+# (fsck.f2fs compares them with the drive's), that files are whole, and that
+# emptied zones are reset and written again.  Zones can be filled to their ends:
+# with less capacity fsck.f2fs finds a wrong number of free segments in what it
+# and Linux 6.12 made themselves, on null_blk as well.
+#
+#: programs  mkfs.f2fs fsck.f2fs blkzone nvme
+#: modules   crc32_generic f2fs mq-deadline
+#: kernel    full
+#: drive     zones=64 zone_size=16M max_open=14 max_active=28 lba=4096
+#: disk      128M
+
+first() {
+    disk=$(virtio_disk plain)
+    run mkfs.f2fs -f -m -c "$DRIVE" "$disk"
+    run mount -t f2fs "$disk" /mnt
+    make_files /mnt
+    run sync
+    run cp /mnt/file5000 /mnt/file300
+    run rm /mnt/file2048
+    run sync
+    keep_sums /mnt
+    run umount /mnt
+    run fsck.f2fs --dry-run "$disk"
+}
+
+second() {
+    disk=$(virtio_disk plain)
+    run fsck.f2fs --dry-run "$disk"
+    run mount -t f2fs "$disk" /mnt
+    check_sums /mnt
+    for number in 1 2 3; do
+        run cp /mnt/file5000 "/mnt/again$number"
+        run sync
+        run rm "/mnt/again$number"
+    done
+    run cp /mnt/file5000 /mnt/again
+    run cmp /mnt/file5000 /mnt/again
+    run umount /mnt
+    run fsck.f2fs --dry-run "$disk"
+}
