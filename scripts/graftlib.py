@@ -5,6 +5,7 @@ Everything is computed on git objects, in a temporary index, so that the
 working tree sees one checkout at the end and an unchanged file keeps its
 time stamp.
 """
+import glob
 import hashlib
 import os
 import shutil
@@ -23,6 +24,8 @@ GRAFTED = os.path.join(REPO, 'build', 'qemu')
 OVERLAY_DIRS = ('block', 'include', 'hw', 'qapi', 'system', 'docs/interop',
                 'docs/devel', 'docs/system', 'tests/qemu-iotests',
                 'tests/qtest')
+# Files elsewhere that are, among others that stay here
+OVERLAY_GLOBS = ('tests/bench/*.c',)
 
 # What of the base is left out: sources of firmware, which packages provide,
 # are two thirds of the files and no part of the build.
@@ -208,7 +211,7 @@ def overlay_files():
     """Every file of ours that belongs in the grafted tree."""
     git = subprocess.run(
         ['git', 'ls-files', '-z', '-co', '--exclude-standard', '--',
-         *OVERLAY_DIRS], cwd=REPO, env=Git(REPO).environ(),
+         *OVERLAY_DIRS, *OVERLAY_GLOBS], cwd=REPO, env=Git(REPO).environ(),
         capture_output=True, text=True, check=False)
     if git.returncode == 0:
         found = {name for name in git.stdout.split('\0') if name}
@@ -217,6 +220,8 @@ def overlay_files():
                  for base in OVERLAY_DIRS
                  for top, _, names in os.walk(os.path.join(REPO, base))
                  for name in names if not name.endswith(('.pyc', '~'))}
+        found |= {os.path.relpath(name, REPO) for pattern in OVERLAY_GLOBS
+                  for name in glob.glob(os.path.join(REPO, pattern))}
     return sorted(name for name in found
                   if os.path.isfile(os.path.join(REPO, name)))
 
