@@ -49,12 +49,11 @@ static int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
  * that are held, with the commit lock held.
  *
  * 1. The words that the event leads to are made durable (where the data stays
- *    readable, after the data below their write pointers).  A crash before leaves each zone as
- *    it was, a crash after as it shall be: a word is within one sector.
+ *    readable, after the data below their write pointers).  A crash before
+ *    leaves each zone as it was, a crash after as it shall be: a word is within
+ *    one sector.
  * 2. The table follows.  An error in 1 leaves it alone: the driver rewrites
  *    the words with the next commit.
- * 3. Reset only: the old data may go.  The word is Empty by now, so nothing
- *    of what is dropped can be read again, whenever the crash comes.
  */
 int coroutine_fn
 zone_io_co_commit_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
@@ -87,13 +86,59 @@ zone_io_co_commit_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
     }
     zone_io_unlock(io);
 
-    if (event == ZONE_EVENT_RESET) {
-        for (i = 0; i < nr; i++) {
-            io->ops->co_drop(io->bs, zone_idx[i]);
-            bdrv_set_dirty(io->bs, zone_bytes * zone_idx[i], zone_bytes);
-        }
+    for (i = 0; i < nr && event == ZONE_EVENT_RESET; i++) {
+        bdrv_set_dirty(io->bs, zone_bytes * zone_idx[i], zone_bytes);
     }
     return 0;
+}
+
+typedef struct ZoneDrop {
+    ZoneIO *io;
+    uint32_t nr;
+    uint32_t zone_idx[];
+} ZoneDrop;
+
+static void coroutine_fn zone_io_drop_entry(void *opaque)
+{
+    g_autofree ZoneDrop *drop = opaque;
+    ZoneIO *io = drop->io;
+    uint32_t i;
+
+    WITH_GRAPH_RDLOCK_GUARD() {
+        for (i = 0; i < drop->nr; i++) {
+            io->ops->co_drop(io->bs, drop->zone_idx[i]);
+            zone_io_co_release(io, drop->zone_idx[i]);
+        }
+    }
+    bdrv_dec_in_flight(io->bs);
+}
+
+/*
+ * Ends the holds of zones that an event has reached.  The old data of zones that
+ * were reset goes in a coroutine of its own, on which only the next writes to
+ * those zones wait.  Their words are durable and Empty by now, so nothing of
+ * what is dropped can be read again, whenever a crash comes.
+ */
+static void coroutine_fn GRAPH_RDLOCK
+zone_io_co_end_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
+                     ZoneEvent event, int ret)
+{
+    ZoneDrop *drop;
+    uint32_t i;
+
+    if (nr && ret >= 0 && event == ZONE_EVENT_RESET &&
+        io->ops->wants_drop(io->bs)) {
+        drop = g_malloc(sizeof(*drop) + nr * sizeof(drop->zone_idx[0]));
+        drop->io = io;
+        drop->nr = nr;
+        memcpy(drop->zone_idx, zone_idx, nr * sizeof(drop->zone_idx[0]));
+        bdrv_inc_in_flight(io->bs);
+        qemu_coroutine_enter(qemu_coroutine_create(zone_io_drop_entry, drop));
+        return;
+    }
+    for (i = 0; i < nr; i++) {
+        zone_io_co_release(io, zone_idx[i]);
+    }
 }
 
 static int coroutine_fn GRAPH_RDLOCK
@@ -116,7 +161,7 @@ zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
         ret = zone_io_refuse(io, start_bytes, status);
     }
     zone_io_co_commit_unlock(io);
-    zone_io_co_release(io, zone_idx);
+    zone_io_co_end_event(io, &zone_idx, 1, event, ret);
     return ret;
 }
 
@@ -236,14 +281,15 @@ static int coroutine_fn zone_io_co_plain_all(ZoneIO *io, ZoneEvent event)
 
 /*
  * Holds a batch (in ascending order, so that two Select All never wait for
- * each other), keeps what the event still applies to in front, commits it.
+ * each other), and commits what the event still applies to.
  */
 static int coroutine_fn GRAPH_RDLOCK
 zone_io_co_durable_batch(ZoneIO *io, uint32_t *zone_idx, uint32_t nr,
                          ZoneEvent event)
 {
     g_autofree uint32_t *matching = g_new(uint32_t, nr);
-    uint32_t nr_matching = 0;
+    g_autofree uint32_t *others = g_new(uint32_t, nr);
+    uint32_t nr_matching = 0, nr_others = 0;
     ZoneInfo info;
     uint32_t i;
     int ret = 0;
@@ -257,6 +303,8 @@ zone_io_co_durable_batch(ZoneIO *io, uint32_t *zone_idx, uint32_t nr,
         zone_table_info(io->table, zone_idx[i], &info);
         if (zone_event_selects(event, info.state)) {
             matching[nr_matching++] = zone_idx[i];
+        } else {
+            others[nr_others++] = zone_idx[i];
         }
     }
     zone_io_unlock(io);
@@ -264,9 +312,10 @@ zone_io_co_durable_batch(ZoneIO *io, uint32_t *zone_idx, uint32_t nr,
         ret = zone_io_co_commit_event(io, matching, nr_matching, event);
     }
     zone_io_co_commit_unlock(io);
-    for (i = 0; i < nr; i++) {
-        zone_io_co_release(io, zone_idx[i]);
+    for (i = 0; i < nr_others; i++) {
+        zone_io_co_release(io, others[i]);
     }
+    zone_io_co_end_event(io, matching, nr_matching, event, ret);
     return ret;
 }
 

@@ -285,6 +285,15 @@ int coroutine_fn qcow2_zone_co_flush_to_os(BlockDriverState *bs)
     return ret < 0 ? ret : qcow2_co_flush_to_os(bs);
 }
 
+static bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+
+    return data_file_is_raw(bs) ||
+           ((bs->open_flags & BDRV_O_UNMAP) &&
+            s->discard_passthrough[QCOW2_DISCARD_REQUEST]);
+}
+
 /*
  * Gives the host file's space back, run by run, without touching the mapping.
  * Only a node with discard=unmap asks for that.  A raw external data file is
@@ -305,10 +314,6 @@ qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
     if (data_file_is_raw(bs)) {
         bdrv_co_pwrite_zeroes(s->data_file, offset, end - offset,
                               BDRV_REQ_MAY_UNMAP);
-        return;
-    }
-    if (!(bs->open_flags & BDRV_O_UNMAP) ||
-        !s->discard_passthrough[QCOW2_DISCARD_REQUEST]) {
         return;
     }
     for (; offset < end; offset += n) {
@@ -332,6 +337,7 @@ const ZoneIOOps qcow2_zone_io_ops = {
     .co_commit_words = qcow2_zone_co_commit_words,
     .co_store_zde    = qcow2_zone_co_store_zde,
     .co_load_zde     = qcow2_zone_co_load_zde,
+    .wants_drop      = qcow2_zone_wants_drop,
     .co_drop         = qcow2_zone_co_drop,
     .co_power_cut    = qcow2_zone_co_power_cut,
     .mark_dirty      = qcow2_zone_mark_dirty,

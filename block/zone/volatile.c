@@ -87,6 +87,11 @@ zoned_op_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde)
     return 0;
 }
 
+static bool GRAPH_RDLOCK zoned_op_wants_drop(BlockDriverState *bs)
+{
+    return bs->file->bs->open_flags & BDRV_O_UNMAP;
+}
+
 static void coroutine_fn GRAPH_RDLOCK
 zoned_op_drop(BlockDriverState *bs, uint32_t zone_idx)
 {
@@ -120,6 +125,7 @@ static const ZoneIOOps zoned_filter_ops = {
     .co_commit_words = zoned_op_commit_words,
     .co_store_zde    = zoned_op_store_zde,
     .co_load_zde     = zoned_op_load_zde,
+    .wants_drop      = zoned_op_wants_drop,
     .co_drop         = zoned_op_drop,
     .co_power_cut    = zoned_op_power_cut,
     .mark_dirty      = zoned_op_mark_dirty,

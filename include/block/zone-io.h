@@ -52,7 +52,12 @@ typedef struct ZoneIOOps {
     (*co_store_zde)(BlockDriverState *bs, uint32_t zone_idx, const void *zde);
     int coroutine_fn GRAPH_RDLOCK_PTR
     (*co_load_zde)(BlockDriverState *bs, uint32_t zone_idx, void *zde);
-    /* The zone was reset: its old data may go.  Failure does no harm. */
+    /*
+     * The zone was reset: its old data may go.  Failure does no harm.  Called
+     * when the reset may have been reported, with the zone still held, if
+     * wants_drop() said yes.
+     */
+    bool GRAPH_RDLOCK_PTR (*wants_drop)(BlockDriverState *bs);
     void coroutine_fn GRAPH_RDLOCK_PTR
     (*co_drop)(BlockDriverState *bs, uint32_t zone_idx);
     /*
