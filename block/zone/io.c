@@ -317,6 +317,24 @@ bool zone_io_extent(ZoneIO *io, int64_t offset, int64_t bytes, int64_t *pnum)
     return data;
 }
 
+int zone_io_block_status(ZoneIO *io, int64_t offset, int64_t bytes,
+                         int64_t *pnum)
+{
+    uint64_t extent_bytes;
+    ZoneInfo info;
+    int status = 0;
+
+    zone_io_lock(io);
+    if (!zone_table_read_extent(io->table, offset, bytes, &extent_bytes)) {
+        zone_table_info(io->table, zone_table_idx(io->table, offset), &info);
+        status = info.state == ZONE_STATE_OFFLINE ? BDRV_BLOCK_DATA
+                                                  : BDRV_BLOCK_ZERO;
+    }
+    zone_io_unlock(io);
+    *pnum = extent_bytes;
+    return status;
+}
+
 void coroutine_fn zone_io_co_settle(ZoneIO *io)
 {
     uint64_t seq;

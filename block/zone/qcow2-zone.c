@@ -268,10 +268,11 @@ qcow2_zone_co_block_status(BlockDriverState *bs, bool want_zero,
                            int64_t *map, BlockDriverState **file)
 {
     ZoneIO *io = qcow2_zone_io(bs);
+    int status = io ? zone_io_block_status(io, offset, count, &count) : 0;
 
-    if (io && !zone_io_extent(io, offset, count, &count)) {
+    if (status) {
         *pnum = count;
-        return BDRV_BLOCK_ZERO;
+        return status;
     }
     return qcow2_co_block_status(bs, want_zero, offset, count, pnum, map,
                                  file);

@@ -292,8 +292,10 @@ zoned_filter_co_block_status(BlockDriverState *bs, bool want_zero,
                              int64_t offset, int64_t count, int64_t *pnum,
                              int64_t *map, BlockDriverState **file)
 {
-    if (!zone_io_extent(zoned_filter_io(bs), offset, count, pnum)) {
-        return BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED;
+    int status = zone_io_block_status(zoned_filter_io(bs), offset, count, pnum);
+
+    if (status) {
+        return status | BDRV_BLOCK_ALLOCATED;
     }
     *map = offset;
     *file = bs->file->bs;

@@ -179,10 +179,19 @@ zone_io_co_get_extension(ZoneIO *io, uint32_t zone_idx, void *zde);
 void coroutine_fn zone_io_co_settle(ZoneIO *io);
 
 /*
- * The first stretch of the range that is uniformly data (returns true) or
- * zeros: for block status, and for discards that must not reach above.
+ * The first stretch of the range that is uniformly data (returns true), or
+ * zeros or unreadable: for discards, which must not reach there.
  */
 bool zone_io_extent(ZoneIO *io, int64_t offset, int64_t bytes, int64_t *pnum);
+
+/*
+ * Block status of the first stretch of the range that has one: 0 where the
+ * driver knows it, BDRV_BLOCK_ZERO where reads are clamped, and BDRV_BLOCK_DATA
+ * in Offline zones: whoever takes them for zeros would never see that reads
+ * fail.
+ */
+int zone_io_block_status(ZoneIO *io, int64_t offset, int64_t bytes,
+                         int64_t *pnum);
 
 /* Fills bl.zoned and its companions from the geometry */
 void zone_io_refresh_limits(ZoneIO *io, BlockLimits *bl);
