@@ -27,6 +27,7 @@ static void zone_io_notify_bh(void *opaque)
 {
     g_autofree ZoneChange *change = opaque;
 
+    trace_zone_io_changed(change->io->bs, change->zone_idx);
     notifier_list_notify(&change->io->change_notifiers, &change->zone_idx);
     bdrv_dec_in_flight(change->io->bs);
 }
