@@ -62,16 +62,95 @@ void qcow2_zone_mark_dirty(BlockDriverState *bs, uint32_t zone_idx)
     qcow2_zone_mark_sector(bs, qcow2_zone_sector(zone_idx));
 }
 
-/* Moves the next dirty sectors, as the table has them, into the batch */
-static void qcow2_zone_stage(Qcow2Zone *zone, ZoneBatch *batch,
-                             uint32_t *next_sector)
+/* Does the word on disk hold an active resource? */
+static bool qcow2_zone_word_is_active(Qcow2Zone *zone, uint32_t zone_idx,
+                                      uint64_t word)
+{
+    return zone_stored_state(&zone->geometry, zone_idx, word) ==
+           ZONE_STATE_CLOSED;
+}
+
+/* Would the word be one more active one on disk? */
+static bool qcow2_zone_word_takes(Qcow2Zone *zone, uint32_t zone_idx,
+                                  uint64_t word)
+{
+    return qcow2_zone_word_is_active(zone, zone_idx, word) &&
+           !qcow2_zone_word_is_active(zone, zone_idx, zone->durable[zone_idx]);
+}
+
+static void qcow2_zone_set_durable(Qcow2Zone *zone, uint32_t zone_idx,
+                                   uint64_t word)
+{
+    zone->nr_durable_active -=
+        qcow2_zone_word_is_active(zone, zone_idx, zone->durable[zone_idx]);
+    zone->durable[zone_idx] = word;
+    zone->nr_durable_active += qcow2_zone_word_is_active(zone, zone_idx, word);
+}
+
+/*
+ * Would the disk, if nr_more words became active before any other is stored,
+ * have more active zones than an image may have?
+ */
+static bool qcow2_zone_exceeds(Qcow2Zone *zone, uint32_t nr_more)
+{
+    uint32_t max = zone->geometry.max_active_zones;
+
+    return max && nr_more && zone->nr_durable_active + nr_more > max;
+}
+
+/* A zone that has given its active resource back, which the disk is to learn */
+typedef struct ZoneRelease {
+    uint32_t zone_idx;
+    uint64_t word;
+} ZoneRelease;
+
+/*
+ * All of them, in ascending order.  With the commit lock and the table's lock
+ * held: together with what is active in the table now, the rest of what is
+ * active on disk keeps to the limit.
+ */
+static GArray *qcow2_zone_find_releases(Qcow2Zone *zone)
+{
+    GArray *releases = g_array_new(false, false, sizeof(ZoneRelease));
+    ZoneTable *table = zone_io_table(zone->io);
+    ZoneRelease release;
+    uint32_t sector, i;
+
+    for (sector = find_first_bit(zone->dirty, zone->nr_sectors);
+         sector < zone->nr_sectors;
+         sector = find_next_bit(zone->dirty, zone->nr_sectors, sector + 1)) {
+        for (i = sector * QCOW2_ZONE_SECTOR_WORDS;
+             i < qcow2_zone_sector_end(zone, sector); i++) {
+            release.zone_idx = i;
+            release.word = zone_table_word(table, i);
+            if (qcow2_zone_word_is_active(zone, i, zone->durable[i]) &&
+                !qcow2_zone_word_is_active(zone, i, release.word)) {
+                g_array_append_val(releases, release);
+            }
+        }
+    }
+    return releases;
+}
+
+/*
+ * Moves the next dirty sectors, as the table has them, into the batch.  Returns
+ * what has to be stored before it, or NULL.
+ */
+static GArray *qcow2_zone_stage(Qcow2Zone *zone, ZoneBatch *batch,
+                                uint32_t *next_sector)
 {
     ZoneTable *table = zone_io_table(zone->io);
+    g_autoptr(GArray) releases = NULL;
     uint32_t sector = *next_sector;
+    uint32_t nr_more = 0;
+    uint64_t word;
     uint32_t i;
 
     batch->nr = 0;
     zone_io_lock(zone->io);
+    if (qcow2_zone_exceeds(zone, zone_table_counts(table).active)) {
+        releases = qcow2_zone_find_releases(zone);
+    }
     while (zone->nr_dirty && batch->nr < QCOW2_ZONE_BATCH_SECTORS) {
         sector = find_next_bit(zone->dirty, zone->nr_sectors, sector);
         if (sector >= zone->nr_sectors) {
@@ -83,13 +162,16 @@ static void qcow2_zone_stage(Qcow2Zone *zone, ZoneBatch *batch,
                QCOW2_ZONE_SECTOR_BYTES);
         for (i = sector * QCOW2_ZONE_SECTOR_WORDS;
              i < qcow2_zone_sector_end(zone, sector); i++) {
-            stq_be_p(qcow2_zone_batch_word(batch, batch->nr, i),
-                     zone_table_word(table, i));
+            word = zone_table_word(table, i);
+            nr_more += qcow2_zone_word_takes(zone, i, word);
+            stq_be_p(qcow2_zone_batch_word(batch, batch->nr, i), word);
         }
         batch->sector[batch->nr++] = sector++;
     }
     zone_io_unlock(zone->io);
     *next_sector = sector;
+    return qcow2_zone_exceeds(zone, nr_more) ? g_steal_pointer(&releases)
+                                             : NULL;
 }
 
 /* An action that has failed on the way: the table keeps the old words of all */
@@ -125,7 +207,8 @@ static void qcow2_zone_batch_is_durable(Qcow2Zone *zone, ZoneBatch *batch)
     for (slot = 0; slot < batch->nr; slot++) {
         for (i = batch->sector[slot] * QCOW2_ZONE_SECTOR_WORDS;
              i < qcow2_zone_sector_end(zone, batch->sector[slot]); i++) {
-            zone->durable[i] = ldq_be_p(qcow2_zone_batch_word(batch, slot, i));
+            qcow2_zone_set_durable(zone, i, ldq_be_p(
+                qcow2_zone_batch_word(batch, slot, i)));
         }
     }
 }
@@ -209,6 +292,61 @@ qcow2_zone_co_flush_data(BlockDriverState *bs)
     return bdrv_co_flush(bs->file->bs);
 }
 
+/* Adds the sector of a zone, as it is on disk; zones come in ascending order */
+static uint32_t qcow2_zone_batch_sector(Qcow2Zone *zone, ZoneBatch *batch,
+                                        uint32_t zone_idx)
+{
+    uint32_t sector = qcow2_zone_sector(zone_idx);
+    uint32_t slot = batch->nr;
+    uint32_t i;
+
+    if (slot && batch->sector[slot - 1] == sector) {
+        return slot - 1;
+    }
+    memset(batch->buf + slot * QCOW2_ZONE_SECTOR_BYTES, 0,
+           QCOW2_ZONE_SECTOR_BYTES);
+    for (i = sector * QCOW2_ZONE_SECTOR_WORDS;
+         i < qcow2_zone_sector_end(zone, sector); i++) {
+        stq_be_p(qcow2_zone_batch_word(batch, slot, i), zone->durable[i]);
+    }
+    batch->sector[slot] = sector;
+    batch->nr++;
+    return slot;
+}
+
+/*
+ * Stores words that give active resources back, all other words as they are on
+ * disk.  The data below their write pointers has been flushed.  The sectors
+ * stay dirty.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_commit_releases(BlockDriverState *bs, const GArray *releases)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    ZoneBatch batch = { .buf = zone->release_batch };
+    const ZoneRelease *release;
+    uint32_t i = 0, slot;
+    int ret = 0;
+
+    while (i < releases->len && ret >= 0) {
+        batch.nr = 0;
+        while (i < releases->len && batch.nr < QCOW2_ZONE_BATCH_SECTORS) {
+            release = &g_array_index(releases, ZoneRelease, i++);
+            slot = qcow2_zone_batch_sector(zone, &batch, release->zone_idx);
+            stq_be_p(qcow2_zone_batch_word(&batch, slot, release->zone_idx),
+                     release->word);
+        }
+        ret = qcow2_zone_co_commit_batch(bs, &batch);
+        trace_qcow2_zone_commit_releases(bs, batch.nr, ret);
+        if (ret < 0) {
+            qcow2_zone_unstage(bs, &batch);
+        } else {
+            qcow2_zone_batch_is_durable(zone, &batch);
+        }
+    }
+    return ret;
+}
+
 /*
  * Stores the dirty sectors, with the commit lock held.
  *
@@ -216,7 +354,9 @@ qcow2_zone_co_flush_data(BlockDriverState *bs)
  *    completed, so all their data is in the caches below.
  * 2. Data and mapping are flushed.  A crash up to here leaves the old words,
  *    and more data than they cover, which the read clamp hides.
- * 3. The sectors are written and flushed.  A crash in between leaves each
+ * 3. If zones that become active might get to disk before those that they are
+ *    active instead of, exceeding the image's limit, the latter go first.
+ * 4. The sectors are written and flushed.  A crash in between leaves each
  *    zone with its old word or its new one; the data of both is there.
  *
  * After an error the sectors are dirty again, with whatever the table then
@@ -231,11 +371,16 @@ qcow2_zone_co_commit_locked(BlockDriverState *bs)
     int ret;
 
     while (true) {
-        qcow2_zone_stage(zone, &batch, &next_sector);
+        g_autoptr(GArray) releases = qcow2_zone_stage(zone, &batch,
+                                                      &next_sector);
+
         if (!batch.nr) {
             return 0;
         }
         ret = qcow2_zone_co_flush_data(bs);
+        if (ret >= 0 && releases) {
+            ret = qcow2_zone_co_commit_releases(bs, releases);
+        }
         if (ret >= 0) {
             ret = qcow2_zone_co_commit_batch(bs, &batch);
         }
@@ -280,28 +425,6 @@ int coroutine_fn qcow2_zone_co_commit(BlockDriverState *bs)
     return ret;
 }
 
-/* Adds the sector of a zone, as it is on disk; zones come in ascending order */
-static uint32_t qcow2_zone_batch_sector(Qcow2Zone *zone, ZoneBatch *batch,
-                                        uint32_t zone_idx)
-{
-    uint32_t sector = qcow2_zone_sector(zone_idx);
-    uint32_t slot = batch->nr;
-    uint32_t i;
-
-    if (slot && batch->sector[slot - 1] == sector) {
-        return slot - 1;
-    }
-    memset(batch->buf + slot * QCOW2_ZONE_SECTOR_BYTES, 0,
-           QCOW2_ZONE_SECTOR_BYTES);
-    for (i = sector * QCOW2_ZONE_SECTOR_WORDS;
-         i < qcow2_zone_sector_end(zone, sector); i++) {
-        stq_be_p(qcow2_zone_batch_word(batch, slot, i), zone->durable[i]);
-    }
-    batch->sector[slot] = sector;
-    batch->nr++;
-    return slot;
-}
-
 /* True when the words are on disk already */
 static bool qcow2_zone_words_are_durable(Qcow2Zone *zone,
                                          const uint32_t *zone_idx,
@@ -319,13 +442,35 @@ static bool qcow2_zone_words_are_durable(Qcow2Zone *zone,
     return durable;
 }
 
+/* What has to be stored before the words, or NULL */
+static GArray *qcow2_zone_releases_before(Qcow2Zone *zone,
+                                          const uint32_t *zone_idx,
+                                          const uint64_t *words, uint32_t nr)
+{
+    GArray *releases = NULL;
+    uint32_t nr_more = 0;
+    uint32_t i;
+
+    for (i = 0; i < nr; i++) {
+        nr_more += qcow2_zone_word_takes(zone, zone_idx[i], words[i]);
+    }
+    if (qcow2_zone_exceeds(zone, nr_more)) {
+        zone_io_lock(zone->io);
+        releases = qcow2_zone_find_releases(zone);
+        zone_io_unlock(zone->io);
+    }
+    return releases;
+}
+
 /*
  * Stores given words of some zones; all others in their sectors stay as they
  * are on disk.
  *
  * 1. If asked for, data and mapping are flushed (Finish: the new word covers
  *    data that nobody has flushed yet).
- * 2. The sectors are written and flushed.  A crash leaves each zone with its
+ * 2. Words of other zones go first if the image might else have too many active
+ *    zones, and before them the data that they cover.
+ * 3. The sectors are written and flushed.  A crash leaves each zone with its
  *    old word or its new one.
  *
  * After an error the disk may have either, and the sectors are dirty, those of
@@ -338,14 +483,19 @@ qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     ZoneBatch batch = { .buf = zone->batch };
+    g_autoptr(GArray) releases = NULL;
     uint32_t i, slot;
     int ret = 0;
 
     if (qcow2_zone_words_are_durable(zone, zone_idx, words, nr)) {
         return 0;
     }
-    if (data) {
+    releases = qcow2_zone_releases_before(zone, zone_idx, words, nr);
+    if (data || releases) {
         ret = qcow2_zone_co_flush_data(bs);
+    }
+    if (ret >= 0 && releases) {
+        ret = qcow2_zone_co_commit_releases(bs, releases);
     }
     for (i = 0; i < nr && ret >= 0;) {
         batch.nr = 0;
@@ -430,7 +580,7 @@ static void qcow2_zone_reload(BlockDriverState *bs, const uint64_t *words)
     }
     for (i = 0; i < zone->geometry.nr_zones; i++) {
         if (zone->durable[i] != words[i]) {
-            zone->durable[i] = words[i];
+            qcow2_zone_set_durable(zone, i, words[i]);
             qcow2_zone_mark_dirty(bs, i);
         }
     }
@@ -561,6 +711,7 @@ void qcow2_zone_detach_aio_context(BlockDriverState *bs)
 int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
+    uint32_t i;
 
     zone->nr_sectors = DIV_ROUND_UP(zone->geometry.nr_zones,
                                     QCOW2_ZONE_SECTOR_WORDS);
@@ -571,6 +722,19 @@ int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp)
     if (!zone->batch) {
         error_setg(errp, "Could not allocate the zone commit buffer");
         return -ENOMEM;
+    }
+    for (i = 0; i < zone->geometry.nr_zones; i++) {
+        zone->nr_durable_active +=
+            qcow2_zone_word_is_active(zone, i, zone->durable[i]);
+    }
+    if (zone->geometry.max_active_zones) {
+        zone->release_batch = qemu_try_blockalign(bs->file->bs,
+                                                  QCOW2_ZONE_BATCH_SECTORS *
+                                                  QCOW2_ZONE_SECTOR_BYTES);
+        if (!zone->release_batch) {
+            error_setg(errp, "Could not allocate the zone release buffer");
+            return -ENOMEM;
+        }
     }
     zone->commit_timer = aio_timer_new(bdrv_get_aio_context(bs),
                                        QEMU_CLOCK_REALTIME, SCALE_MS,
@@ -584,6 +748,7 @@ void qcow2_zone_commit_cleanup(BlockDriverState *bs)
 
     qcow2_zone_commit_timer_stop(bs);
     qemu_vfree(zone->batch);
+    qemu_vfree(zone->release_batch);
     g_free(zone->dirty);
 }
 

@@ -27,6 +27,7 @@ struct Qcow2Zone {
 
     ZoneIO *io;                 /* NULL while an image is only checked */
     uint64_t *durable;          /* the words on disk; commit lock */
+    uint32_t nr_durable_active; /* how many of them are active; commit lock */
     unsigned long *dirty;       /* sectors of words to store; table's lock */
     uint32_t nr_sectors;
     uint32_t nr_dirty;          /* bits set in dirty; table's lock */
@@ -35,6 +36,8 @@ struct Qcow2Zone {
     uint64_t commit_requested;
     uint64_t commit_done;
     uint8_t *batch;             /* commit lock */
+    uint8_t *release_batch;     /* the same; NULL without a limit of active
+                                   zones */
     QEMUTimer *commit_timer;
     bool stopped;               /* the node is unusable: commit nothing more;
                                    table's lock */

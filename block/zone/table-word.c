@@ -145,6 +145,35 @@ uint64_t zone_empty_word(const ZoneGeometry *geometry, uint32_t zone_idx)
                             zone_idx * geometry->zone_bytes);
 }
 
+ZoneState zone_stored_state(const ZoneGeometry *geometry, uint32_t zone_idx,
+                            uint64_t word)
+{
+    uint64_t start_bytes = zone_idx * geometry->zone_bytes;
+    uint64_t wp_bytes = zone_word_wp_bytes(word);
+
+    switch (zone_word_state(word)) {
+    case ZONE_WORD_READ_ONLY:
+        return ZONE_STATE_READ_ONLY;
+    case ZONE_WORD_FULL:
+        return ZONE_STATE_FULL;
+    case ZONE_WORD_OFFLINE:
+        return ZONE_STATE_OFFLINE;
+    default:
+        break;
+    }
+    if (zone_word_conventional(word)) {
+        return ZONE_STATE_CONVENTIONAL;
+    }
+    if (wp_bytes == start_bytes + geometry->capacity_bytes) {
+        return ZONE_STATE_FULL;
+    }
+    if (wp_bytes == start_bytes &&
+        !(zone_word_attributes(word) & ZONE_ATTR_ZDEV)) {
+        return ZONE_STATE_EMPTY;
+    }
+    return ZONE_STATE_CLOSED;
+}
+
 const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
                             uint64_t word)
 {

@@ -367,34 +367,6 @@ const ZoneGeometry *zone_table_geometry(const ZoneTable *table)
     return &table->geometry;
 }
 
-static ZoneState state_from_word(const ZoneTable *table, uint32_t zone_idx,
-                                 uint64_t word)
-{
-    uint64_t wp_bytes = zone_word_wp_bytes(word);
-
-    switch (zone_word_state(word)) {
-    case ZONE_WORD_READ_ONLY:
-        return ZONE_STATE_READ_ONLY;
-    case ZONE_WORD_FULL:
-        return ZONE_STATE_FULL;
-    case ZONE_WORD_OFFLINE:
-        return ZONE_STATE_OFFLINE;
-    default:
-        break;
-    }
-    if (zone_word_conventional(word)) {
-        return ZONE_STATE_CONVENTIONAL;
-    }
-    if (wp_bytes == zone_writable_end(table, zone_idx)) {
-        return ZONE_STATE_FULL;
-    }
-    if (wp_bytes == zone_start(table, zone_idx) &&
-        !(zone_word_attributes(word) & ZONE_ATTR_ZDEV)) {
-        return ZONE_STATE_EMPTY;
-    }
-    return ZONE_STATE_CLOSED;
-}
-
 void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 {
     assert(zone_idx < table->geometry.nr_zones);
@@ -403,7 +375,8 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 
     table->words[zone_idx] = word;
     zone_set_reserved(table, zone_idx, zone_word_wp_bytes(word));
-    set_state(table, zone_idx, state_from_word(table, zone_idx, word), false);
+    set_state(table, zone_idx,
+              zone_stored_state(&table->geometry, zone_idx, word), false);
     zone_table_debug_verify(table);
 }
 

@@ -129,6 +129,13 @@ const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
                             uint64_t word);
 
 /*
+ * The state that a stored, checked word stands for after a power cycle; of
+ * these, Closed alone is active.
+ */
+ZoneState zone_stored_state(const ZoneGeometry *geometry, uint32_t zone_idx,
+                            uint64_t word);
+
+/*
  * Puts a stored, checked word into a table: the state after a power cycle
  * (section 2.1.1.3: Empty, Closed, Full, Read Only, Offline).  Does not check
  * the limits: compare zone_table_counts() when all words are in.

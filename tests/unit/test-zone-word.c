@@ -144,6 +144,8 @@ static void test_load(void)
     size_t i;
 
     for (i = 0; i < G_N_ELEMENTS(loads); i++) {
+        g_assert_cmpint(zone_stored_state(&geometry, 1, loads[i].word), ==,
+                        loads[i].state);
         zone_table_load_word(table, 1, loads[i].word);
         g_assert_cmpint(state_of(table, 1), ==, loads[i].state);
         g_assert_cmpint(wp_of(table, 1), ==, loads[i].wp_bytes);
