@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
 #include "qapi/error.h"
+#include "qemu/coroutine.h"
 #include "block/block_int.h"
 #include "hw/virtio/virtio-access.h"
 #include "system/block-backend-zone.h"
@@ -115,7 +116,24 @@ static void cut_merged_qiov(VirtIOBlockReq *head)
     head->qiov = qiov;
 }
 
-static void submit_alone(VirtIOBlockReq *req, BlockCompletionFunc *cb)
+/* The edge to the node; blk_root() is for the main thread alone */
+static BdrvChild * GRAPH_RDLOCK root_child(BlockBackend *blk)
+{
+    BdrvChild *child;
+
+    QLIST_FOREACH(child, &blk_bs(blk)->parents, next_parent) {
+        if (child->opaque == blk) {
+            return child;
+        }
+    }
+    g_assert_not_reached();
+}
+
+/*
+ * Straight to the node: what was merged has passed throttling, and must not
+ * wait for the end of a drained section that waits for it.
+ */
+static int coroutine_fn co_submit_alone(VirtIOBlockReq *req)
 {
     VirtIOBlock *s = req->dev;
     uint32_t type = virtio_ldl_p(VIRTIO_DEVICE(s), &req->out.type);
@@ -123,27 +141,52 @@ static void submit_alone(VirtIOBlockReq *req, BlockCompletionFunc *cb)
     BdrvRequestFlags flags = blk_ram_registrar_ok(&s->blk_ram_registrar)
                              ? BDRV_REQ_REGISTERED_BUF : 0;
 
-    req->mr_next = NULL;
-    if (type & VIRTIO_BLK_T_OUT) {
-        blk_aio_pwritev(s->blk, offset, &req->qiov, flags, cb, req);
-    } else {
-        blk_aio_preadv(s->blk, offset, &req->qiov, flags, cb, req);
+    GRAPH_RDLOCK_GUARD();
+    if (!(type & VIRTIO_BLK_T_OUT)) {
+        return bdrv_co_preadv(root_child(s->blk), offset, req->qiov.size,
+                              &req->qiov, flags);
     }
+    if (!blk_enable_write_cache(s->blk)) {
+        flags |= BDRV_REQ_FUA;
+    }
+    return bdrv_co_pwritev(root_child(s->blk), offset, req->qiov.size,
+                           &req->qiov, flags);
+}
+
+typedef struct SplitReq {
+    VirtIOBlockReq *head;
+    BlockCompletionFunc *cb;
+} SplitReq;
+
+static void coroutine_fn co_split_entry(void *opaque)
+{
+    g_autofree SplitReq *split = opaque;
+    BlockBackend *blk = split->head->dev->blk;
+    VirtIOBlockReq *req, *next;
+
+    for (req = split->head; req; req = next) {
+        next = req->mr_next;
+        req->mr_next = NULL;
+        split->cb(req, co_submit_alone(req));
+    }
+    blk_dec_in_flight(blk);
 }
 
 bool virtio_blk_zone_split(VirtIOBlockReq *head, int ret,
                            BlockCompletionFunc *cb)
 {
-    VirtIOBlockReq *req, *next;
+    SplitReq *split;
 
     if (!head->mr_next || refusal(head, ret) == ZONE_OK) {
         return false;
     }
     cut_merged_qiov(head);
-    for (req = head; req; req = next) {
-        next = req->mr_next;
-        submit_alone(req, cb);
-    }
+    split = g_new(SplitReq, 1);
+    *split = (SplitReq) { .head = head, .cb = cb };
+    /* before the caller's request ends: a drain waits for both */
+    blk_inc_in_flight(head->dev->blk);
+    aio_co_enter(qemu_get_current_aio_context(),
+                 qemu_coroutine_create(co_split_entry, split));
     return true;
 }
 
