@@ -272,15 +272,19 @@ static uint64_t add_request(VzDrive *drive, VzReq *req, uint64_t addr)
     return req->status_addr + 1;
 }
 
-/* Makes a request available without telling the device */
-static void offer(VzDrive *drive, const VzReq *req)
+/* All at once: a device that polls must not see some of them before */
+static void offer(VzDrive *drive, const VzReq *reqs, unsigned nr)
 {
     uint64_t avail = drive->vq->avail;
     uint16_t idx = qtest_readw(drive->qts, avail + 2);
+    unsigned i;
 
-    qtest_writew(drive->qts, avail + 4 + 2 * (idx % drive->vq->size),
-                 req->head);
-    qtest_writew(drive->qts, avail + 2, idx + 1);
+    for (i = 0; i < nr; i++) {
+        qtest_writew(drive->qts, avail + 4 + 2 * ((idx + i) % drive->vq->size),
+                     reqs[i].head);
+    }
+    qtest_writew(drive->qts, avail + 2, idx + nr);
+    drive->vdev->bus->virtqueue_kick(drive->vdev, drive->vq);
 }
 
 void vz_submit(VzDrive *drive, VzReq *reqs, unsigned nr)
@@ -293,10 +297,7 @@ void vz_submit(VzDrive *drive, VzReq *reqs, unsigned nr)
     for (i = 0; i < nr; i++) {
         addr = ROUND_UP(add_request(drive, &reqs[i], addr), 8);
     }
-    for (i = 0; i + 1 < nr; i++) {
-        offer(drive, &reqs[i]);
-    }
-    qvirtqueue_kick(drive->qts, drive->vdev, drive->vq, reqs[i].head);
+    offer(drive, reqs, nr);
 }
 
 static void take_status(VzDrive *drive, VzReq *reqs, unsigned nr, uint32_t head)

@@ -307,6 +307,15 @@ static void merge_reads_of_an_offline_zone(VzDrive *drive)
     g_assert_cmpint(vz_stat(drive, "invalid_rd_operations"), ==, 2);
 }
 
+static const VzSpec spec_iothread = {
+    .zone_bytes = 1 * MiB,
+    .capacity_bytes = 768 * KiB,
+    .nr_zones = 16,
+    .nr_conventional = 2,
+    .drive_options = " -object iothread,id=t0",
+    .device_options = ",iothread=t0",
+};
+
 const VzTest vz_merge_tests[] = {
     { "merge/within-a-zone", merge_within_a_zone },
     { "merge/not-across-zones", merge_not_across_zones, &spec_no_gap },
@@ -314,6 +323,7 @@ const VzTest vz_merge_tests[] = {
     { "merge/last-is-beyond-capacity", merge_last_is_beyond_capacity },
     { "merge/first-is-behind-wp", merge_first_is_behind_wp },
     { "merge/reads-of-an-offline-zone", merge_reads_of_an_offline_zone },
+    { "merge/in-an-iothread", merge_last_is_beyond_capacity, &spec_iothread },
     { }
 };
 

@@ -90,12 +90,50 @@ static void config_driver_without_zones(VzDrive *drive)
     vz_assert_status(vz_write(drive, 0, 8, 1), IOERR);
 }
 
+static const VzSpec spec_three_quarters = {
+    .zone_bytes = 1 * MiB,
+    .capacity_bytes = 768 * KiB,
+    .nr_zones = 4,
+};
+
+/*
+ * A guest could not write the last half block of a zone.  QEMU should not get
+ * as far as the monitor, whose first command makes it exit with success.
+ */
+static void config_block_size_that_does_not_fit(VzDrive *drive)
+{
+    g_autofree char *command = g_strdup_printf(
+        "echo quit | exec %s -accel qtest -display none -S -monitor stdio "
+        "-nodefaults -drive if=none,id=zns0,file=%s,format=qcow2 "
+        "-device virtio-blk-pci,drive=zns0,logical_block_size=524288,"
+        "physical_block_size=524288",
+        getenv("QTEST_QEMU_BINARY"), drive->image);
+    const char *argv[] = { "/bin/sh", "-c", command, NULL };
+    g_autofree char *messages = NULL;
+    g_autoptr(GError) err = NULL;
+    int status = 0;
+
+    vz_quit(drive);
+    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL,
+                      NULL, NULL, NULL, &messages, &status, &err)) {
+        g_error("cannot run QEMU: %s", err->message);
+    }
+    vz_boot(drive);
+    g_test_message("QEMU says: %s", messages);
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+    g_assert_nonnull(strstr(messages, "logical_block_size 524288"));
+    g_assert_nonnull(strstr(messages, "zone capacity"));
+}
+
 static const VzTest config_tests[] = {
     { "config/fields", config_fields },
     { "config/limits-of-image", config_limits_of_image, &spec_blocks },
     { "config/features", config_features },
     { "config/driver-without-zones", config_driver_without_zones,
       &spec_unaware },
+    { "config/block-size-that-does-not-fit",
+      config_block_size_that_does_not_fit, &spec_three_quarters },
     { }
 };
 
