@@ -117,7 +117,7 @@ static void cut_merged_qiov(VirtIOBlockReq *head)
 }
 
 /* The edge to the node; blk_root() is for the main thread alone */
-static BdrvChild * GRAPH_RDLOCK root_child(BlockBackend *blk)
+static GRAPH_RDLOCK BdrvChild *root_child(BlockBackend *blk)
 {
     BdrvChild *child;
 

@@ -115,14 +115,20 @@ void vz_store_state(VzDrive *drive, uint32_t zone_idx, uint8_t state)
 
 /* QEMU's life */
 
-static void start_driver(VzDrive *drive)
+static void find_device(VzDrive *drive)
 {
     QPCIAddress addr = { .devfn = QPCI_DEVFN(DRIVE_SLOT, 0) };
 
     drive->pci = virtio_pci_new(drive->bus, &addr);
     g_assert_nonnull(drive->pci);
     drive->vdev = &drive->pci->vdev;
-    qvirtio_pci_start_hw(&drive->pci->obj);
+    qvirtio_pci_device_enable(drive->pci);
+}
+
+/* Resets the device first, as every driver does */
+static void start_driver(VzDrive *drive)
+{
+    qvirtio_start_device(drive->vdev);
     drive->features = qvirtio_get_features(drive->vdev);
     qvirtio_set_features(drive->vdev, drive->features &
                          ~(QVIRTIO_F_BAD_FEATURE |
@@ -143,6 +149,7 @@ void vz_boot(VzDrive *drive)
         DRIVE_SLOT, drive->spec->device_options ?: "");
     pc_alloc_init(&drive->alloc, drive->qts, ALLOC_NO_FLAGS);
     drive->bus = qpci_new_pc(drive->qts, &drive->alloc);
+    find_device(drive);
     start_driver(drive);
     drive->buf_addr = guest_alloc(&drive->alloc, VZ_BUF_BYTES);
 }
@@ -158,6 +165,13 @@ void vz_quit(VzDrive *drive)
     g_free(drive->pci);
     qpci_free_pc(drive->bus);
     alloc_destroy(&drive->alloc);
+}
+
+void vz_reset(VzDrive *drive)
+{
+    qvirtio_reset(drive->vdev);
+    qvirtqueue_cleanup(drive->vdev->bus, drive->vq, &drive->alloc);
+    start_driver(drive);
 }
 
 void vz_restart(VzDrive *drive)

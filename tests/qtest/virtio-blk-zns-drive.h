@@ -77,6 +77,8 @@ void vz_drive_free(VzDrive *drive);
 /* "quit"; then vz_boot() */
 void vz_quit(VzDrive *drive);
 void vz_boot(VzDrive *drive);
+/* The driver resets the device and starts again, whatever is in flight */
+void vz_reset(VzDrive *drive);
 /* "quit", and a new QEMU on the same image */
 void vz_restart(VzDrive *drive);
 

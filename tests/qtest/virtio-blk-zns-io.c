@@ -316,6 +316,38 @@ static const VzSpec spec_iothread = {
     .device_options = ",iothread=t0",
 };
 
+/* The clock stands still: the first request goes ahead, others wait */
+static const VzSpec spec_throttled = {
+    .zone_bytes = 1 * MiB,
+    .capacity_bytes = 768 * KiB,
+    .nr_zones = 4,
+    .drive_options = ",throttling.iops-total=1",
+};
+
+/*
+ * The drain of a reset lets merged requests go on.  They are refused and taken
+ * apart while it waits for them: it must not hold them back.
+ */
+static void merge_refused_during_a_reset(VzDrive *drive)
+{
+    uint64_t wp = drive->capacity_sectors - 16;
+    VzReq writes[] = {
+        vz_write_req(wp, 8, 1),
+        vz_write_req(wp + 8, 8, 2),
+        vz_write_req(wp + 16, 8, 3),
+    };
+
+    vz_assert_ok(vz_write(drive, 0, wp, 7));
+    vz_submit(drive, writes, 3);
+    g_assert_cmpint(vz_stat(drive, "wr_merged"), ==, 2);
+    g_assert_cmpint(vz_stat(drive, "wr_operations"), ==, 1);
+    qvirtio_reset(drive->vdev);
+    g_assert_cmpint(vz_stat(drive, "wr_operations"), ==, 3);
+    g_assert_cmpint(vz_stat(drive, "invalid_wr_operations"), ==, 1);
+    vz_reset(drive);
+    vz_assert_state(drive, 0, FULL);
+}
+
 const VzTest vz_merge_tests[] = {
     { "merge/within-a-zone", merge_within_a_zone },
     { "merge/not-across-zones", merge_not_across_zones, &spec_no_gap },
@@ -323,6 +355,8 @@ const VzTest vz_merge_tests[] = {
     { "merge/last-is-beyond-capacity", merge_last_is_beyond_capacity },
     { "merge/first-is-behind-wp", merge_first_is_behind_wp },
     { "merge/reads-of-an-offline-zone", merge_reads_of_an_offline_zone },
+    { "merge/refused-during-a-reset", merge_refused_during_a_reset,
+      &spec_throttled },
     { "merge/in-an-iothread", merge_last_is_beyond_capacity, &spec_iothread },
     { }
 };
