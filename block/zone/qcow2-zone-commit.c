@@ -609,7 +609,7 @@ qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
         return ret;
     }
     table = qcow2_zone_decode_words(&zone->geometry, words, zone->meta_offset,
-                                    errp);
+                                    false, errp);
     if (!table) {
         return -EINVAL;
     }

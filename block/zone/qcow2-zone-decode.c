@@ -348,7 +348,8 @@ static bool check_active(const ZoneGeometry *geometry,
 
 ZoneTable *qcow2_zone_decode_words(const ZoneGeometry *geometry,
                                    const uint64_t *words,
-                                   uint64_t meta_offset, Error **errp)
+                                   uint64_t meta_offset, bool torn,
+                                   Error **errp)
 {
     ERRP_GUARD();
     ZoneTable *table;
@@ -372,7 +373,7 @@ ZoneTable *qcow2_zone_decode_words(const ZoneGeometry *geometry,
         zone_table_load_word(table, i, words[i]);
     }
     counts = zone_table_counts(table);
-    if (!check_active(geometry, &counts, errp)) {
+    if (!torn && !check_active(geometry, &counts, errp)) {
         zone_table_free(table);
         return NULL;
     }

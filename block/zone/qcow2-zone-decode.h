@@ -56,11 +56,13 @@ void qcow2_zone_encode_layout(const Qcow2ZoneLayout *layout, uint8_t *buf);
 /*
  * A table with the words of an image (geometry->nr_zones of them, in host byte
  * order).  NULL, with an error, when one is invalid or when they exceed a
- * limit.  meta_offset is for the error.
+ * limit.  Words that were read while another process writes them (torn) belong
+ * to different moments, which together may do so.  meta_offset is for the error.
  */
 ZoneTable *qcow2_zone_decode_words(const ZoneGeometry *geometry,
                                    const uint64_t *words,
-                                   uint64_t meta_offset, Error **errp);
+                                   uint64_t meta_offset, bool torn,
+                                   Error **errp);
 
 /*
  * A valid word for a zone with a damaged one; *what says how it came about.

@@ -90,7 +90,7 @@ qcow2_zone_open_words(BlockDriverState *bs, Error **errp)
         return ret;
     }
     table = qcow2_zone_decode_words(&zone->geometry, zone->durable,
-                                    zone->meta_offset, errp);
+                                    zone->meta_offset, bs->force_share, errp);
     if (!table) {
         return -EINVAL;
     }

@@ -39,10 +39,25 @@ zoned_op_read(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                flags);
 }
 
+/*
+ * How many of the bytes are in the file, which may have shrunk since the zones
+ * were made, or may be a smaller one after a reopen.
+ */
+static int64_t GRAPH_RDLOCK
+zoned_file_part(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    int64_t file_bytes = bs->file->bs->total_sectors * BDRV_SECTOR_SIZE;
+
+    return MIN(bytes, MAX(file_bytes - offset, 0));
+}
+
 static int coroutine_fn GRAPH_RDLOCK
 zoned_op_write(BlockDriverState *bs, int64_t offset, int64_t bytes,
                QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags)
 {
+    if (zoned_file_part(bs, offset, bytes) < bytes) {
+        return -EIO;
+    }
     return bdrv_co_pwritev_part(bs->file, offset, bytes, qiov, qiov_offset,
                                 flags);
 }
@@ -51,6 +66,9 @@ static int coroutine_fn GRAPH_RDLOCK
 zoned_op_write_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
                       BdrvRequestFlags flags)
 {
+    if (zoned_file_part(bs, offset, bytes) < bytes) {
+        return -EIO;
+    }
     return bdrv_co_pwrite_zeroes(bs->file, offset, bytes,
                                  flags & ~BDRV_REQ_NO_FALLBACK);
 }
@@ -96,9 +114,12 @@ static void coroutine_fn GRAPH_RDLOCK
 zoned_op_drop(BlockDriverState *bs, uint32_t zone_idx)
 {
     const ZoneGeometry *geometry = zone_io_geometry(zoned_filter_io(bs));
+    int64_t offset = geometry->zone_bytes * zone_idx;
+    int64_t bytes = zoned_file_part(bs, offset, geometry->zone_bytes);
 
-    bdrv_co_pdiscard(bs->file, geometry->zone_bytes * zone_idx,
-                     geometry->zone_bytes);
+    if (bytes) {
+        bdrv_co_pdiscard(bs->file, offset, bytes);
+    }
 }
 
 /* Nothing is durable: all zones are Empty, as in a new node */
@@ -279,6 +300,7 @@ zoned_filter_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
     int64_t n;
     int ret = 0;
 
+    bytes = zoned_file_part(bs, offset, bytes);
     for (; bytes && ret >= 0; offset += n, bytes -= n) {
         if (zone_io_extent(zoned_filter_io(bs), offset, bytes, &n)) {
             ret = bdrv_co_pdiscard(bs->file, offset, n);
@@ -293,10 +315,16 @@ zoned_filter_co_block_status(BlockDriverState *bs, bool want_zero,
                              int64_t *map, BlockDriverState **file)
 {
     int status = zone_io_block_status(zoned_filter_io(bs), offset, count, pnum);
+    int64_t file_part;
 
     if (status) {
         return status | BDRV_BLOCK_ALLOCATED;
     }
+    file_part = zoned_file_part(bs, offset, *pnum);
+    if (file_part == 0) {
+        return BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED;
+    }
+    *pnum = file_part;
     *map = offset;
     *file = bs->file->bs;
     return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;

@@ -288,7 +288,7 @@ static void check_table(const Device *d, const ZoneGeometry *g,
         active += word_state(d, i, words[i]) == ZONE_STATE_CLOSED;
     }
     allowed = allowed && (!d->max_active || active <= d->max_active);
-    table = qcow2_zone_decode_words(g, words, d->meta_offset, &err);
+    table = qcow2_zone_decode_words(g, words, d->meta_offset, false, &err);
     assert(!!table == allowed);
     check_error(allowed, err);
     if (!table) {
