@@ -160,6 +160,10 @@ static bool init_image_zrwa(NvmeNamespace *ns, Error **errp)
     if (geo.zrwa_bytes) {
         return check_property("zrwas", params->zrwas, geo.zrwa_bytes,
                               "ZRWA size", errp) &&
+               (params->zrwafg == UINT64_MAX ||
+                check_property("zrwafg", params->zrwafg,
+                               geo.zrwa_granularity_bytes, "ZRWA granularity",
+                               errp)) &&
                check_property("numzrwa", params->numzrwa, geo.max_zrwa_zones,
                               "limit of ZRWAs", errp);
     }

@@ -89,7 +89,7 @@ char *zns_create_image(const ZnsSpec *spec, ZnsKind kind)
     if (fd < 0) {
         g_error("cannot make an image: %s", err->message);
     }
-    if (kind == ZNS_MEMORY && ftruncate(fd, spec->device_bytes)) {
+    if (kind != ZNS_QCOW2 && ftruncate(fd, spec->device_bytes)) {
         g_error("cannot size %s: %s", image, g_strerror(errno));
     }
     close(fd);
@@ -101,8 +101,24 @@ char *zns_create_image(const ZnsSpec *spec, ZnsKind kind)
     return image;
 }
 
+/* Options of -drive for the node that the namespace is on */
+static char *node_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
+{
+    if (kind != ZNS_FILTER) {
+        return g_strdup_printf("file=%s,format=%s", image,
+                               kind == ZNS_MEMORY ? "raw" : "qcow2");
+    }
+    return g_strdup_printf(
+        "driver=zoned,file.driver=file,file.filename=%s,zone-size=%" PRIu64
+        ",zone-capacity=%" PRIu64 ",max-open-zones=%u,max-active-zones=%u"
+        ",zd-extension-size=%u%s", image, spec->zone_bytes,
+        spec->capacity_bytes, spec->max_open_zones, spec->max_active_zones,
+        spec->zde_bytes, spec->filter_options ?: "");
+}
+
 char *zns_device_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
 {
+    g_autofree char *node = node_options(spec, kind, image);
     bool in_memory = kind == ZNS_MEMORY;
     g_autofree char *zoned = !in_memory ? g_strdup("") : g_strdup_printf(
         ",zoned=on,zoned.zone_size=%" PRIu64 ",zoned.zone_capacity=%" PRIu64
@@ -112,13 +128,13 @@ char *zns_device_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
 
     return g_strdup_printf(
         "-nodefaults -machine q35 "
-        "-drive if=none,id=zns0,file=%s,format=%s%s "
+        "-drive if=none,id=zns0,%s%s "
         "-device nvme,id=nvme0,serial=zns,addr=%d.0%s "
         "-device nvme-ns,drive=zns0,bus=nvme0,nsid=%d,"
         "logical_block_size=%u,physical_block_size=%u%s%s",
-        image, in_memory ? "raw" : "qcow2", spec->drive_options ?: "",
-        CTRL_SLOT, spec->ctrl_options ?: "", NSID, spec->block_bytes,
-        spec->block_bytes, zoned, spec->ns_options ?: "");
+        node, spec->drive_options ?: "", CTRL_SLOT, spec->ctrl_options ?: "",
+        NSID, spec->block_bytes, spec->block_bytes, zoned,
+        spec->ns_options ?: "");
 }
 
 /* QEMU's life */

@@ -16,6 +16,8 @@ typedef enum ZnsKind {
     ZNS_QCOW2  = 1 << 0,    /* in the image */
     ZNS_MEMORY = 1 << 1,    /* zoned=on over a raw image */
     ZNS_BOTH   = ZNS_QCOW2 | ZNS_MEMORY,
+    /* In the block driver "zoned"; some of the tests for ZNS_MEMORY */
+    ZNS_FILTER = 1 << 2,
 } ZnsKind;
 
 /* Limits of 0 mean no limit, option strings of NULL none */
@@ -29,6 +31,7 @@ typedef struct ZnsSpec {
     uint32_t block_bytes;
     const char *image_options;  /* more for qemu-img create */
     const char *memory_options; /* more for nvme-ns, with ZNS_MEMORY alone */
+    const char *filter_options; /* the same for the driver "zoned" */
     const char *ns_options;     /* more for nvme-ns */
     const char *ctrl_options;   /* more for nvme */
     const char *drive_options;  /* more for -drive */

@@ -10,8 +10,9 @@
  * How: every test makes a fresh image, starts QEMU on it and sends commands
  * with a queue driver of its own (nvme-zns-driver.c).  Most run on two kinds of
  * drive: nvme-zns/qcow2/... has its zones in the image, nvme-zns/memory/... is
- * zoned=on over a raw file.  One test alone: -p PATH; all below a path: -r
- * PATH.
+ * zoned=on over a raw file.  Some run on nvme-zns/filter/... too, where the
+ * options of the block driver "zoned" make the zones.  One test alone: -p PATH;
+ * all below a path: -r PATH.
  */
 
 #include "qemu/osdep.h"
@@ -45,7 +46,7 @@ static void add_test(const ZnsTest *test, ZnsKind kind, const char *kind_name)
                                             test->path);
     ZnsRun *run;
 
-    if (test->on & kind) {
+    if (test->on & (kind == ZNS_FILTER ? ZNS_MEMORY : kind)) {
         run = g_new(ZnsRun, 1);
         *run = (ZnsRun) { .test = test, .kind = kind };
         qtest_add_data_func_full(path, run, run_test, g_free);
@@ -57,6 +58,18 @@ static void add_tests(const ZnsTest *tests)
     for (; tests->path; tests++) {
         add_test(tests, ZNS_QCOW2, "qcow2");
         add_test(tests, ZNS_MEMORY, "memory");
+    }
+}
+
+/* The zones are the same as those in memory: what options make of them */
+static void add_tests_on_filter(const ZnsTest *tests)
+{
+    for (; tests->path; tests++) {
+        const ZnsSpec *spec = tests->spec ?: &zns_spec_default;
+
+        if (!spec->memory_options || spec->filter_options) {
+            add_test(tests, ZNS_FILTER, "filter");
+        }
     }
 }
 
@@ -80,6 +93,10 @@ int main(int argc, char **argv)
     add_tests(zns_broken_tests);
     add_tests(zns_ctrl_tests);
     add_tests(zns_persist_tests);
+    add_tests_on_filter(zns_identify_tests);
+    add_tests_on_filter(zns_limit_tests);
+    add_tests_on_filter(zns_zde_tests);
+    add_tests_on_filter(zns_zrwa_tests);
     zns_add_refuse_tests();
     return g_test_run();
 }

@@ -26,6 +26,8 @@ static const ZnsSpec spec_zrwa = {
     .max_active_zones = 5,
     .block_bytes = 512,
     .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=16384,zoned.numzrwa=2",
+    .filter_options = ",zrwa-size=65536,zrwa-granularity=16384,"
+                      "max-zrwa-zones=2",
 };
 
 static const ZnsSpec spec_zrwa_fine = {
@@ -36,6 +38,8 @@ static const ZnsSpec spec_zrwa_fine = {
     .max_active_zones = 5,
     .block_bytes = 512,
     .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=512,zoned.numzrwa=2",
+    .filter_options = ",zrwa-size=65536,zrwa-granularity=512,"
+                      "max-zrwa-zones=2",
 };
 
 static const ZnsSpec spec_zrwa_no_limit = {
