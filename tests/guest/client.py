@@ -10,8 +10,10 @@ what it needs:
   drive     zones=N zone_size=16M, and zone_capacity, max_open, max_active
             (no limit when left out), extension (bytes), lba (bytes)
   disk      the size of another disk, without zones, of serial "plain"
+  uses      NVMe commands that the drive must have seen
   volatile  more properties of nvme-ns for the volatile variant
   variants  those of the default set (persistent volatile)
+  reference what a failure is compared with (null_blk base)
 """
 import glob
 import os
@@ -28,13 +30,17 @@ VARIANTS = {
     'persistent': 'a zoned image; QEMU is restarted between the phases',
     'volatile': 'zoned=on over a plain image; both phases in one boot',
     'null_blk': 'the kernel\'s own zoned drive, as a reference',
+    'base': 'zoned=on in the QEMU that BASE_QEMU names, as a reference',
     'lost': 'zoned=on, restarted: the zones are gone, and the job must fail',
 }
 DEFAULT_VARIANTS = ['persistent', 'volatile']
+REFERENCES = ['null_blk', 'base']
+BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
+COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
-KEYS = ('programs', 'modules', 'kernel', 'drive', 'disk', 'volatile',
-        'variants')
+KEYS = ('programs', 'modules', 'kernel', 'drive', 'disk', 'uses',
+        'volatile', 'variants', 'reference')
 
 
 def names():
@@ -55,6 +61,7 @@ class Job:
             raise GuestError(f'job {name}: unknown {sorted(unknown)}')
         self.geometry = dict(word.split('=') for word in self.needs['drive'])
         self.kernel = self.needs.get('kernel', ['cloud'])[0]
+        self.references = self.needs.get('reference', REFERENCES)
         self.variants = self.needs.get('variants', DEFAULT_VARIANTS)
 
     def title(self):
@@ -120,6 +127,8 @@ class ClientBoot(guest.Boot):
     def __init__(self, run, number, phases, kept):
         super().__init__(f'{run.title}-{number}', run.options(), None,
                          run.talk)
+        if run.variant == 'base':
+            self.qemu = BASE_QEMU or 'none: BASE_QEMU is not set'
         self.timeout = float(os.environ.get('GUEST_TIMEOUT', TIMEOUT_SECONDS))
         self.job, self.variant = run.job, run.variant
         self.phases, self.kept = phases, kept
@@ -178,7 +187,8 @@ class Run:
             options += [
                 '-device', 'nvme,id=nvme0,serial=zns0', '-drive',
                 f'file={self.image},id=zns,format=qcow2,if=none', '-device',
-                'nvme-ns,drive=zns,bus=nvme0,nsid=1' + properties]
+                'nvme-ns,drive=zns,bus=nvme0,nsid=1' + properties,
+                '-trace', 'pci_nvme_io_cmd']
         if 'disk' in self.job.needs:
             options += [
                 '-drive', f'file={self.disk},id=plain,format=qcow2,if=none',
@@ -188,6 +198,15 @@ class Run:
 
     def boot(self, number, phases, kept):
         return ClientBoot(self, number, phases, kept).run()
+
+    def check_uses(self):
+        seen = set()
+        for trace in glob.glob(os.path.join(LOGS, self.title + '-?.qemu')):
+            with open(trace, encoding='ascii', errors='replace') as f:
+                seen |= set(COMMAND.findall(f.read()))
+        missing = set(self.job.needs['uses']) - seen
+        if missing:
+            raise GuestError(f'the drive has seen no {sorted(missing)}')
 
     def check_image(self):
         if self.variant == 'persistent':
@@ -239,6 +258,8 @@ class Run:
                 self.must_fail()
             else:
                 self.at_once()
+            if self.variant != 'null_blk':
+                self.check_uses()
         except GuestError as error:
             if self.variant not in self.job.variants:
                 raise
@@ -248,6 +269,24 @@ class Run:
         for path in (self.image, self.disk):
             if os.path.exists(path):
                 os.unlink(path)
+
+    def logs(self):
+        return sorted(glob.glob(os.path.join(LOGS, self.title + '-[0-9].*')))
+
+    def reference(self):
+        """What other zoned drives make of a job that has failed."""
+        texts = []
+        for variant in self.job.references:
+            if variant == 'base' and not BASE_QEMU:
+                texts.append('not tried on QEMU without this project: name '
+                             'one with BASE_QEMU')
+                continue
+            try:
+                Run(self.job, variant, self.talk).run()
+                texts.append(f'{variant}: passes')
+            except GuestError as error:
+                texts.append(f'{variant}: fails, too: {error}')
+        return '\n   '.join(texts)
 
     def logs(self):
         return sorted(glob.glob(os.path.join(LOGS, self.title + '-[0-9].*')))

@@ -27,10 +27,13 @@ QEMU_IMG = os.environ.get('QEMU_IMG', os.path.join(BUILD, 'out', 'qemu-img'))
 ENVIRONMENT = """\
 environment:
   QEMU, QEMU_IMG    the programs to use (default: those in build/out)
+  BASE_QEMU         a QEMU without this project, for the variant "base"
   QEMU_OPTIONS      more options for QEMU
   GUEST_ACCEL       accelerator (default tcg; kvm only where it works)
-  GUEST_TIMEOUT     seconds that one boot may take (default 120)
-  GUEST_KERNEL      a kernel image to use instead of Debian's
+  GUEST_TIMEOUT     seconds that one boot may take (default 120,
+                    300 for a client job)
+  GUEST_KERNEL      a kernel image to use instead of Debian's (client
+                    jobs: always Debian's)
   NO_COLOR          no colours on a terminal either
 """
 
@@ -238,6 +241,7 @@ class Boot:
     def __init__(self, name, drive_options, plan, talk):
         self.name = name
         self.talk = talk
+        self.qemu = QEMU
         self.log = os.path.join(LOGS, name)
         self.records = Records(talk)
         self.timeout = float(os.environ.get('GUEST_TIMEOUT', '120'))
@@ -247,7 +251,7 @@ class Boot:
         self.started = None
 
     def argv(self, kernel, initrd):
-        return [QEMU, '-machine', 'q35',
+        return [self.qemu, '-machine', 'q35',
                 '-accel', os.environ.get('GUEST_ACCEL', 'tcg'),
                 '-m', '512', '-nodefaults', '-display', 'none', '-no-reboot',
                 *shlex.split(os.environ.get('QEMU_OPTIONS', '')),

@@ -106,14 +106,18 @@ class Fetcher:
                         + '\n'.join(names) + '\n')
         return self.tree
 
+    def downloaded(self, names):
+        return [deb for name in names for deb in
+                glob.glob(os.path.join(self.cache.dir, f'{name}_*.deb'))]
+
     def unpack(self, names):
         """The tree appears only when it is complete."""
         with tempfile.TemporaryDirectory(dir=os.path.dirname(self.tree)) as tmp:
-            old = set(glob.glob(os.path.join(self.cache.dir, '*.deb')))
+            for deb in self.downloaded(names):
+                os.unlink(deb)
             self.apt('apt-get', 'download', *names)
-            new = set(glob.glob(os.path.join(self.cache.dir, '*.deb'))) - old
             tree = os.path.join(tmp, 'tree')
-            for deb in sorted(new):
+            for deb in self.downloaded(names):
                 subprocess.run(['dpkg-deb', '-x', deb, tree], check=True)
                 os.unlink(deb)
             if os.path.exists(self.stamp):

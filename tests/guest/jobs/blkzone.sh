@@ -9,6 +9,7 @@
 #: programs  blkzone nvme blkdiscard
 #: modules   mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12
+#: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
 
 # states FIRST COUNT: what blkzone reports of zones, in a word each
 states() {

@@ -10,6 +10,7 @@
 #: programs  mkfs.btrfs btrfs blkzone nvme
 #: modules   crc32c_generic btrfs mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
+#: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
 
 first() {
     run mkfs.btrfs -f -O zoned -d single -m single "$DRIVE"

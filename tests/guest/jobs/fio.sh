@@ -10,6 +10,7 @@
 #: programs  fio blkzone nvme
 #: modules   mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12
+#: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
 
 # zbd NAME FIRST COUNT OPTIONS...: on a range of zones
 zbd() {

@@ -7,6 +7,8 @@
 #: programs  nvme blkzone
 #: modules   mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12
+#: uses      ZONED_CMD_ZONE_APPEND
+#: reference base
 
 not_empty() {
     blkzone report "$DRIVE" | grep -vc '(em)'

@@ -3,12 +3,15 @@
 #
 # nvme-cli's zns commands: the command set without the kernel's zoned block
 # layer between.  Shows what the namespace says of itself, each zone send
-# action, filters of the report, appends, descriptor extensions, and that
-# refusals come with the status of the standard.
+# action, filters of the report, appends, descriptor extensions, random write
+# areas (zoned=on only), and that refusals come with the status of the standard.
 #
 #: programs  nvme blkzone
 #: modules   mq-deadline
-#: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12 extension=64
+#: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12 extension=64 lba=512
+#: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND ZONED_CMD_MGMT_RECV
+#: volatile  zoned.zrwas=64k zoned.zrwafg=4k zoned.numzrwa=4
+#: reference base
 
 BLOCK=512
 
@@ -92,8 +95,28 @@ first() {
     run nvme zns report-zones "$DRIVE" -S 3
     says 'nr_zones: 1$'
     run nvme flush "$DRIVE" -n 1
+    [ "$VARIANT" = persistent ] || random_write_area
     refusals
     limit
+}
+
+# write_inside OFFSET BLOCKS: in zone 40
+write_inside() {
+    source_data "$2"
+    run nvme write "$DRIVE" -s $(($(lba 40) + $1)) -c $(($2 - 1)) \
+        -z $(($2 * BLOCK)) -d /tmp/source
+}
+
+# writes in any order and twice; only a flush moves the write pointer
+random_write_area() {
+    act open-zone 40 --zrwaa
+    write_inside 16 8
+    write_inside 0 8
+    write_inside 0 8
+    zone 40 0x30 0
+    run nvme zns zrwa-flush-zone "$DRIVE" --lba=$(($(lba 40) + 23))
+    zone 40 0x30 24
+    act reset-zone 40
 }
 
 # each with its status, and no zone changes
@@ -108,6 +131,7 @@ refusals() {
     refuse '0x4002' \
         nvme zns zone-append "$DRIVE" -s $(($(lba 0) + 8)) -z 4096 \
         -d /tmp/source
+    refuse 0x41bf nvme zns offline-zone "$DRIVE" -s "$(lba 20)"
     zone 0 0x20 24
     zone 3 0xe0
     zone 20 0x10 0

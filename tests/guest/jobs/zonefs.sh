@@ -5,11 +5,13 @@
 # appends (direct I/O, by dd and by fio with several files at once) land where
 # the files end, that a truncation to 0 resets and one to the maximum finishes
 # a zone, and that after the restart all files have their lengths and contents
-# and take more appends at their ends.
+# and take more appends at their ends.  (Linux 6.12 turns them into writes at the
+# write pointer; the Zone Append of filesystems is in the job btrfs.)
 #
 #: programs  mkzonefs blkzone nvme fio
 #: modules   zonefs mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12
+#: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
 #: variants  persistent volatile lost
 
 FILES=/mnt/seq
