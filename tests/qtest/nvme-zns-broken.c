@@ -40,6 +40,14 @@ static const ZnsSpec spec_cross_read = {
     .ns_options = ",zoned.cross_read=on",
 };
 
+static const ZnsSpec spec_discard = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .drive_options = ",discard=unmap",
+};
+
 static void prepare_zones(ZnsDrive *drive)
 {
     uint32_t i;
@@ -186,6 +194,8 @@ static void read_only_is_not_deallocated(ZnsDrive *drive)
     uint64_t lba = zns_lba(drive, READ_ONLY);
 
     prepare_zones(drive);
+    zns_assert_ok(zns_deallocate(drive, zns_lba(drive, HEALTHY), 128));
+    g_assert_true(zns_reads_zeros(drive, zns_lba(drive, HEALTHY), 128));
     zns_assert_ok(zns_deallocate(drive, lba, 128));
     g_assert_true(zns_holds(drive, lba, 128, READ_ONLY + 1));
     zns_assert_ok(zns_deallocate(drive, lba, drive->zone_blocks));
@@ -411,7 +421,7 @@ const ZnsTest zns_broken_tests[] = {
       offline_is_not_written, ZNS_BOTH },
     { "broken/read-only-zones-are-read", read_only_is_read, ZNS_BOTH },
     { "broken/read-only-zones-are-not-deallocated",
-      read_only_is_not_deallocated, ZNS_BOTH },
+      read_only_is_not_deallocated, ZNS_BOTH, &spec_discard },
     { "broken/read-of-an-offline-zone-is-zone-is-offline",
       offline_is_not_read, ZNS_BOTH },
     { "broken/cross-read-into-an-offline-zone-is-zone-is-offline",

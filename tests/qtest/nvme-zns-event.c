@@ -91,6 +91,19 @@ static uint16_t get_log(ZnsDrive *drive, uint32_t nsid, bool retain,
                     bytes).status;
 }
 
+/* Changed Namespace List: notices are not masked any more */
+static void clear_namespace_event(ZnsDrive *drive)
+{
+    NvmeCmd cmd = {
+        .opcode = NVME_ADM_CMD_GET_LOG_PAGE,
+        .cdw10 = cpu_to_le32(NVME_LOG_CHANGED_NSLIST |
+                             (LOG_BYTES / 4 - 1) << 16),
+    };
+
+    zns_assert_ok(zns_exec(drive->ctrl, ZNS_ADMIN, &cmd, drive->buf_addr,
+                           LOG_BYTES).status);
+}
+
 static void load_changed(ZnsDrive *drive, bool retain, ChangedZones *changed)
 {
     uint8_t page[LOG_BYTES];
@@ -430,6 +443,7 @@ static void detached_gets_none(ZnsDrive *drive)
     /* The detachment itself is news of another kind */
     g_assert_cmphex(zns_wait(second, ZNS_ADMIN, cid).result, ==,
                     NS_EVENT_RESULT);
+    clear_namespace_event(drive);
     cid = request_event(drive);
     zns_set_state(drive, 3, "read-only");
     assert_no_event(drive, cid);
@@ -472,6 +486,23 @@ static void among_other_notices(ZnsDrive *drive)
                     NS_EVENT_RESULT);
 }
 
+/* That another log was read says nothing about this one */
+static void not_repeated_by_other_notices(ZnsDrive *drive)
+{
+    uint16_t cid;
+
+    configure_events(drive, EVENT_BIT);
+    cid = request_event(drive);
+    zns_set_state(drive, 3, "read-only");
+    assert_event(drive, cid);
+    cid = request_event(drive);
+    zns_set_state(drive, 4, "read-only");
+    clear_namespace_event(drive);
+    assert_no_event(drive, cid);
+    zns_set_state(drive, 5, "read-only");
+    assert_no_event(drive, cid);
+}
+
 const ZnsTest zns_event_tests[] = {
     { "event/is-announced-with-a-zoned-namespace", announced, ZNS_BOTH,
       &spec_plain_ctrl },
@@ -487,6 +518,8 @@ const ZnsTest zns_event_tests[] = {
     { "event/again-after-a-reset", again_after_reset, ZNS_BOTH },
     { "event/not-lost-among-other-notices", among_other_notices, ZNS_BOTH,
       &spec_two_namespaces },
+    { "event/not-repeated-by-other-notices", not_repeated_by_other_notices,
+      ZNS_BOTH },
     { "event/not-of-the-hosts-own-commands", commands_are_no_news,
       ZNS_BOTH },
     { "changed-zones/are-retained-on-request", retained, ZNS_BOTH },
