@@ -87,6 +87,32 @@ static void identify_zasl(ZnsDrive *drive)
     g_assert_cmpuint(ctrl.zasl, ==, 5);
 }
 
+/* The smallest limit of those that have one, in pages as a power of two */
+static void identify_zasl_of_image(ZnsDrive *drive)
+{
+    NvmeIdCtrlZoned ctrl;
+
+    identify(drive, NVME_ID_CNS_CS_CTRL, NVME_CSI_ZONED, &ctrl);
+    g_assert_cmpuint(ctrl.zasl, ==, 4);
+}
+
+static const ZnsSpec spec_image_append_100k = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .image_options = ",zone.max_append_bytes=102400",
+};
+
+static const ZnsSpec spec_image_append_and_zasl = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .image_options = ",zone.max_append_bytes=65536",
+    .ctrl_options = ",zoned.zasl=5",
+};
+
 static const ZnsSpec spec_zasl_5 = {
     .device_bytes = 64 * MiB,
     .zone_bytes = 4 * MiB,
@@ -115,6 +141,10 @@ const ZnsTest zns_identify_tests[] = {
       ZNS_BOTH, &spec_4096 },
     { "identify/shows-the-append-limit", identify_zasl, ZNS_BOTH,
       &spec_zasl_5 },
+    { "identify/shows-the-append-limit-of-the-image", identify_zasl_of_image,
+      ZNS_QCOW2, &spec_image_append_100k },
+    { "identify/shows-the-smaller-append-limit", identify_zasl_of_image,
+      ZNS_QCOW2, &spec_image_append_and_zasl },
     { }
 };
 
@@ -161,6 +191,29 @@ static void zeroes_need_resources(ZnsDrive *drive)
     zns_assert_status(zns_write_zeroes(drive, zns_lba(drive, 9), 8),
                       NVME_ZONE_TOO_MANY_OPEN);
     zns_assert_zone(drive, 9, EMPTY, 0);
+
+    for (i = 0; i < drive->spec->max_active_zones; i++) {
+        zns_assert_ok(zns_open(drive, i));
+        zns_assert_ok(zns_close(drive, i));
+    }
+    zns_assert_status(zns_write_zeroes(drive, zns_lba(drive, 9), 8),
+                      NVME_ZONE_TOO_MANY_ACTIVE);
+    zns_assert_zone(drive, 9, EMPTY, 0);
+}
+
+static void copy_needs_resources(ZnsDrive *drive)
+{
+    uint32_t i;
+
+    zns_assert_ok(zns_write(drive, 0, 16, 1));
+    zns_assert_ok(zns_finish(drive, 0));
+    for (i = 1; i <= drive->spec->max_open_zones; i++) {
+        zns_assert_ok(zns_open(drive, i));
+    }
+    zns_assert_status(zns_copy_two(drive, zns_lba(drive, 9), 0, 8, 8),
+                      NVME_ZONE_TOO_MANY_OPEN);
+    zns_assert_zone(drive, 9, EMPTY, 0);
+    g_assert_true(zns_reads_zeros(drive, zns_lba(drive, 9), 16));
 }
 
 /* Copy */
@@ -296,6 +349,7 @@ const ZnsTest zns_command_tests[] = {
     { "copy/into-a-zone-advances-its-write-pointer", copy_into_zone,
       ZNS_BOTH, &zns_spec_plain },
     { "copy/obeys-the-rules-of-write", copy_obeys_write_rules, ZNS_BOTH },
+    { "copy/needs-open-resources", copy_needs_resources, ZNS_BOTH },
     { "copy/from-above-the-write-pointer-copies-zeros", copy_from_above_wp,
       ZNS_BOTH },
     { "copy/from-over-a-zone-end-is-zone-boundary-error", copy_over_zone_end,

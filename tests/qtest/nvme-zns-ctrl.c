@@ -289,6 +289,26 @@ static void deallocated_is_an_error(ZnsDrive *drive)
     zns_assert_status(zns_read(drive, lba + nr_blocks, nr_blocks), NVME_DULB);
     zns_assert_ok(zns_reset(drive, 1));
     zns_assert_status(zns_read(drive, lba, nr_blocks), NVME_DULB);
+
+    /* From the capacity to the end of the zone, also of a Full one */
+    zns_assert_ok(zns_write(drive, lba, nr_blocks, 1));
+    zns_assert_status(zns_read(drive, lba + drive->capacity_blocks,
+                               nr_blocks), NVME_DULB);
+    zns_assert_ok(zns_write_zeroes(drive, lba + nr_blocks,
+                                   drive->capacity_blocks - nr_blocks));
+    zns_assert_state(drive, 1, FULL);
+    g_assert_true(zns_holds(drive, lba, nr_blocks, 1));
+    zns_assert_status(zns_read(drive, lba + drive->capacity_blocks,
+                               nr_blocks), NVME_DULB);
+    zns_assert_status(zns_read(drive, lba + drive->zone_blocks - 1, 1),
+                      NVME_DULB);
+
+    /* And above where a zone was finished */
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 2), nr_blocks, 2));
+    zns_assert_ok(zns_finish(drive, 2));
+    g_assert_true(zns_holds(drive, zns_lba(drive, 2), nr_blocks, 2));
+    zns_assert_status(zns_read(drive, zns_lba(drive, 2) + nr_blocks,
+                               nr_blocks), NVME_DULB);
 }
 
 const ZnsTest zns_ctrl_tests[] = {

@@ -171,6 +171,61 @@ static void write_beyond_namespace(ZnsDrive *drive)
     zns_assert_zone(drive, drive->nr_zones - 1, EMPTY, 0);
 }
 
+static void write_above_capacity(ZnsDrive *drive)
+{
+    uint64_t capacity = drive->capacity_blocks;
+
+    /* Off the write pointer of an Empty zone, at that of none */
+    zns_assert_status(zns_write(drive, capacity, 8, 9),
+                      NVME_ZONE_INVALID_WRITE);
+    zns_assert_zone(drive, 0, EMPTY, 0);
+    zns_assert_ok(zns_write_zeroes(drive, 0, capacity - 8));
+    zns_assert_status(zns_write(drive, capacity, 8, 9),
+                      NVME_ZONE_INVALID_WRITE);
+    zns_assert_status(zns_write(drive, drive->zone_blocks - 8, 8, 9),
+                      NVME_ZONE_INVALID_WRITE);
+    zns_assert_zone(drive, 0, IMPLICITLY_OPEN, capacity - 8);
+    zns_assert_ok(zns_finish(drive, 0));
+    zns_assert_status(zns_write(drive, capacity, 8, 9), NVME_ZONE_FULL);
+    g_assert_true(zns_reads_zeros(drive, capacity, 64));
+}
+
+/* Each command breaks two rules or more: the first in this order answers */
+static void order_of_checks(ZnsDrive *drive)
+{
+    uint64_t capacity = drive->capacity_blocks;
+    uint64_t end_lba = zns_lba(drive, drive->nr_zones);
+    uint32_t i;
+
+    /* Zone 0 Full, 1 to 3 open, which is all: no zone can be opened */
+    zns_assert_ok(zns_fill_zone(drive, 0));
+    for (i = 1; i <= 3; i++) {
+        zns_assert_ok(zns_open(drive, i));
+    }
+
+    /* LBA range, before an append that is not at a zone start */
+    zns_assert_status(zns_append(drive, end_lba + 1, 8, 9, NULL),
+                      NVME_LBA_RANGE);
+    /* Append checks, before the state */
+    zns_assert_status(zns_append(drive, 1, 8, 9, NULL), NVME_INVALID_FIELD);
+    /* The state, before the write pointer and the boundary */
+    zns_assert_status(zns_write(drive, 1, 8, 9), NVME_ZONE_FULL);
+    zns_assert_status(zns_write(drive, capacity - 4, 8, 9), NVME_ZONE_FULL);
+    /* The write pointer, before the boundary and before resources */
+    zns_assert_status(zns_write(drive, zns_lba(drive, 1) + capacity - 4, 8,
+                                9), NVME_ZONE_INVALID_WRITE);
+    zns_assert_status(zns_write(drive, zns_lba(drive, 4) + 1, 8, 9),
+                      NVME_ZONE_INVALID_WRITE);
+    /* The boundary, before resources */
+    zns_assert_status(zns_write_zeroes(drive, zns_lba(drive, 4),
+                                       capacity + 1),
+                      NVME_ZONE_BOUNDARY_ERROR);
+    zns_assert_status(zns_write(drive, zns_lba(drive, 4), 8, 9),
+                      NVME_ZONE_TOO_MANY_OPEN);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+    zns_assert_zone(drive, 4, EMPTY, 0);
+}
+
 /* Commands in flight: nothing is waited for before all are queued */
 
 #define NR_IN_FLIGHT    48
@@ -524,6 +579,9 @@ const ZnsTest zns_io_tests[] = {
     { "write/up-to-the-capacity-makes-the-zone-full", write_whole_zone,
       ZNS_BOTH },
     { "write/to-a-full-zone-is-zone-is-full", write_full_zone, ZNS_BOTH },
+    { "write/above-the-capacity-is-refused", write_above_capacity,
+      ZNS_BOTH },
+    { "write/checks-come-in-order", order_of_checks, ZNS_BOTH },
     { "write/beyond-the-namespace-is-lba-out-of-range",
       write_beyond_namespace, ZNS_BOTH },
     { "write/many-in-flight-to-one-zone", writes_in_flight, ZNS_BOTH },

@@ -120,6 +120,20 @@ static void check_after_power_cycle(ZnsDrive *drive)
     check_data(drive, RESET, 0);
 }
 
+/* Properties that say what the image says are no contradiction */
+static const ZnsSpec spec_agreeing = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 6,
+    .max_active_zones = 8,
+    .zde_bytes = 64,
+    .block_bytes = 512,
+    .ns_options = ",zoned=on,zoned.zone_size=4M,zoned.zone_capacity=3M,"
+                  "zoned.max_open=6,zoned.max_active=8,"
+                  "zoned.descr_ext_size=64",
+};
+
 static void survives_quit(ZnsDrive *drive)
 {
     prepare_zones(drive);
@@ -352,6 +366,8 @@ const ZnsTest zns_persist_tests[] = {
       &spec_many_zones },
     { "restart/keeps-zones-of-odd-size", survives_quit, ZNS_QCOW2,
       &spec_odd_zone },
+    { "restart/keeps-zones-where-properties-agree", survives_quit, ZNS_QCOW2,
+      &spec_agreeing },
     { "restart/keeps-zones-of-4096-byte-blocks", survives_quit, ZNS_QCOW2,
       &spec_4096 },
     { "restart/keeps-zones-where-reset-discards", survives_quit, ZNS_QCOW2,
@@ -455,6 +471,39 @@ static const ZnsRefusal refusals[] = {
             .ns_options = ",zoned.max_open=7",
         },
         .named = { "zoned.max_open=7", "is 3" },
+    }, {
+        .path = "active-limit-that-contradicts",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .max_open_zones = 3,
+            .max_active_zones = 5,
+            .ns_options = ",zoned.max_open=3,zoned.max_active=6",
+        },
+        .named = { "zoned.max_active=6", "is 5" },
+    }, {
+        .path = "extension-size-that-contradicts",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .zde_bytes = 64,
+            .ns_options = ",zoned.descr_ext_size=128",
+        },
+        .named = { "zoned.descr_ext_size=128", "is 64" },
+    }, {
+        .path = "extension-that-the-image-has-not",
+        .spec = {
+            .device_bytes = 64 * MiB,
+            .zone_bytes = 4 * MiB,
+            .capacity_bytes = 4 * MiB,
+            .block_bytes = 512,
+            .ns_options = ",zoned.descr_ext_size=64",
+        },
+        .named = { "zoned.descr_ext_size=64", "is 0" },
     }, {
         .path = "random-write-areas-above-the-active-limit",
         .spec = {

@@ -320,6 +320,7 @@ static void filter(ZnsDrive *drive)
     g_assert_cmpuint(report->nr_zones, ==, 0);
     zns_assert_ok(open_zrwa(drive, 3));
     zns_assert_ok(zns_open(drive, 4));
+    zns_assert_ok(zns_open(drive, 6));
     zns_assert_ok(open_zrwa(drive, 5));
     zns_assert_ok(zns_write(drive, zns_lba(drive, 5), STEP_BLOCKS, 5));
     zns_assert_ok(zns_close(drive, 5));
