@@ -53,7 +53,7 @@ BlockAIOCB *nvme_zns_format(NvmeNamespace *ns, BlockCompletionFunc *cb,
                             void *opaque);
 
 /*
- * Changed zones (section 5.5): which ones the drive has changed by itself, for
+ * Changed zones: which ones the drive has changed by itself, for
  * each controller, with the log page and the event that tell the host.  All in
  * the main loop.
  */
