@@ -4,10 +4,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What it shows: open zones of a shared namespace stay so until all its
- * controllers that are in use have shut down, or were unplugged; data in the controller's memory buffer is
- * written and appended like data in RAM; a controller that is reset in the
- * midst of commands leaves zones that work; blocks that hold nothing are an
- * error where the host asked for it.
+ * controllers that are in use have shut down, or were unplugged; data in the
+ * controller's memory buffer is written and appended like data in RAM; a
+ * controller that is reset in the midst of commands leaves zones that work;
+ * blocks that hold nothing are an error where the host asked for it.
  *
  * How: a second controller beside the first; a memory buffer at BAR 2; a reset
  * right behind the doorbell; Set Features with DULBE.

@@ -246,13 +246,15 @@ static void attributes_are_news(ZnsDrive *drive)
     cid = request_event(drive);
     zns_set_attributes(drive, 2, true, false);
     assert_event(drive, cid);
-    g_assert_cmphex(zns_zone(drive, 2).attributes, ==, NVME_ZA_FINISH_RECOMMENDED);
+    g_assert_cmphex(zns_zone(drive, 2).attributes, ==,
+                    NVME_ZA_FINISH_RECOMMENDED);
     assert_one_changed(drive, 2);
 
     cid = request_event(drive);
     zns_set_attributes(drive, 2, false, true);
     assert_event(drive, cid);
-    g_assert_cmphex(zns_zone(drive, 2).attributes, ==, NVME_ZA_RESET_RECOMMENDED);
+    g_assert_cmphex(zns_zone(drive, 2).attributes, ==,
+                    NVME_ZA_RESET_RECOMMENDED);
     assert_one_changed(drive, 2);
 }
 
