@@ -231,8 +231,17 @@ qcow2_zone_co_check(BlockDriverState *bs, BdrvCheckResult *res,
     }
     qcow2_zone_lose_words(zone, words, file_bytes);
     ret = qcow2_zone_check_words(bs, res, fix, words);
-    if (ret < 0) {
-        return ret;
+    if (ret >= 0) {
+        ret = qcow2_zone_check_active(bs, res, fix, words);
     }
-    return qcow2_zone_check_active(bs, res, fix, words);
+    /* closing the node would flush as well, but not report it */
+    if (ret >= 0 && (fix & BDRV_FIX_ERRORS)) {
+        ret = bdrv_co_flush(bs->file->bs);
+        if (ret < 0) {
+            fprintf(stderr, "ERROR: could not flush the zone words: %s\n",
+                    strerror(-ret));
+            res->check_errors++;
+        }
+    }
+    return ret;
 }

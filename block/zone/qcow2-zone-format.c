@@ -397,9 +397,12 @@ qcow2_zone_co_create_region(BlockDriverState *bs)
 }
 
 /*
- * 1. The region is allocated and filled.  A crash leaves leaked clusters.
- * 2. The header gets extension and feature bit, in one write: the image
- *    is zoned from here on.  The caller flushes it before it reports success.
+ * 1. The region is allocated and filled, and flushed with the refcounts of its
+ *    clusters.  A crash leaves leaked clusters.
+ * 2. The header gets extension and feature bit, in one write, and is flushed:
+ *    the image is zoned from here on.
+ *
+ * Closing the node, which comes next, would flush as well, but not report it.
  */
 int coroutine_fn
 qcow2_zone_co_create(BlockDriverState *bs,
@@ -416,12 +419,18 @@ qcow2_zone_co_create(BlockDriverState *bs,
     options_to_geometry(opts, &s->zone->geometry);
     s->zone->meta_bytes = qcow2_zone_region_bytes(&s->zone->geometry);
     ret = qcow2_zone_co_create_region(bs);
+    if (ret >= 0) {
+        ret = bdrv_co_flush(bs);
+    }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not create the zone metadata");
         return ret;
     }
     s->incompatible_features |= QCOW2_INCOMPAT_ZONE;
     ret = qcow2_update_header(bs);
+    if (ret >= 0) {
+        ret = bdrv_co_flush(bs);
+    }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not write the zone table header "
                          "extension");
