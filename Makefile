@@ -2,7 +2,7 @@
 #
 # Thin: scripts/ does the work, build/ holds all of the output.
 
-PARTS := unit fuzz queue qtest iotests guest base
+PARTS := unit fuzz queue fail qtest iotests guest base
 
 all:
 	@scripts/build

@@ -1,0 +1,75 @@
+/*
+ * What must hold after a request has failed
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_FUZZ_FAIL_CHECK_H
+#define TESTS_FUZZ_FAIL_CHECK_H
+
+#include "fail-image.h"
+
+enum {
+    FAIL_LIFE_BASE = 1,         /* data of the prepared image */
+    FAIL_LIFE_BEFORE,           /* written by FailOp.prepare */
+    FAIL_LIFE_OP,               /* written by FailOp.run */
+    FAIL_LIFE_NEW,              /* written after it */
+};
+
+/* What an operation is allowed to leave when it fails, or does by success */
+enum {
+    FAIL_OP_DURABLE = 1 << 0,   /* success survives a loss of power */
+    FAIL_OP_WRITES  = 1 << 1,   /* zones open implicitly, even on failure */
+    FAIL_OP_ZEROES  = 1 << 2,   /* what it writes is zeros */
+    FAIL_OP_DISCARD = 1 << 3,   /* data of the Full zone may be gone */
+    FAIL_OP_CLOSED  = 1 << 4,   /* starts with a closed image */
+    FAIL_OP_ENDS    = 1 << 5,   /* ends with one; errors get lost */
+    FAIL_OP_MANY    = 1 << 6,   /* for the variant with many zones alone */
+    FAIL_OP_CONV    = 1 << 7,   /* writes blocks 3 and 4 of zone 0 */
+};
+
+typedef struct FailOp {
+    const char *name;
+    unsigned flags;
+    /* Without failures; may be NULL */
+    void (*prepare)(FailImage *image);
+    /* 0 or a negative errno */
+    int (*run)(FailImage *image);
+} FailOp;
+
+/* The zones of an image at one time */
+typedef struct FailReport {
+    uint32_t nr_zones;
+    ZoneInfo *info;
+} FailReport;
+
+typedef struct FailRun {
+    const FailOp *op;
+    FailImage *image;
+    FailReport stored;          /* in the prepared image */
+    FailReport before;          /* after FailOp.prepare */
+    FailReport after;           /* of the operation, unhurt */
+    FailPlan plan;
+    int ret;
+} FailRun;
+
+/* Says what goes on in this run, for whoever has to find out */
+void fail_say_run(const FailRun *run);
+/* Aborts, saying it, when ok is false */
+void G_GNUC_PRINTF(3, 4)
+fail_expect(const FailRun *run, bool ok, const char *format, ...);
+
+FailReport fail_report(FailImage *image);
+void fail_report_free(FailReport *report);
+
+/* The node, in memory: the image is open, nothing fails any more */
+void fail_check_live(const FailRun *run);
+/*
+ * What a loss of power leaves now, with all that is in the caches of the
+ * disks or (durable) without
+ */
+void fail_check_crash(const FailRun *run, bool durable);
+/* The next commit makes up for what has failed; zones go on living */
+void fail_check_recovery(const FailRun *run);
+
+#endif /* TESTS_FUZZ_FAIL_CHECK_H */

@@ -1,0 +1,375 @@
+/*
+ * Requests that fail, one after the other, in everything that is done to zones
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Shows that, whichever request to the disk fails in an operation (the 1st
+ * read, the 2nd, ..., the 1st write ...; with EIO or ENOSPC; once, or for ever),
+ * the result is an error, or a success that is true; that memory and disk
+ * agree; that what a kill or a loss of power would leave is as before or as
+ * after, sound, with at most leaked clusters; and that the next flush makes up
+ * for it.  How: each run starts from a copy of one prepared image on a disk in
+ * memory, N grows until the operation completes unhurt.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "qemu/module.h"
+#include "fail-ops.h"
+
+#define MAX_REQUESTS 1000
+
+typedef struct Case {
+    const FailVariant *variant;
+    const FailOp *op;
+} Case;
+
+static const FailRun *current;
+static unsigned nr_runs;
+static unsigned nr_failed;
+
+static void say_current(int sig)
+{
+    if (current) {
+        fail_say_run(current);
+    }
+    /* SA_RESETHAND: this one ends the process */
+    raise(sig);
+}
+
+/* The prepared image of a variant, made once */
+static const FailImage *prepared(const FailVariant *variant)
+{
+    static FailImage *images[8];
+    size_t i = variant - fail_variants;
+
+    assert(i < G_N_ELEMENTS(images));
+    if (!images[i]) {
+        images[i] = fail_image_new(variant);
+        fail_image_prepare(images[i]);
+    }
+    return images[i];
+}
+
+static FailReport stored_report(const FailVariant *variant)
+{
+    FailImage *image = fail_image_dup(prepared(variant), false);
+    FailReport report;
+
+    fail_image_open(image, 0, &error_abort);
+    report = fail_report(image);
+    fail_image_free(image);
+    return report;
+}
+
+static void run_op(FailRun *run)
+{
+    FailImage *closed;
+    Error *local_err = NULL;
+
+    if (!(run->op->flags & FAIL_OP_CLOSED)) {
+        fail_image_open(run->image, 0, &error_abort);
+        if (run->op->prepare) {
+            run->op->prepare(run->image);
+        }
+    }
+    fail_image_set_plan(run->image, &run->plan);
+    run->image->disk[0]->nr_changes = 0;
+    run->plan.armed = true;
+    run->ret = run->op->run(run->image);
+    run->plan.armed = false;
+    fail_image_set_plan(run->image, NULL);
+    if ((run->op->flags & FAIL_OP_ENDS) && run->plan.nr_failed) {
+        run->ret = -run->plan.error;
+    }
+    if (run->op->flags & FAIL_OP_CLOSED) {
+        fail_expect(run, !run->image->disk[0]->nr_changes,
+                    "the image has been written to");
+    }
+    if (!run->image->blk) {
+        fail_check_crash(run, false);
+        fail_check_crash(run, true);
+        /* what was in the way is gone now, caches are written back */
+        closed = run->image;
+        run->image = fail_image_dup(closed, false);
+        fail_image_free(closed);
+        fail_image_open(run->image, 0, &local_err);
+        fail_expect(run, run->image->blk, "the image does not open again: %s",
+                    local_err ? error_get_pretty(local_err) : "");
+    }
+}
+
+/* What the operation leads to, and from where, when nothing fails */
+static void run_unhurt(FailRun *run)
+{
+    run->image = fail_image_dup(prepared(run->image->variant), false);
+    fail_image_open(run->image, 0, &error_abort);
+    if (run->op->prepare) {
+        run->op->prepare(run->image);
+    }
+    run->before = fail_report(run->image);
+    if (run->op->flags & FAIL_OP_CLOSED) {
+        fail_image_close(run->image);
+    }
+    g_assert_cmpint(run->op->run(run->image), >=, 0);
+    if (!run->image->blk) {
+        fail_image_open(run->image, 0, &error_abort);
+    }
+    run->after = fail_report(run->image);
+    fail_image_free(run->image);
+}
+
+/* True when the plan has hit something */
+static bool run_once(FailRun *run)
+{
+    const FailVariant *variant = run->image->variant;
+
+    run->image = fail_image_dup(prepared(variant), false);
+    run_op(run);
+    fail_expect(run, run->plan.nr_failed || run->ret >= 0,
+                "fails without cause");
+    if (!(run->op->flags & FAIL_OP_ENDS)) {
+        fail_check_live(run);
+        fail_check_crash(run, false);
+        fail_check_crash(run, true);
+    }
+    fail_check_recovery(run);
+    fail_image_free(run->image);
+    return run->plan.nr_failed;
+}
+
+/* Lets the 1st, 2nd ... request of each kind fail, in all ways */
+static void try_plans(FailRun *run, bool (*once)(FailRun *run))
+{
+    static const int errors[] = { EIO, ENOSPC };
+    FailImage *named = run->image;
+    unsigned first_run = nr_runs;
+    unsigned plan;
+
+    for (plan = 0; plan < FAIL_KINDS * 4; plan++) {
+        run->plan = (FailPlan) {
+            .kind = plan / 4,
+            .error = errors[plan / 2 % 2],
+            .forever = plan % 2,
+        };
+        do {
+            run->plan.nth++;
+            run->plan.count = 0;
+            run->plan.nr_failed = 0;
+            run->image = named;
+            g_assert_cmpuint(run->plan.nth, <, MAX_REQUESTS);
+            current = run;
+            nr_runs++;
+            once(run);
+            nr_failed += run->plan.nr_failed;
+            current = NULL;
+        } while (run->plan.nr_failed);
+    }
+    run->image = named;
+    g_test_message("%u runs", nr_runs - first_run);
+}
+
+static void free_reports(FailRun *run)
+{
+    fail_report_free(&run->stored);
+    fail_report_free(&run->before);
+    fail_report_free(&run->after);
+}
+
+static void test_op(const void *data)
+{
+    const Case *c = data;
+    FailImage named = { .variant = c->variant };
+    FailRun run = { .op = c->op, .image = &named };
+
+    run.stored = stored_report(c->variant);
+    run_unhurt(&run);
+    run.image = &named;
+    try_plans(&run, run_once);
+    free_reports(&run);
+}
+
+/* Creation: a success is a sound image of Empty zones, on the disk */
+
+static void check_created(const FailRun *run, bool durable)
+{
+    FailImage *copy = fail_image_dup(run->image, durable);
+    int corruptions = 0;
+    ZoneInfo info;
+    uint32_t i;
+    int ret = fail_image_check(copy, false, &corruptions);
+
+    fail_expect(run, run->ret < 0 || (ret >= 0 && corruptions == 0),
+                "the new image has %d corruptions (%d)", corruptions, ret);
+    ret = fail_image_open(copy, 0, NULL);
+    fail_expect(run, run->ret < 0 || ret >= 0, "the new image does not open");
+    fail_expect(run, run->ret < 0 || blk_get_nr_zones(copy->blk) ==
+                copy->geometry.nr_zones, "the new image has not its zones");
+    for (i = 1; ret >= 0 && i < blk_get_nr_zones(copy->blk); i++) {
+        blk_get_zone_info(copy->blk, i, &info);
+        fail_expect(run, info.state == ZONE_STATE_EMPTY,
+                    "zone %u is created as %s", i, zone_state_str(info.state));
+    }
+    fail_image_free(copy);
+}
+
+static bool create_once(FailRun *run)
+{
+    FailImage *image = fail_image_new(run->image->variant);
+    int quiet;
+
+    run->image = image;
+    fail_image_set_plan(image, &run->plan);
+    run->plan.armed = true;
+    quiet = fail_quiet_begin();
+    run->ret = fail_image_create(image);
+    fail_quiet_end(quiet);
+    run->plan.armed = false;
+    fail_expect(run, run->plan.nr_failed || run->ret >= 0,
+                "fails without cause");
+    check_created(run, false);
+    check_created(run, true);
+    fail_image_free(image);
+    return run->plan.nr_failed;
+}
+
+static void test_create(const void *data)
+{
+    const FailVariant *variant = data;
+    const FailOp op = { .name = "create" };
+    FailImage named = { .variant = variant };
+    FailRun run = { .op = &op, .image = &named };
+
+    try_plans(&run, create_once);
+}
+
+/*
+ * Repair: a success leaves nothing to repair; after an error it can be started
+ * again.  Zones without damage are as they were.
+ */
+
+static FailImage *damaged(const FailVariant *variant)
+{
+    FailImage *image = fail_image_dup(prepared(variant), false);
+
+    fail_image_damage(image, FAIL_ZONE_CLOSED, UINT64_C(0x70) << 51);
+    fail_image_damage(image, FAIL_ZONE_FULL, 1 << 17);
+    fail_image_damage(image, FAIL_ZONE_FINISHED, UINT64_C(0xd) << 60);
+    fail_image_damage(image, FAIL_ZONE_CONVENTIONAL, 512);
+    return image;
+}
+
+static int repair(FailRun *run)
+{
+    int corruptions = 0;
+    int quiet = fail_quiet_begin();
+    int ret = fail_image_check(run->image, true, &corruptions);
+
+    fail_quiet_end(quiet);
+    return ret >= 0 && corruptions ? -EINVAL : ret;
+}
+
+static bool repair_once(FailRun *run)
+{
+    FailImage *image;
+    int corruptions = 0;
+
+    run->image = damaged(run->image->variant);
+    fail_image_set_plan(run->image, &run->plan);
+    run->plan.armed = true;
+    run->ret = repair(run);
+    run->plan.armed = false;
+    fail_image_set_plan(run->image, NULL);
+    fail_expect(run, run->plan.nr_failed || run->ret >= 0,
+                "fails without cause");
+    /* after success, what power would leave; after an error, start again */
+    image = fail_image_dup(run->image, run->ret >= 0);
+    fail_image_free(run->image);
+    run->image = image;
+    if (run->ret < 0) {
+        fail_expect(run, repair(run) >= 0, "the second repair fails as well");
+    }
+    fail_expect(run, fail_image_check(run->image, false, &corruptions) >= 0 &&
+                !corruptions, "%d corruptions after repair", corruptions);
+    fail_expect(run, fail_image_open(run->image, 0, NULL) >= 0,
+                "the image does not open after repair");
+    fail_check_live(run);
+    fail_check_recovery(run);
+    fail_image_free(run->image);
+    return run->plan.nr_failed;
+}
+
+static void test_repair(const void *data)
+{
+    const FailVariant *variant = data;
+    const FailOp op = { .name = "repair" };
+    FailImage named = { .variant = variant };
+    FailRun run = { .op = &op, .image = &named };
+    FailReport *reports[] = { &run.stored, &run.before, &run.after };
+    size_t i;
+
+    run.image = damaged(variant);
+    g_assert_cmpint(fail_image_open(run.image, 0, NULL), <, 0);
+    g_assert_cmpint(repair(&run), ==, 0);
+    g_assert_cmpint(fail_image_open(run.image, 0, NULL), >=, 0);
+    for (i = 0; i < G_N_ELEMENTS(reports); i++) {
+        *reports[i] = fail_report(run.image);
+    }
+    g_assert_cmpint(run.after.info[FAIL_ZONE_FULL].state, ==,
+                    ZONE_STATE_OFFLINE);
+    fail_image_free(run.image);
+    run.image = &named;
+    try_plans(&run, repair_once);
+    free_reports(&run);
+}
+
+static void add_op(const FailVariant *variant, const FailOp *op)
+{
+    g_autofree char *path = g_strdup_printf("/fail/%s/%s", variant->name,
+                                            op->name);
+    Case *c = g_new(Case, 1);
+
+    *c = (Case) { .variant = variant, .op = op };
+    g_test_add_data_func_full(path, c, test_op, g_free);
+}
+
+static void add_whole(const FailVariant *variant, const char *name,
+                      GTestDataFunc func)
+{
+    g_autofree char *path = g_strdup_printf("/fail/%s/%s", variant->name,
+                                            name);
+
+    g_test_add_data_func(path, variant, func);
+}
+
+int main(int argc, char **argv)
+{
+    const FailVariant *variant;
+    const FailOp *op;
+    struct sigaction act = {
+        .sa_handler = say_current,
+        .sa_flags = SA_RESETHAND | SA_NODEFER,
+    };
+    int ret;
+
+    bdrv_init();
+    qemu_init_main_loop(&error_abort);
+    fail_disk_register();
+    sigaction(SIGABRT, &act, NULL);
+    g_test_init(&argc, &argv, NULL);
+    for (variant = fail_variants; variant->name; variant++) {
+        add_whole(variant, "create", test_create);
+        if (!variant->nr_zones) {
+            add_whole(variant, "repair", test_repair);
+        }
+        for (op = fail_ops; op->name; op++) {
+            if (!variant->nr_zones == !(op->flags & FAIL_OP_MANY)) {
+                add_op(variant, op);
+            }
+        }
+    }
+    ret = g_test_run();
+    printf("# %u runs, %u requests failed\n", nr_runs, nr_failed);
+    return ret || !nr_failed;
+}
