@@ -15,8 +15,13 @@
 
 ZoneIO *bdrv_zone_io(BlockDriverState *bs)
 {
-    return bs && bs->drv && bs->drv->bdrv_zone_io ? bs->drv->bdrv_zone_io(bs)
-                                                  : NULL;
+    if (!bs) {
+        return NULL;
+    }
+    if (!bs->drv) {
+        return bs->lost_zones;
+    }
+    return bs->drv->bdrv_zone_io ? bs->drv->bdrv_zone_io(bs) : NULL;
 }
 
 bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,

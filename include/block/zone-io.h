@@ -96,7 +96,8 @@ const ZoneGeometry *zone_io_geometry(ZoneIO *io);
 
 /*
  * The zones behind a node: its own, or those of the child that its driver
- * passes zones through to; NULL when it has none.
+ * passes zones through to; NULL when it has none.  A corrupt node, which has
+ * lost its driver, keeps its zones to look at.
  */
 ZoneIO *bdrv_zone_io(BlockDriverState *bs);
 
