@@ -174,6 +174,9 @@ fail_disk_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
     g_autofree uint8_t *buf = g_malloc(bytes);
     int ret = begin_request(disk, FAIL_WRITE);
 
+    if (offset + bytes > FAIL_MAX_BYTES) {
+        return -EFBIG;
+    }
     qemu_iovec_to_buf(qiov, 0, buf, bytes);
     change(disk, offset, bytes, buf, ret < 0, flags & BDRV_REQ_FUA);
     return ret;
@@ -186,6 +189,9 @@ fail_disk_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
     FailDisk *disk = node_disk(bs);
     int ret = begin_request(disk, FAIL_WRITE);
 
+    if (offset + bytes > FAIL_MAX_BYTES) {
+        return -EFBIG;
+    }
     change(disk, offset, bytes, NULL, ret < 0, flags & BDRV_REQ_FUA);
     return ret;
 }
@@ -196,7 +202,7 @@ fail_disk_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
     FailDisk *disk = node_disk(bs);
     int ret = begin_request(disk, FAIL_DISCARD);
 
-    if (ret >= 0) {
+    if (ret >= 0 && offset + bytes <= disk->length_bytes) {
         change(disk, offset, bytes, NULL, false, false);
     }
     return ret;
@@ -226,6 +232,9 @@ fail_disk_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
     FailDisk *disk = node_disk(bs);
     int ret = begin_request(disk, FAIL_WRITE);
 
+    if (offset > FAIL_MAX_BYTES) {
+        ret = -EFBIG;
+    }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not resize the disk");
         return ret;

@@ -12,7 +12,9 @@
 
 #include "block/block_int.h"
 
-#define FAIL_SECTOR_BYTES 512
+#define FAIL_SECTOR_BYTES   512
+/* Writes above this give EFBIG: damaged tables lead anywhere */
+#define FAIL_MAX_BYTES      (64 * 1024 * 1024)
 
 typedef enum FailKind {
     FAIL_READ,

@@ -357,6 +357,7 @@ int main(int argc, char **argv)
     qemu_init_main_loop(&error_abort);
     fail_disk_register();
     sigaction(SIGABRT, &act, NULL);
+    sigaction(SIGSEGV, &act, NULL);
     g_test_init(&argc, &argv, NULL);
     for (variant = fail_variants; variant->name; variant++) {
         add_whole(variant, "create", test_create);
