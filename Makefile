@@ -26,6 +26,14 @@ $(PARTS:%=check-%): check-%:
 	@scripts/packages build check
 	@FUZZ_SECONDS='$(SECONDS)' JOB='$(JOB)' scripts/check-all $*
 
+# BENCH_OPTIONS: see tests/bench/bench --help
+bench bench-quick:
+	@scripts/packages build
+	@scripts/build qemu-system-x86_64 qemu-img tests/bench/zone-bench \
+	    tests/bench/nvme-zone-bench
+	@tests/bench/build-base
+	@tests/bench/bench $(if $(filter bench-quick,$@),--quick) $(BENCH_OPTIONS)
+
 series:
 	@scripts/series
 
@@ -41,8 +49,11 @@ help:
 	@echo '                  $(PARTS:%=check-%)'
 	@echo '                  check-fuzz takes SECONDS=7200 for two hours'
 	@echo '                  check-guest takes JOB=btrfs for one guest job'
+	@echo 'make bench        measure against raw, qcow2 and the base;'
+	@echo 'make bench-quick  the same in 3 minutes'
 	@echo 'make series       the queue as mails for git am, in build/series'
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'
 
-.PHONY: all install demo check $(PARTS:%=check-%) series clean help
+.PHONY: all install demo check $(PARTS:%=check-%) bench bench-quick series \
+        clean help

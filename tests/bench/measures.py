@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `make bench` measures: programs, contestants, goals.
+
+A measure has contestants, each with a function that runs it once on files of
+its own and returns a dictionary of values.  Goals are computed from the
+medians of one value.
+"""
+import os
+import re
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(ROOT, 'build')
+OUT = os.path.join(BUILD, 'out')
+FIRMWARE = ('/usr/share/qemu', '/usr/share/seabios', '/usr/lib/ipxe/qemu')
+RUN_SECONDS = 300
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+OURS, APPEND, PLAIN, RAW = 'ours', 'ours, append', 'qcow2', 'raw'
+BASE_RAW, BASE_QCOW2 = 'base on raw', 'base on qcow2'
+MEMORY = 'ours in memory'
+
+
+class BenchError(Exception):
+    """What went wrong, as a person should read it."""
+
+
+class Goal:
+    """A bound for a figure that is made of the contestants' medians."""
+
+    def __init__(self, text, figure, bound, at_least=True):
+        self.text, self.figure = text, figure
+        self.bound, self.at_least = bound, at_least
+
+    def met(self, value):
+        return value >= self.bound if self.at_least else value <= self.bound
+
+
+def ratio_goal(ours, peer, bound, inverse=False, word='x'):
+    """ours / peer (for durations peer / ours) is at least bound."""
+    def figure(medians):
+        top, bottom = medians[ours], medians[peer]
+        return bottom / top if inverse else top / bottom
+    return Goal(f'{ours} {word} {peer}', figure, bound)
+
+
+class Row:
+    """One value of a measure; goals whose contestants are not there drop."""
+
+    def __init__(self, name, value, goals=()):
+        self.name, self.value, self.goals = name, value, goals
+
+
+class Measure:
+    """Contestants (name -> function), and what is shown of their results.
+
+    prepare makes files that serve all rounds.
+    """
+
+    def __init__(self, section, rows, contestants, prepare=None, quick=False):
+        self.section, self.rows = section, rows
+        self.contestants = contestants
+        self.prepare, self.quick = prepare, quick
+
+    def name(self):
+        return '; '.join(row.name for row in self.rows)
+
+
+def execute(argv, **more):
+    """Standard output of a program that must succeed."""
+    try:
+        result = subprocess.run(argv, stdin=subprocess.DEVNULL, text=True,
+                                capture_output=True, timeout=RUN_SECONDS,
+                                check=False, **more)
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{' '.join(argv)}: no end after {RUN_SECONDS} s") \
+            from error
+    if result.returncode:
+        raise BenchError(f"{' '.join(argv)}: status {result.returncode}\n"
+                         f'{result.stdout}{result.stderr}')
+    return result.stdout
+
+
+def values_of(text):
+    return {name: float(number) for name, number in
+            re.findall(r'^([a-z_]+) (-?[0-9.]+)$', text, re.M)}
+
+
+def size_text(count):
+    for unit, suffix in ((GIB, 'G'), (MIB, 'M'), (KIB, 'K')):
+        if count % unit == 0:
+            return f'{count // unit}{suffix}'
+    return str(count)
+
+
+class Lab:
+    """Where files are, and how the programs are called."""
+
+    def __init__(self, directory, base, variants=(), scale=1):
+        self.dir, self.base, self.scale = directory, base, scale
+        # name of the contestant -> options of the drive
+        self.ours = {OURS: ''}
+        self.ours.update({f'{OURS} {name}': options
+                          for name, options in variants})
+
+    def path(self, name):
+        return os.path.join(self.dir, re.sub(r'\W+', '-', name) + '.img')
+
+    def create(self, name, kind, size, zone=64 * MIB):
+        path = self.path(name)
+        if os.path.exists(path):
+            os.unlink(path)
+        options = f'size={size}'
+        if kind == 'zoned':
+            options += f',zone.mode=host-managed,zone.size={zone}'
+        execute([os.path.join(OUT, 'qemu-img'), 'create', '-q', '-f',
+                 'raw' if kind == 'raw' else 'qcow2', '-o', options, path])
+        # what was removed and created before is no part of what is measured
+        os.sync()
+        return path
+
+    def remove(self, name):
+        if os.path.exists(self.path(name)):
+            os.unlink(self.path(name))
+
+    def zone_bench(self, test, name, kind, aio='native', more='', **options):
+        driver = 'raw' if kind == 'raw' else 'qcow2'
+        image = (f'driver={driver},file.driver=file,cache.direct=on,'
+                 f'file.filename={self.path(name)},file.aio={aio}')
+        argv = [os.path.join(OUT, 'tests/bench/zone-bench'), test,
+                f"--image={image}{',' if more else ''}{more}"]
+        argv += [f'--{key}={int(value)}' for key, value in options.items()]
+        return values_of(execute(argv))
+
+    def nvme_bench(self, test, name, kind, qemu, more='', ns='', aio='native',
+                   **options):
+        driver = 'raw' if kind == 'raw' else 'qcow2'
+        argv = [os.path.join(OUT, 'tests/bench/nvme-zone-bench'), test,
+                f'--qemu={qemu}',
+                f'--drive=file={self.path(name)},format={driver},cache=none,'
+                f"aio={aio}{',' if more else ''}{more}", f'--ns={ns}',
+                '--args=' + ' '.join(f'-L {path}' for path in FIRMWARE)]
+        argv += [f'--{key}={int(value)}' for key, value in options.items()]
+        return values_of(execute(argv))
+
+
+# Sections 1 to 3: the block layer ##########################################
+
+DRIVE = 4 * GIB
+
+
+def block_run(lab, test, name, kind, aio, more, **options):
+    """Once, on an image that is fresh."""
+    def run():
+        lab.create(name, kind, DRIVE)
+        try:
+            return lab.zone_bench(test, name, kind, aio, more, **options)
+        finally:
+            lab.remove(name)
+    return run
+
+
+def write_contestants(lab, aio, one_zone, **options):
+    found = {
+        RAW: block_run(lab, 'write', RAW, 'raw', aio, '', **options),
+        PLAIN: block_run(lab, 'write', PLAIN, 'plain', aio, '', **options),
+    }
+    for name, more in lab.ours.items():
+        if one_zone:
+            found[name] = block_run(lab, 'write', name, 'zoned', aio, more,
+                                    **options)
+        name = name.replace(OURS, APPEND, 1)
+        found[name] = block_run(lab, 'append', name, 'zoned', aio, more,
+                                **options)
+    return found
+
+
+def aio_suffix(aio):
+    return '' if aio == 'native' else f', {aio}'
+
+
+def zones_text(zones):
+    return '1 zone' if zones == 1 else f'{zones} zones'
+
+
+def write_measures(lab, aio):
+    for size, depth, total in ((4, 1, 16), (4, 32, 64), (64, 1, 128),
+                               (64, 32, 512), (128, 1, 256), (128, 32, 512)):
+        for zones in (1, 8):
+            options = {'bytes': size * KIB, 'depth': depth, 'streams': zones,
+                       'total': total * MIB // lab.scale}
+            goals = []
+            for name in lab.ours:
+                names = [name.replace(OURS, APPEND, 1)]
+                names += [name] if zones == 1 else []
+                for each in names:
+                    goals.append(ratio_goal(each, RAW, 0.95))
+                    if depth == 32:
+                        goals.append(ratio_goal(each, PLAIN, 2))
+            yield Measure(
+                '1. Sequential writes and appends (IOPS)',
+                [Row(f'{size}K, depth {depth}, {zones_text(zones)}'
+                     f'{aio_suffix(aio)}', 'iops', goals)],
+                write_contestants(lab, aio, zones == 1, **options),
+                quick=(depth == 32 or size == 4) and
+                (zones == 1 or (size, depth) == (4, 32)))
+
+
+def flush_measures(lab, aio):
+    for writers, zones in ((1, 1), (8, 1), (8, 8)):
+        options = {'bytes': 4 * KIB, 'depth': writers, 'streams': zones,
+                   'total': writers * 4 * MIB // lab.scale, 'flush': 1}
+        found = {
+            RAW: block_run(lab, 'write', RAW, 'raw', aio, '', **options),
+            PLAIN: block_run(lab, 'write', PLAIN, 'plain', aio, '', **options),
+        }
+        for name, more in lab.ours.items():
+            found[name] = block_run(lab, 'write', name, 'zoned', aio, more,
+                                    **options)
+        yield Measure(
+            '2. A flush behind each write of 4K (writes per second)',
+            [Row(f"{writers} {'writer' if writers == 1 else 'writers'}, "
+                 f'{zones_text(zones)}{aio_suffix(aio)}', 'iops',
+                 [ratio_goal(name, PLAIN, 0.9) for name in lab.ours])],
+            found, quick=zones == writers)
+
+
+def read_contestants(lab, test, aio, **options):
+    peers = {RAW: ('raw', ''), PLAIN: ('plain', '')}
+    peers.update({name: ('zoned', more) for name, more in lab.ours.items()})
+    total = options['total']
+
+    def prepare():
+        for name, (kind, more) in peers.items():
+            lab.create(name, kind, DRIVE)
+            lab.zone_bench('write', name, kind, aio, more, bytes=MIB, depth=8,
+                           total=total)
+
+    def reader(name, kind, more):
+        return lambda: lab.zone_bench(test, name, kind, aio, more, **options)
+    return prepare, {name: reader(name, *how) for name, how in peers.items()}
+
+
+def read_measures(lab, aio):
+    for test, text, size, depth in (('randread', 'random', 4, 1),
+                                    ('randread', 'random', 4, 32),
+                                    ('read', 'sequential', 128, 8)):
+        prepare, found = read_contestants(
+            lab, test, aio, bytes=size * KIB, depth=depth,
+            total=256 * MIB // (lab.scale * (4 if depth == 1 else 1)))
+        yield Measure(
+            '3. Reads of a written image (IOPS)',
+            [Row(f'{size}K {text}, depth {depth}{aio_suffix(aio)}', 'iops',
+                 [ratio_goal(name, PLAIN, 0.97) for name in lab.ours])],
+            found, prepare, quick=depth > 1)
+
+
+# Section 4: zone management ################################################
+
+def action_measures(lab):
+    for test in ('finish', 'open', 'close'):
+        def runner(name, more, test=test):
+            return block_run(lab, test, name, 'zoned', 'native', more,
+                             zones=32, bytes=4 * KIB)
+        yield Measure('4. Zone management on the block layer (us)',
+                      [Row(test, 'us')],
+                      {name: runner(name, more)
+                       for name, more in lab.ours.items()}, quick=True)
+
+
+def reset_measures(lab):
+    for zone, zones in ((64 * MIB, 4), (GIB, 1)):
+        options = {'device': DRIVE, 'zone': zone, 'zones': zones, 'total': 0}
+        ns = f'zoned=on,zoned.zone_size={zone}'
+        found = {}
+        for name, more in lab.ours.items():
+            found[name] = device_run(lab, 'reset', name, 'zoned', lab_qemu(),
+                                     more, '', **options)
+            found[f'{name}, unmap'] = device_run(
+                lab, 'reset', name, 'zoned', lab_qemu(),
+                'discard=unmap' + (f',{more}' if more else ''), '', **options)
+        if lab.base:
+            for name, kind, more in ((BASE_RAW, 'raw', ''),
+                                     (BASE_RAW + ', unmap', 'raw',
+                                      'discard=unmap'),
+                                     (BASE_QCOW2, 'plain', '')):
+                found[name] = device_run(lab, 'reset', name, kind, lab.base,
+                                         more, ns, **options)
+        goals = [ratio_goal(name + more, BASE_RAW + more, 100, inverse=True,
+                            word='faster than')
+                 for name in lab.ours for more in ('', ', unmap')]
+        yield Measure('5. Reset of a full zone, on the device (us)',
+                      [Row(f'zone of {size_text(zone)}', 'us',
+                           goals if zone == GIB else [])],
+                      found, quick=zone != GIB)
+
+
+# Section 5: open and report ################################################
+
+def load_measure(lab):
+    counts = {'1k zones': (1000, 1000 * MIB), '100k zones': (100000, 10 * MIB),
+              '1M zones': (1000000, MIB)}
+
+    def prepare():
+        for name, (count, zone) in counts.items():
+            lab.create(name, 'zoned', count * zone, zone)
+        lab.create('no zones', 'plain', 1000000 * MIB)
+
+    found = {'no zones': lambda: lab.zone_bench('load', 'no zones', 'plain')}
+    for name in counts:
+        found[name] = lambda name=name: lab.zone_bench(
+            'load', name, 'zoned', more=lab.ours[OURS])
+    few, many = '1k zones', '1M zones'
+    yield Measure('6. Open of an image with many zones', [
+        Row('time (ms)', 'ms', [
+            Goal('ms more of 1M than of 1k zones', lambda m: m[many] - m[few],
+                 100, at_least=False)]),
+        Row('memory (KiB)', 'rss_kib', [
+            Goal('bytes a zone',
+                 lambda m: (m[many] - m[few]) * KIB / 999000, 32,
+                 at_least=False)]),
+        Row('report, pieces of 1024 zones (ms)', 'report_ms')],
+        found, prepare, quick=True)
+
+
+def device_report_measures(lab):
+    zone, count = MIB, 1000000
+    options = {'device': count * zone, 'zone': zone, 'bytes': 128 * KIB}
+    found = {}
+
+    def prepare():
+        lab.create(OURS, 'zoned', count * zone, zone)
+        if lab.base:
+            lab.create(BASE_RAW, 'raw', count * zone)
+
+    found[OURS] = lambda: lab.nvme_bench('report', OURS, 'zoned', lab_qemu(),
+                                         **options)
+    if lab.base:
+        found[BASE_RAW] = lambda: lab.nvme_bench(
+            'report', BASE_RAW, 'raw', lab.base,
+            ns=f'zoned=on,zoned.zone_size={zone}', **options)
+    yield Measure('7. The device with a million zones',
+                  [Row('memory of QEMU (KiB)', 'rss_kib'),
+                   Row('report of all, 128K a piece (ms)', 'report_ms')],
+                  found, prepare)
+
+
+# Section 6: the device #####################################################
+
+def lab_qemu():
+    return os.path.join(OUT, 'qemu-system-x86_64')
+
+
+def device_run(lab, test, name, kind, qemu, more, ns, **options):
+    def run():
+        lab.create(name, kind, DRIVE, options['zone'])
+        try:
+            return lab.nvme_bench(test, name, kind, qemu, more, ns, **options)
+        finally:
+            lab.remove(name)
+    return run
+
+
+def device_contestants(lab, test, **options):
+    options['zone'] = 64 * MIB
+    ns = f"zoned=on,zoned.zone_size={options['zone']}"
+    found = {name: device_run(lab, test, name, 'zoned', lab_qemu(), more, '',
+                              **options)
+             for name, more in lab.ours.items()}
+    found[MEMORY] = device_run(lab, test, MEMORY, 'raw', lab_qemu(), '', ns,
+                               **options)
+    if lab.base:
+        for name, kind in ((BASE_RAW, 'raw'), (BASE_QCOW2, 'plain')):
+            found[name] = device_run(lab, test, name, kind, lab.base, '', ns,
+                                     **options)
+    return found
+
+
+def device_measure(lab, test, text, size, depth, zones, quick):
+    total = {(4, 1): 16, (4, 32): 64, (4, 128): 64}.get((size, depth), 256)
+    options = {'device': DRIVE, 'bytes': size * KIB, 'depth': depth,
+               'streams': zones, 'total': total * MIB // lab.scale}
+    goals = [ratio_goal(name, BASE_QCOW2, 1) for name in lab.ours]
+    name = f'{size}K {text}, depth {depth}'
+    if test != 'randread':
+        name += f', {zones_text(zones)}'
+    return Measure('8. The device without a guest (IOPS)',
+                   [Row(name, 'iops', goals)],
+                   device_contestants(lab, test, **options), quick=quick)
+
+
+def device_measures(lab):
+    for test in ('write', 'append'):
+        for depth in (1, 32, 128):
+            for zones in (1, 8, 64):
+                yield device_measure(lab, test, test, 4, depth, zones,
+                                     (test, depth, zones) in
+                                     (('write', 32, 1), ('append', 128, 64)))
+    yield device_measure(lab, 'randread', 'random read', 4, 1, 1, False)
+    yield device_measure(lab, 'randread', 'random read', 4, 32, 1, True)
+    yield device_measure(lab, 'write', 'write', 128, 8, 1, True)
+
+
+def all_measures(lab, engines):
+    for aio in engines:
+        yield from write_measures(lab, aio)
+    for aio in engines:
+        yield from flush_measures(lab, aio)
+    for aio in engines:
+        yield from read_measures(lab, aio)
+    yield from action_measures(lab)
+    yield from reset_measures(lab)
+    yield from load_measure(lab)
+    yield from device_report_measures(lab)
+    yield from device_measures(lab)
