@@ -23,7 +23,8 @@ GRAFTED = os.path.join(REPO, 'build', 'qemu')
 # What of the repository is linked into the grafted tree.
 OVERLAY_DIRS = ('block', 'include', 'hw', 'qapi', 'system', 'docs/interop',
                 'docs/devel', 'docs/system', 'docs/tools',
-                'tests/fuzz/block', 'tests/qemu-iotests', 'tests/qtest')
+                'tests/crash', 'tests/fuzz/block', 'tests/qemu-iotests',
+                'tests/qtest')
 # Files elsewhere that are, among others that stay here
 OVERLAY_GLOBS = ('tests/bench/*.c',)
 

@@ -1,0 +1,303 @@
+/*
+ * Opens what a crash has left and compares it with what is allowed
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Open, compare with the oracle, check the image, use it, close, open again,
+ * compare with what was there before closing, check again.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "block/block_int.h"
+#include "system/block-backend-zone.h"
+#include "crash-check.h"
+
+/* How many zones of a state are written to */
+#define CRASH_ZONES_USED    3
+
+/* What the driver said of the hot zones */
+typedef struct CrashView {
+    CrashZone zone[CRASH_MAX_HOT];
+    uint8_t *data[CRASH_MAX_HOT];
+    uint8_t *zde[CRASH_MAX_HOT];
+} CrashView;
+
+static void crash_view_free(CrashView *view)
+{
+    uint32_t i;
+
+    for (i = 0; i < CRASH_MAX_HOT; i++) {
+        g_free(view->data[i]);
+        g_free(view->zde[i]);
+    }
+    g_free(view);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CrashView, crash_view_free)
+
+static char *crash_view_zone(const CrashRun *run, CrashImage *image,
+                             CrashView *view, uint32_t hot_idx)
+{
+    const ZoneGeometry *geometry = &image->geometry;
+    CrashZone *zone = &view->zone[hot_idx];
+    uint32_t zone_idx = run->hot[hot_idx];
+    int ret;
+
+    if (!view->data[hot_idx]) {
+        view->data[hot_idx] = g_malloc(geometry->zone_bytes);
+        view->zde[hot_idx] = g_malloc0(MAX(geometry->zd_extension_bytes, 1));
+    }
+    zone->data = view->data[hot_idx];
+    zone->zde = view->zde[hot_idx];
+    blk_get_zone_info(image->blk, zone_idx, &zone->info);
+    ret = blk_pread(image->blk, geometry->zone_bytes * zone_idx,
+                    geometry->zone_bytes, view->data[hot_idx], 0);
+    if (ret >= 0 && geometry->zd_extension_bytes) {
+        ret = blk_get_zone_extension(image->blk, zone_idx, view->zde[hot_idx]);
+    }
+    if (ret < 0) {
+        return g_strdup_printf("zone %u cannot be read: %s", zone_idx,
+                               strerror(-ret));
+    }
+    return NULL;
+}
+
+static char *crash_view_fill(const CrashRun *run, CrashImage *image,
+                             CrashView *view)
+{
+    char *fault = NULL;
+    uint32_t i;
+
+    for (i = 0; i < run->nr_hot && !fault; i++) {
+        fault = crash_view_zone(run, image, view, i);
+    }
+    return fault;
+}
+
+/* Block status has to say zero from the write pointer to the zone's end */
+static char *crash_check_status(const CrashRun *run, CrashImage *image,
+                                const CrashZone *zone)
+{
+    const ZoneInfo *info = &zone->info;
+    int64_t offset_bytes = info->wp_bytes;
+    int64_t end_bytes = info->start_bytes + info->length_bytes;
+    int64_t n;
+    int ret;
+
+    if (info->state == ZONE_STATE_CONVENTIONAL) {
+        return NULL;
+    }
+    for (; offset_bytes < end_bytes; offset_bytes += n) {
+        ret = bdrv_block_status_above(blk_bs(image->blk), NULL, offset_bytes,
+                                      end_bytes - offset_bytes, &n, NULL, NULL);
+        if (ret < 0 || !(ret & BDRV_BLOCK_ZERO)) {
+            return g_strdup_printf("C3: block status 0x%x at byte %" PRId64
+                                   " of zone %u, above its write pointer", ret,
+                                   offset_bytes - (int64_t)info->start_bytes,
+                                   info->zone_idx);
+        }
+    }
+    return NULL;
+}
+
+/* Zones that the load has left alone */
+static char *crash_check_cold(const CrashRun *run, CrashImage *image)
+{
+    const ZoneGeometry *geometry = &image->geometry;
+    uint32_t zone_idx, hot_idx = 0;
+    ZoneInfo info;
+
+    for (zone_idx = 0; zone_idx < geometry->nr_zones; zone_idx++) {
+        if (hot_idx < run->nr_hot && run->hot[hot_idx] == zone_idx) {
+            hot_idx++;
+            continue;
+        }
+        blk_get_zone_info(image->blk, zone_idx, &info);
+        if (info.state != (zone_idx < geometry->conventional_zones ?
+                           ZONE_STATE_CONVENTIONAL : ZONE_STATE_EMPTY)) {
+            return g_strdup_printf("C2: zone %u is %s, and nobody has used it",
+                                   zone_idx, zone_state_str(info.state));
+        }
+    }
+    return NULL;
+}
+
+static char *crash_check_image(CrashImage *image)
+{
+    BdrvCheckResult res = { };
+    int ret = bdrv_check(blk_bs(image->blk), &res, 0);
+
+    if (ret < 0 || res.corruptions || res.check_errors) {
+        return g_strdup_printf("check of the image: %d corruptions, %d errors "
+                               "(%d)", res.corruptions, res.check_errors, ret);
+    }
+    return NULL;
+}
+
+static char *crash_check_recovered(const CrashRun *run, uint64_t time,
+                                   CrashImage *image, CrashView *view)
+{
+    char *fault = crash_view_fill(run, image, view);
+    uint32_t i;
+
+    for (i = 0; i < run->nr_hot && !fault; i++) {
+        fault = crash_oracle_check_zone(run->oracle, time, &view->zone[i]);
+        if (!fault) {
+            fault = crash_check_status(run, image, &view->zone[i]);
+        }
+    }
+    if (!fault) {
+        fault = crash_check_cold(run, image);
+    }
+    return fault ? fault : crash_check_image(image);
+}
+
+/* Use after the crash *****************************************************/
+
+static int crash_append(CrashImage *image, const ZoneInfo *info, uint8_t *buf,
+                        int64_t length_bytes)
+{
+    int64_t offset_bytes = info->start_bytes;
+    QEMUIOVector qiov;
+    int ret;
+
+    qemu_iovec_init_buf(&qiov, buf, length_bytes);
+    ret = blk_zone_append(image->blk, &offset_bytes, &qiov, 0);
+    if (ret >= 0 && offset_bytes != info->wp_bytes) {
+        return -EPROTO;
+    }
+    return ret;
+}
+
+/* Appends, after a Reset where the zone is Full; all else stays as it was */
+static char *crash_use_zone(const CrashRun *run, CrashImage *image,
+                            CrashView *view, uint32_t hot_idx)
+{
+    const ZoneGeometry *geometry = &image->geometry;
+    uint8_t *data = view->data[hot_idx];
+    ZoneInfo info = view->zone[hot_idx].info;
+    int64_t written_bytes = info.wp_bytes - info.start_bytes;
+    int64_t length_bytes = 1024;
+    g_autofree uint8_t *expected = g_memdup2(data, geometry->zone_bytes);
+    char *fault;
+    int ret = 0;
+
+    if (info.state == ZONE_STATE_CONVENTIONAL) {
+        return NULL;
+    }
+    if (info.state == ZONE_STATE_FULL) {
+        ret = blk_zone_mgmt(image->blk, BLK_ZO_RESET, info.start_bytes,
+                            geometry->zone_bytes);
+        memset(expected, 0, geometry->zone_bytes);
+        written_bytes = 0;
+        info.wp_bytes = info.start_bytes;
+    }
+    length_bytes = MIN(length_bytes, geometry->capacity_bytes - written_bytes);
+    memset(expected + written_bytes, 0xa7, length_bytes);
+    if (ret >= 0) {
+        ret = crash_append(image, &info, expected + written_bytes,
+                           length_bytes);
+    }
+    if (zone_status_from_errno(ret) == ZONE_ERR_TOO_MANY_ACTIVE) {
+        memset(expected + written_bytes, 0, length_bytes);
+        ret = 0;
+    }
+    if (ret < 0) {
+        return g_strdup_printf("zone %u (%s) cannot be used: %s",
+                               info.zone_idx, zone_state_str(info.state),
+                               strerror(-ret));
+    }
+    fault = crash_view_zone(run, image, view, hot_idx);
+    if (!fault && memcmp(expected, data, geometry->zone_bytes)) {
+        fault = g_strdup_printf("C3: zone %u (%s) reads otherwise than before "
+                                "the append", info.zone_idx,
+                                zone_state_str(info.state));
+    }
+    return fault;
+}
+
+static ZoneState crash_after_close(const ZoneInfo *info)
+{
+    if (info->state == ZONE_STATE_IMPLICITLY_OPENED ||
+        info->state == ZONE_STATE_EXPLICITLY_OPENED) {
+        return ZONE_STATE_CLOSED;
+    }
+    return info->state;
+}
+
+static char *crash_compare_views(const CrashRun *run, const CrashView *before,
+                                 const CrashView *after)
+{
+    const ZoneGeometry *geometry = &run->image->geometry;
+    uint32_t i;
+
+    for (i = 0; i < run->nr_hot; i++) {
+        const ZoneInfo *old = &before->zone[i].info;
+        const ZoneInfo *new = &after->zone[i].info;
+
+        if (new->state != crash_after_close(old) ||
+            new->wp_bytes != old->wp_bytes ||
+            new->attributes != old->attributes) {
+            return g_strdup_printf("C5: zone %u was closed %s at %" PRIu64
+                                   ", is opened %s at %" PRIu64,
+                                   old->zone_idx, zone_state_str(old->state),
+                                   old->wp_bytes - old->start_bytes,
+                                   zone_state_str(new->state),
+                                   new->wp_bytes - new->start_bytes);
+        }
+        if (memcmp(before->data[i], after->data[i], geometry->zone_bytes) ||
+            memcmp(before->zde[i], after->zde[i],
+                   geometry->zd_extension_bytes)) {
+            return g_strdup_printf("C5: zone %u has other contents after it "
+                                   "was closed", old->zone_idx);
+        }
+    }
+    return NULL;
+}
+
+static char *crash_open(CrashImage *image)
+{
+    Error *err = NULL;
+    char *fault;
+
+    if (crash_image_open(image, &err)) {
+        return NULL;
+    }
+    fault = g_strdup_printf("the image cannot be opened: %s",
+                            error_get_pretty(err));
+    error_free(err);
+    return fault;
+}
+
+char *crash_check_state_of(const CrashRun *run, uint64_t time,
+                           CrashImage *image, GRand *rand)
+{
+    g_autoptr(CrashView) before = g_new0(CrashView, 1);
+    g_autoptr(CrashView) after = g_new0(CrashView, 1);
+    char *fault = crash_open(image);
+    uint32_t i;
+
+    if (!fault) {
+        fault = crash_check_recovered(run, time, image, before);
+    }
+    for (i = 0; i < CRASH_ZONES_USED && !fault; i++) {
+        fault = crash_use_zone(run, image, before,
+                               g_rand_int_range(rand, 0, run->nr_hot));
+    }
+    crash_image_close(image);
+    if (!fault) {
+        fault = crash_open(image);
+    }
+    if (!fault) {
+        fault = crash_view_fill(run, image, after);
+    }
+    if (!fault) {
+        fault = crash_compare_views(run, before, after);
+    }
+    if (!fault) {
+        fault = crash_check_image(image);
+    }
+    crash_image_close(image);
+    return fault;
+}

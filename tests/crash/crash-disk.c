@@ -1,0 +1,333 @@
+/*
+ * A disk in memory that remembers its requests
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "block/block_int.h"
+#include "block/thread-pool.h"
+#include "qemu/coroutine.h"
+#include "crash-disk.h"
+
+typedef struct CrashNode {
+    CrashDisk *disk;
+} CrashNode;
+
+/* The disk of the node that is being opened */
+static CrashDisk *opening;
+
+static void crash_request_free(gpointer opaque)
+{
+    CrashRequest *request = opaque;
+
+    g_free(request->data);
+    g_free(request);
+}
+
+CrashLog *crash_log_new(GRand *rand)
+{
+    CrashLog *log = g_new0(CrashLog, 1);
+
+    log->rand = rand;
+    log->events = g_array_new(false, false, sizeof(CrashEvent));
+    log->requests = g_ptr_array_new_with_free_func(crash_request_free);
+    log->waiting = g_ptr_array_new();
+    return log;
+}
+
+void crash_log_free(CrashLog *log)
+{
+    assert(!log->waiting->len);
+    g_array_unref(log->events);
+    g_ptr_array_unref(log->requests);
+    g_ptr_array_unref(log->waiting);
+    g_free(log);
+}
+
+uint64_t crash_log_tick(CrashLog *log)
+{
+    return ++log->now;
+}
+
+bool crash_log_step(CrashLog *log)
+{
+    Coroutine *co;
+    guint next = 0;
+
+    if (!log->waiting->len) {
+        return false;
+    }
+    if (!log->in_order) {
+        next = g_rand_int_range(log->rand, 0, log->waiting->len);
+    }
+    co = g_ptr_array_remove_index(log->waiting, next);
+    aio_co_wake(co);
+    return true;
+}
+
+static void coroutine_fn crash_log_wait(CrashLog *log)
+{
+    if (log && log->delay) {
+        g_ptr_array_add(log->waiting, qemu_coroutine_self());
+        qemu_coroutine_yield();
+    }
+}
+
+static void crash_log_event(CrashLog *log, CrashRequest *request,
+                            bool completion)
+{
+    CrashEvent event = {
+        .time = crash_log_tick(log),
+        .request = request,
+        .completion = completion,
+    };
+
+    *(completion ? &request->completed : &request->submitted) = event.time;
+    g_array_append_val(log->events, event);
+}
+
+CrashDisk *crash_disk_new(unsigned idx)
+{
+    CrashDisk *disk = g_new0(CrashDisk, 1);
+
+    disk->idx = idx;
+    disk->alignment_bytes = CRASH_SECTOR_BYTES;
+    return disk;
+}
+
+void crash_disk_free(CrashDisk *disk)
+{
+    g_free(disk->data);
+    g_free(disk);
+}
+
+static void crash_disk_reach(CrashDisk *disk, int64_t end_bytes)
+{
+    int64_t alloc_bytes = MAX(disk->alloc_bytes, 65536);
+
+    while (alloc_bytes < end_bytes) {
+        alloc_bytes *= 2;
+    }
+    if (alloc_bytes > disk->alloc_bytes) {
+        disk->data = g_realloc(disk->data, alloc_bytes);
+        memset(disk->data + disk->alloc_bytes, 0,
+               alloc_bytes - disk->alloc_bytes);
+        disk->alloc_bytes = alloc_bytes;
+    }
+    disk->length_bytes = MAX(disk->length_bytes, end_bytes);
+}
+
+void crash_disk_poke(CrashDisk *disk, int64_t offset_bytes, const uint8_t *data,
+                     int64_t length_bytes)
+{
+    crash_disk_reach(disk, offset_bytes + length_bytes);
+    if (data) {
+        memcpy(disk->data + offset_bytes, data, length_bytes);
+    } else {
+        memset(disk->data + offset_bytes, 0, length_bytes);
+    }
+}
+
+void crash_disk_copy(CrashDisk *disk, const CrashDisk *from)
+{
+    if (disk->length_bytes > from->length_bytes) {
+        memset(disk->data + from->length_bytes, 0,
+               disk->length_bytes - from->length_bytes);
+    }
+    disk->length_bytes = 0;
+    crash_disk_poke(disk, 0, from->data, from->length_bytes);
+    disk->fua = from->fua;
+    disk->alignment_bytes = from->alignment_bytes;
+}
+
+/* Half of the sectors of a write that fails get to the disk */
+static void crash_disk_apply(CrashDisk *disk, const CrashRequest *request)
+{
+    int64_t offset_bytes = request->offset_bytes;
+    int64_t done_bytes, n;
+
+    for (done_bytes = 0; done_bytes < request->length_bytes; done_bytes += n) {
+        n = request->length_bytes - done_bytes;
+        if (request->failed) {
+            n = MIN(n, CRASH_SECTOR_BYTES);
+            if (g_rand_boolean(disk->log->rand)) {
+                continue;
+            }
+        }
+        crash_disk_poke(disk, offset_bytes + done_bytes,
+                        request->data ? request->data + done_bytes : NULL, n);
+    }
+}
+
+/* Takes request and its data */
+static int coroutine_fn crash_disk_submit(CrashDisk *disk,
+                                          CrashRequest *request)
+{
+    CrashLog *log = disk->log;
+
+    if (!log) {
+        crash_disk_apply(disk, request);
+        crash_request_free(request);
+        return 0;
+    }
+    request->disk_idx = disk->idx;
+    request->completed = CRASH_NEVER;
+    g_ptr_array_add(log->requests, request);
+    crash_log_event(log, request, false);
+    crash_log_wait(log);
+    request->failed = log->fault && log->fault(log->fault_opaque, request);
+    crash_disk_apply(disk, request);
+    crash_log_event(log, request, true);
+    return request->failed ? -EIO : 0;
+}
+
+static CrashRequest *crash_request_new(CrashRequestKind kind, int64_t offset,
+                                       int64_t bytes)
+{
+    CrashRequest *request = g_new0(CrashRequest, 1);
+
+    request->kind = kind;
+    request->offset_bytes = offset;
+    request->length_bytes = bytes;
+    return request;
+}
+
+static CrashDisk *crash_node_disk(BlockDriverState *bs)
+{
+    CrashNode *node = bs->opaque;
+
+    return node->disk;
+}
+
+static int coroutine_fn
+crash_disk_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                     QEMUIOVector *qiov, BdrvRequestFlags flags)
+{
+    CrashDisk *disk = crash_node_disk(bs);
+    int64_t n;
+
+    crash_log_wait(disk->log);
+    n = MIN(bytes, MAX(disk->length_bytes - offset, 0));
+    if (n) {
+        qemu_iovec_from_buf(qiov, 0, disk->data + offset, n);
+    }
+    qemu_iovec_memset(qiov, n, 0, bytes - n);
+    return 0;
+}
+
+static int coroutine_fn
+crash_disk_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                      QEMUIOVector *qiov, BdrvRequestFlags flags)
+{
+    CrashRequest *request = crash_request_new(CRASH_WRITE, offset, bytes);
+
+    request->data = g_malloc(bytes);
+    request->fua = flags & BDRV_REQ_FUA;
+    qemu_iovec_to_buf(qiov, 0, request->data, bytes);
+    return crash_disk_submit(crash_node_disk(bs), request);
+}
+
+static int coroutine_fn
+crash_disk_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
+                            int64_t bytes, BdrvRequestFlags flags)
+{
+    CrashRequest *request = crash_request_new(CRASH_WRITE, offset, bytes);
+
+    request->fua = flags & BDRV_REQ_FUA;
+    return crash_disk_submit(crash_node_disk(bs), request);
+}
+
+static int coroutine_fn
+crash_disk_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    return crash_disk_submit(crash_node_disk(bs),
+                             crash_request_new(CRASH_DISCARD, offset, bytes));
+}
+
+static int coroutine_fn crash_disk_co_flush(BlockDriverState *bs)
+{
+    return crash_disk_submit(crash_node_disk(bs),
+                             crash_request_new(CRASH_FLUSH, 0, 0));
+}
+
+static int64_t coroutine_fn crash_disk_co_getlength(BlockDriverState *bs)
+{
+    CrashDisk *disk = crash_node_disk(bs);
+
+    return ROUND_UP(disk->length_bytes, disk->alignment_bytes);
+}
+
+/* Grows only; what a file system does to lengths is not modelled */
+static int coroutine_fn
+crash_disk_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
+                       PreallocMode prealloc, BdrvRequestFlags flags,
+                       Error **errp)
+{
+    crash_disk_reach(crash_node_disk(bs), offset);
+    return 0;
+}
+
+static void crash_disk_refresh_limits(BlockDriverState *bs, Error **errp)
+{
+    bs->bl.request_alignment = crash_node_disk(bs)->alignment_bytes;
+}
+
+static int crash_disk_bdrv_open(BlockDriverState *bs, QDict *options,
+                                int flags, Error **errp)
+{
+    CrashNode *node = bs->opaque;
+
+    if (!opening) {
+        error_setg(errp, "crash-disk is for the test alone");
+        return -EINVAL;
+    }
+    node->disk = opening;
+    bs->supported_write_flags = node->disk->fua ? BDRV_REQ_FUA : 0;
+    bs->supported_zero_flags = bs->supported_write_flags | BDRV_REQ_MAY_UNMAP |
+                               BDRV_REQ_NO_FALLBACK;
+    return 0;
+}
+
+static BlockDriver bdrv_crash_disk = {
+    .format_name            = "crash-disk",
+    .protocol_name          = "crash-disk",
+    .instance_size          = sizeof(CrashNode),
+    .bdrv_open              = crash_disk_bdrv_open,
+    .bdrv_refresh_limits    = crash_disk_refresh_limits,
+    .bdrv_co_getlength      = crash_disk_co_getlength,
+    .bdrv_co_truncate       = crash_disk_co_truncate,
+    .bdrv_co_preadv         = crash_disk_co_preadv,
+    .bdrv_co_pwritev        = crash_disk_co_pwritev,
+    .bdrv_co_pwrite_zeroes  = crash_disk_co_pwrite_zeroes,
+    .bdrv_co_pdiscard       = crash_disk_co_pdiscard,
+    .bdrv_co_flush_to_disk  = crash_disk_co_flush,
+};
+
+BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name)
+{
+    BlockDriverState *bs;
+
+    opening = disk;
+    bs = bdrv_new_open_driver(&bdrv_crash_disk, node_name,
+                              BDRV_O_RDWR | BDRV_O_UNMAP, &error_abort);
+    opening = NULL;
+    return bs;
+}
+
+void crash_disk_register(void)
+{
+    bdrv_register(&bdrv_crash_disk);
+}
+
+/*
+ * In place of thread_pool_submit_co(): threads would end in an order that no
+ * seed decides
+ */
+int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg);
+
+int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg)
+{
+    return func(arg);
+}

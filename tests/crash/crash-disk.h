@@ -1,0 +1,96 @@
+/*
+ * A disk in memory that remembers its requests
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * While a log records, requests wait in it until crash_log_step() lets one of
+ * them complete: chosen at random, so what is in flight together completes in
+ * any order.  Everything runs in one thread: a seed gives one history.
+ */
+
+#ifndef TESTS_CRASH_DISK_H
+#define TESTS_CRASH_DISK_H
+
+#include "block/block_int.h"
+
+#define CRASH_SECTOR_BYTES  512
+#define CRASH_MAX_DISKS     2
+#define CRASH_NEVER         UINT64_MAX
+
+typedef enum CrashRequestKind {
+    CRASH_WRITE,
+    CRASH_DISCARD,
+    CRASH_FLUSH,
+} CrashRequestKind;
+
+/*
+ * Times are those of the log: they count requests and completions, of disks
+ * and of the workload.
+ */
+typedef struct CrashRequest {
+    CrashRequestKind kind;
+    unsigned disk_idx;
+    int64_t offset_bytes;
+    int64_t length_bytes;
+    uint8_t *data;              /* NULL: zeros, or no data */
+    bool fua;
+    bool failed;
+    uint64_t submitted;
+    uint64_t completed;         /* CRASH_NEVER while in flight */
+} CrashRequest;
+
+/* A request was submitted, or has completed */
+typedef struct CrashEvent {
+    uint64_t time;
+    CrashRequest *request;
+    bool completion;
+} CrashEvent;
+
+typedef struct CrashLog CrashLog;
+typedef struct CrashDisk CrashDisk;
+
+/* Says whether a request shall fail, when it is about to complete */
+typedef bool CrashFaultFunc(void *opaque, const CrashRequest *request);
+
+struct CrashLog {
+    GRand *rand;                /* not owned */
+    GArray *events;             /* CrashEvent */
+    GPtrArray *requests;
+    GPtrArray *waiting;         /* Coroutine */
+    uint64_t now;
+    bool delay;                 /* requests wait for crash_log_step() */
+    bool in_order;              /* the next step is the oldest request */
+    CrashFaultFunc *fault;      /* may be NULL */
+    void *fault_opaque;
+};
+
+struct CrashDisk {
+    unsigned idx;
+    CrashLog *log;              /* NULL: records nothing */
+    uint8_t *data;
+    int64_t length_bytes;
+    int64_t alloc_bytes;
+    bool fua;                   /* the protocol knows FUA */
+    uint32_t alignment_bytes;
+};
+
+CrashLog *crash_log_new(GRand *rand);
+void crash_log_free(CrashLog *log);
+/* The next time; every event takes one */
+uint64_t crash_log_tick(CrashLog *log);
+/* Lets one waiting request complete; false when none waits */
+bool crash_log_step(CrashLog *log);
+
+CrashDisk *crash_disk_new(unsigned idx);
+void crash_disk_free(CrashDisk *disk);
+/* Takes the contents of another disk */
+void crash_disk_copy(CrashDisk *disk, const CrashDisk *from);
+/* Writes without a request; data NULL: zeros */
+void crash_disk_poke(CrashDisk *disk, int64_t offset_bytes, const uint8_t *data,
+                     int64_t length_bytes);
+/* A node over the disk, with a reference for the caller */
+BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name);
+
+void crash_disk_register(void);
+
+#endif /* TESTS_CRASH_DISK_H */

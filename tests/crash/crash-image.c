@@ -1,0 +1,300 @@
+/*
+ * Zoned images on disks in memory
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-types-block-core.h"
+#include "qobject/qdict.h"
+#include "qemu/option.h"
+#include "qom/object.h"
+#include "block/block_int.h"
+#include "block/qcow2.h"
+#include "block/zone/qcow2-zone-int.h"
+#include "crypto/pbkdf.h"
+#include "qom/object_interfaces.h"
+#include "crash-image.h"
+
+#define CRASH_SECRET    "crash-secret"
+
+const CrashVariant crash_variants[] = {
+    { .name = "plain" },
+    { .name = "extended-l2", .extended_l2 = true },
+    { .name = "lazy-refcounts", .lazy_refcounts = true },
+    { .name = "data-file", .data_file = true },
+    { .name = "data-file-raw", .data_file = true, .data_file_raw = true },
+    { .name = "luks", .luks = true },
+    { .name = "writethrough", .writethrough = true },
+    { .name = "direct", .direct = true },
+    { .name = "discard", .discard = true },
+    { .name = "limits", .limits = true },
+    { .name = "errors", .errors = true },
+    { .name = "mixed-1", .extended_l2 = true, .lazy_refcounts = true,
+      .direct = true, .limits = true, .discard = true },
+    { .name = "mixed-2", .data_file = true, .luks = true, .discard = true,
+      .lazy_refcounts = true },
+    { .name = "mixed-3", .extended_l2 = true, .data_file = true,
+      .writethrough = true, .limits = true },
+    { }
+};
+
+const CrashVariant *crash_variant_find(const char *name)
+{
+    const CrashVariant *variant;
+
+    for (variant = crash_variants; variant->name; variant++) {
+        if (!strcmp(variant->name, name)) {
+            return variant;
+        }
+    }
+    return NULL;
+}
+
+const char *crash_variant_missing(const CrashVariant *variant)
+{
+    if (variant->luks && !qcrypto_pbkdf2_supports(QCRYPTO_HASH_ALGO_SHA256)) {
+        return "PBKDF2 of a crypto library, which LUKS needs";
+    }
+    return NULL;
+}
+
+/* Words in several sectors; little space, so that everything meets */
+static void crash_image_layout(CrashImage *image, GRand *rand)
+{
+    const CrashVariant *variant = image->variant;
+    ZoneGeometry *geometry = &image->geometry;
+    bool clusters_of_4k = !variant->extended_l2 && g_rand_boolean(rand);
+
+    image->cluster_bytes = clusters_of_4k ? 4096 : 16384;
+    *geometry = (ZoneGeometry) {
+        .zone_bytes = 65536,
+        .capacity_bytes = g_rand_boolean(rand) ? 65536 : 45056,
+        .nr_zones = variant->data_file_raw ? 72 : 160,
+        .conventional_zones = g_rand_int_range(rand, 0, 3),
+        .max_active_zones = variant->limits ? 4 : 0,
+        .max_open_zones = variant->limits ? 3 : 0,
+        .zd_extension_bytes = 64 * g_rand_int_range(rand, 0, 4),
+    };
+}
+
+static CrashImage *crash_image_alloc(const CrashVariant *variant)
+{
+    CrashImage *image = g_new0(CrashImage, 1);
+    unsigned i;
+
+    image->variant = variant;
+    for (i = 0; i <= variant->data_file; i++) {
+        image->disk[i] = crash_disk_new(i);
+        image->disk[i]->alignment_bytes = variant->direct ? 4096 : 512;
+    }
+    return image;
+}
+
+static void crash_image_add_secret(void)
+{
+    if (!object_resolve_path_component(object_get_objects_root(),
+                                       CRASH_SECRET)) {
+        object_new_with_props("secret", object_get_objects_root(),
+                              CRASH_SECRET, &error_abort, "data", "123456",
+                              NULL);
+    }
+}
+
+typedef struct CrashCreate {
+    BlockdevCreateOptions *options;
+    bool done;
+    int ret;
+} CrashCreate;
+
+static void coroutine_fn crash_image_create_entry(void *opaque)
+{
+    CrashCreate *create = opaque;
+
+    create->ret = bdrv_find_format("qcow2")->bdrv_co_create(create->options,
+                                                            &error_abort);
+    create->done = true;
+    aio_wait_kick();
+}
+
+static BlockdevRef *crash_image_ref(const char *node_name)
+{
+    BlockdevRef *ref = g_new0(BlockdevRef, 1);
+
+    ref->type = QTYPE_QSTRING;
+    ref->u.reference = g_strdup(node_name);
+    return ref;
+}
+
+static QCryptoBlockCreateOptions *crash_image_encrypt(void)
+{
+    QCryptoBlockCreateOptions *encrypt = g_new0(QCryptoBlockCreateOptions, 1);
+
+    encrypt->format = QCRYPTO_BLOCK_FORMAT_LUKS;
+    encrypt->u.luks.key_secret = g_strdup(CRASH_SECRET);
+    encrypt->u.luks.has_iter_time = true;
+    encrypt->u.luks.iter_time = 1;
+    return encrypt;
+}
+
+static Qcow2ZoneCreateOptions *crash_image_zones(const ZoneGeometry *geometry)
+{
+    Qcow2ZoneCreateOptions *zone = g_new0(Qcow2ZoneCreateOptions, 1);
+
+    *zone = (Qcow2ZoneCreateOptions) {
+        .mode = QCOW2_ZONE_MODE_HOST_MANAGED,
+        .has_size = true,
+        .size = geometry->zone_bytes,
+        .has_capacity = true,
+        .capacity = geometry->capacity_bytes,
+        .has_conventional_zones = true,
+        .conventional_zones = geometry->conventional_zones,
+        .has_max_open_zones = true,
+        .max_open_zones = geometry->max_open_zones,
+        .has_max_active_zones = true,
+        .max_active_zones = geometry->max_active_zones,
+        .has_zd_extension_size = true,
+        .zd_extension_size = geometry->zd_extension_bytes,
+    };
+    return zone;
+}
+
+static void crash_image_create(CrashImage *image)
+{
+    const CrashVariant *variant = image->variant;
+    BlockdevCreateOptions *options = g_new0(BlockdevCreateOptions, 1);
+    BlockdevCreateOptionsQcow2 *qcow2 = &options->u.qcow2;
+    CrashCreate create = { .options = options };
+    BlockDriverState *bs[CRASH_MAX_DISKS] = { };
+
+    bs[0] = crash_disk_open(image->disk[0], "crash-0");
+    options->driver = BLOCKDEV_DRIVER_QCOW2;
+    qcow2->file = crash_image_ref("crash-0");
+    if (variant->data_file) {
+        bs[1] = crash_disk_open(image->disk[1], "crash-1");
+        qcow2->data_file = crash_image_ref("crash-1");
+        qcow2->has_data_file_raw = true;
+        qcow2->data_file_raw = variant->data_file_raw;
+    }
+    qcow2->size = image->geometry.zone_bytes * image->geometry.nr_zones;
+    qcow2->has_extended_l2 = true;
+    qcow2->extended_l2 = variant->extended_l2;
+    qcow2->has_cluster_size = true;
+    qcow2->cluster_size = image->cluster_bytes;
+    qcow2->has_lazy_refcounts = true;
+    qcow2->lazy_refcounts = variant->lazy_refcounts;
+    qcow2->encrypt = variant->luks ? crash_image_encrypt() : NULL;
+    qcow2->zone = crash_image_zones(&image->geometry);
+
+    qemu_coroutine_enter(qemu_coroutine_create(crash_image_create_entry,
+                                               &create));
+    AIO_WAIT_WHILE_UNLOCKED(NULL, !create.done);
+    g_assert_cmpint(create.ret, ==, 0);
+    qapi_free_BlockdevCreateOptions(options);
+    bdrv_unref(bs[0]);
+    if (bs[1]) {
+        bdrv_unref(bs[1]);
+    }
+}
+
+CrashImage *crash_image_new(const CrashVariant *variant, GRand *rand)
+{
+    CrashImage *image = crash_image_alloc(variant);
+    bool fua = g_rand_boolean(rand);
+    unsigned i;
+
+    for (i = 0; i < CRASH_MAX_DISKS && image->disk[i]; i++) {
+        image->disk[i]->fua = fua;
+    }
+    if (variant->luks) {
+        crash_image_add_secret();
+    }
+    crash_image_layout(image, rand);
+    crash_image_create(image);
+    return image;
+}
+
+CrashImage *crash_image_like(const CrashImage *image)
+{
+    CrashImage *like = crash_image_alloc(image->variant);
+
+    like->geometry = image->geometry;
+    like->cluster_bytes = image->cluster_bytes;
+    return like;
+}
+
+void crash_image_free(CrashImage *image)
+{
+    unsigned i;
+
+    crash_image_close(image);
+    for (i = 0; i < CRASH_MAX_DISKS && image->disk[i]; i++) {
+        crash_disk_free(image->disk[i]);
+    }
+    g_free(image);
+}
+
+static QDict *crash_image_options(const CrashImage *image)
+{
+    const CrashVariant *variant = image->variant;
+    QDict *options = qdict_new();
+
+    qdict_put_str(options, "driver", "qcow2");
+    qdict_put_str(options, "file", "crash-0");
+    qdict_put_str(options, "overlap-check", "all");
+    qdict_put_int(options, QCOW2_OPT_ZONE_COMMIT_INTERVAL, 0);
+    /* the least there can be, so that tables are written early */
+    qdict_put_int(options, "cache-clean-interval", 0);
+    qdict_put_int(options, "l2-cache-size", image->cluster_bytes);
+    qdict_put_bool(options, "lazy-refcounts", variant->lazy_refcounts);
+    if (variant->data_file) {
+        qdict_put_str(options, "data-file", "crash-1");
+    }
+    if (variant->luks) {
+        qdict_put_str(options, "encrypt.key-secret", CRASH_SECRET);
+    }
+    return options;
+}
+
+bool crash_image_open(CrashImage *image, Error **errp)
+{
+    const CrashVariant *variant = image->variant;
+    BlockDriverState *bs[CRASH_MAX_DISKS] = { };
+    int flags = BDRV_O_RDWR;
+
+    if (variant->discard) {
+        flags |= BDRV_O_UNMAP;
+    }
+    if (variant->direct) {
+        flags |= BDRV_O_NOCACHE;
+    }
+    bs[0] = crash_disk_open(image->disk[0], "crash-0");
+    if (variant->data_file) {
+        bs[1] = crash_disk_open(image->disk[1], "crash-1");
+    }
+    image->blk = blk_new_open(NULL, NULL, crash_image_options(image), flags,
+                              errp);
+    bdrv_unref(bs[0]);
+    if (bs[1]) {
+        bdrv_unref(bs[1]);
+    }
+    if (!image->blk) {
+        return false;
+    }
+    blk_set_enable_write_cache(image->blk, !variant->writethrough);
+    return true;
+}
+
+void crash_image_close(CrashImage *image)
+{
+    if (image->blk) {
+        blk_unref(image->blk);
+        image->blk = NULL;
+    }
+}
+
+uint64_t crash_image_meta_offset(const CrashImage *image)
+{
+    return qcow2_zone(blk_bs(image->blk))->meta_offset;
+}

@@ -1,0 +1,54 @@
+/*
+ * Zoned images on disks in memory
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_CRASH_IMAGE_H
+#define TESTS_CRASH_IMAGE_H
+
+#include "block/zone.h"
+#include "system/block-backend.h"
+#include "crash-disk.h"
+
+/* What a run varies beside its seed */
+typedef struct CrashVariant {
+    const char *name;
+    bool extended_l2;
+    bool lazy_refcounts;
+    bool data_file;
+    bool data_file_raw;
+    bool luks;
+    bool writethrough;
+    bool direct;                /* cache=none: sectors of 4096 bytes below */
+    bool discard;
+    bool limits;                /* few active zones */
+    bool errors;                /* flushes and writes of words fail now and
+                                   then, and only writes with a position */
+} CrashVariant;
+
+typedef struct CrashImage {
+    const CrashVariant *variant;
+    CrashDisk *disk[CRASH_MAX_DISKS];
+    ZoneGeometry geometry;
+    uint32_t cluster_bytes;
+    BlockBackend *blk;          /* NULL while the image is closed */
+} CrashImage;
+
+extern const CrashVariant crash_variants[];
+const CrashVariant *crash_variant_find(const char *name);
+/* NULL when this build has what the variant needs, else what is missing */
+const char *crash_variant_missing(const CrashVariant *variant);
+
+/* An image on new disks; rand decides what the variant leaves open */
+CrashImage *crash_image_new(const CrashVariant *variant, GRand *rand);
+/* The same kind of image on new, empty disks */
+CrashImage *crash_image_like(const CrashImage *image);
+void crash_image_free(CrashImage *image);
+
+bool crash_image_open(CrashImage *image, Error **errp);
+void crash_image_close(CrashImage *image);
+/* Reads where words and descriptor extensions are, from the open image */
+uint64_t crash_image_meta_offset(const CrashImage *image);
+
+#endif /* TESTS_CRASH_IMAGE_H */

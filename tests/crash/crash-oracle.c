@@ -1,0 +1,596 @@
+/*
+ * What a workload was told, and what a crash may make of it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "crash-oracle.h"
+
+#define CRASH_MAGIC     UINT64_C(0x5ec70f0000000000)
+#define SECTOR_WORDS    (CRASH_SECTOR_BYTES / sizeof(uint64_t))
+
+CrashOracle *crash_oracle_new(const ZoneGeometry *geometry)
+{
+    CrashOracle *oracle = g_new0(CrashOracle, 1);
+    uint32_t i;
+
+    oracle->geometry = geometry;
+    oracle->ops = g_ptr_array_new_with_free_func(g_free);
+    oracle->zone_ops = g_new(GPtrArray *, geometry->nr_zones);
+    for (i = 0; i < geometry->nr_zones; i++) {
+        oracle->zone_ops[i] = g_ptr_array_new();
+    }
+    return oracle;
+}
+
+void crash_oracle_free(CrashOracle *oracle)
+{
+    uint32_t i;
+
+    for (i = 0; i < oracle->geometry->nr_zones; i++) {
+        g_ptr_array_unref(oracle->zone_ops[i]);
+    }
+    g_free(oracle->zone_ops);
+    g_ptr_array_unref(oracle->ops);
+    g_free(oracle);
+}
+
+CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,
+                            uint32_t zone_idx, uint64_t now)
+{
+    CrashOp *op = g_new0(CrashOp, 1);
+
+    op->kind = kind;
+    op->id = oracle->ops->len;
+    op->zone_idx = zone_idx;
+    op->offset_bytes = -1;
+    op->submitted = now;
+    op->acked = CRASH_NEVER;
+    g_ptr_array_add(oracle->ops, op);
+    if (kind != CRASH_OP_FLUSH) {
+        g_ptr_array_add(oracle->zone_ops[zone_idx], op);
+    }
+    return op;
+}
+
+void crash_oracle_end(CrashOracle *oracle, CrashOp *op, int ret, uint64_t now)
+{
+    op->acked = now;
+    op->refused = zone_status_from_errno(ret) != ZONE_OK;
+    op->failed = ret < 0 && !op->refused;
+}
+
+static CrashOp *crash_op(const GPtrArray *ops, guint i)
+{
+    return g_ptr_array_index(ops, i);
+}
+
+static bool crash_op_succeeded(const CrashOp *op)
+{
+    return !op->refused && !op->failed;
+}
+
+static void crash_op_find_lives(const GPtrArray *ops, CrashOp *op)
+{
+    guint i;
+
+    for (i = 0; i < ops->len; i++) {
+        const CrashOp *reset = crash_op(ops, i);
+
+        if (reset->kind != CRASH_OP_RESET || reset == op || reset->refused) {
+            continue;
+        }
+        op->life_min += !reset->failed && reset->acked < op->submitted;
+        op->life_max += reset->submitted < op->acked;
+    }
+}
+
+void crash_oracle_close(CrashOracle *oracle)
+{
+    uint32_t zone_idx;
+    guint i;
+
+    for (zone_idx = 0; zone_idx < oracle->geometry->nr_zones; zone_idx++) {
+        const GPtrArray *ops = oracle->zone_ops[zone_idx];
+
+        for (i = 0; i < ops->len; i++) {
+            crash_op_find_lives(ops, crash_op(ops, i));
+        }
+    }
+}
+
+/* Stamps *****************************************************************/
+
+static uint64_t crash_mix(uint64_t x)
+{
+    x ^= x >> 31;
+    x *= UINT64_C(0x9e3779b97f4a7c15);
+    x ^= x >> 29;
+    return x;
+}
+
+void crash_stamp(uint32_t id, uint32_t first_sector, void *buf,
+                 int64_t length_bytes)
+{
+    uint64_t *word = buf;
+    uint32_t sector;
+    size_t i;
+
+    for (sector = first_sector; length_bytes > 0;
+         sector++, length_bytes -= CRASH_SECTOR_BYTES) {
+        uint64_t key = (uint64_t)id << 32 | sector;
+
+        *word++ = CRASH_MAGIC | id;
+        *word++ = sector;
+        for (i = 2; i < SECTOR_WORDS && i * 8 < length_bytes; i++) {
+            *word++ = crash_mix(key + (i << 20));
+        }
+    }
+}
+
+/* The operation that has written the sector; NULL when none has */
+static const CrashOp *crash_unstamp(const CrashOracle *oracle,
+                                    const uint8_t *data, uint32_t *sector)
+{
+    uint64_t expected[SECTOR_WORDS];
+    uint64_t head[2];
+    uint32_t id;
+
+    memcpy(head, data, sizeof(head));
+    id = head[0];
+    if (head[0] != (CRASH_MAGIC | id) || id >= oracle->ops->len ||
+        head[1] > UINT32_MAX) {
+        return NULL;
+    }
+    *sector = head[1];
+    crash_stamp(id, *sector, expected, sizeof(expected));
+    if (memcmp(expected, data, sizeof(expected))) {
+        return NULL;
+    }
+    return crash_op(oracle->ops, id);
+}
+
+static bool crash_is_zero(const uint8_t *data, int64_t length_bytes)
+{
+    return buffer_is_zero(data, length_bytes);
+}
+
+/* Fences *****************************************************************/
+
+/*
+ * When the last of the flushes and FUA writes that had completed by the crash
+ * was submitted: what had completed by then is to be found.
+ */
+static uint64_t crash_fence(const CrashOracle *oracle, uint64_t time)
+{
+    uint64_t fence = 0;
+    guint i;
+
+    for (i = 0; i < oracle->ops->len; i++) {
+        const CrashOp *op = crash_op(oracle->ops, i);
+
+        if ((op->kind == CRASH_OP_FLUSH || op->fua) && op->acked <= time &&
+            crash_op_succeeded(op)) {
+            fence = MAX(fence, op->submitted);
+        }
+    }
+    return fence;
+}
+
+/* Must the write be found after a crash at time, as long as its life lasts? */
+static bool crash_op_required(const CrashOp *op, uint64_t fence, uint64_t time)
+{
+    return op->kind == CRASH_OP_WRITE && crash_op_succeeded(op) &&
+           (op->acked <= fence || (op->fua && op->acked <= time));
+}
+
+static bool crash_op_in_life(const CrashOp *op, uint32_t life)
+{
+    return op->life_min <= life && life <= op->life_max;
+}
+
+static bool crash_op_surely_in_life(const CrashOp *op, uint32_t life)
+{
+    return op->life_min == life && life == op->life_max;
+}
+
+/* One sequential zone ****************************************************/
+
+typedef struct CrashCheck {
+    const CrashOracle *oracle;
+    const CrashZone *zone;
+    const GPtrArray *ops;
+    uint64_t time;
+    uint64_t fence;
+    uint32_t life;
+} CrashCheck;
+
+static uint64_t crash_zone_written(const CrashZone *zone)
+{
+    return zone->info.wp_bytes - zone->info.start_bytes;
+}
+
+static char *crash_fault(const CrashCheck *check, const char *format, ...)
+    G_GNUC_PRINTF(2, 3);
+
+static char *crash_fault(const CrashCheck *check, const char *format, ...)
+{
+    const ZoneInfo *info = &check->zone->info;
+    g_autofree char *what = NULL;
+    va_list args;
+
+    va_start(args, format);
+    what = g_strdup_vprintf(format, args);
+    va_end(args);
+    return g_strdup_printf("%s (zone %u, %s, write pointer at %" PRIu64 " of "
+                           "the zone, attributes 0x%02x, taken for life %u)",
+                           what, info->zone_idx, zone_state_str(info->state),
+                           crash_zone_written(check->zone), info->attributes,
+                           check->life);
+}
+
+/* A failed write leaves anything in its range */
+static bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes)
+{
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind == CRASH_OP_WRITE && op->failed &&
+            op->submitted <= check->time &&
+            crash_op_in_life(op, check->life) &&
+            op->offset_bytes <= offset_bytes &&
+            offset_bytes < op->offset_bytes + op->length_bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Data that was discarded reads as itself or as zeros */
+static bool crash_discarded(const CrashCheck *check, int64_t offset_bytes)
+{
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind == CRASH_OP_DISCARD && op->submitted <= check->time &&
+            op->offset_bytes <= offset_bytes &&
+            offset_bytes < op->offset_bytes + op->length_bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
+{
+    const uint8_t *data = check->zone->data + pos_bytes;
+    int64_t offset_bytes = check->zone->info.start_bytes + pos_bytes;
+    uint32_t sector = 0;
+    const CrashOp *op = crash_unstamp(check->oracle, data, &sector);
+
+    if (op && op->zone_idx == check->zone->info.zone_idx &&
+        op->offset_bytes + (int64_t)sector * CRASH_SECTOR_BYTES ==
+        offset_bytes && op->submitted <= check->time &&
+        crash_op_in_life(op, check->life)) {
+        return NULL;
+    }
+    if (crash_discarded(check, offset_bytes) ||
+        crash_hole_covers(check, offset_bytes)) {
+        return NULL;
+    }
+    if (op) {
+        return crash_fault(check, "C2: byte %" PRId64 " of the zone has "
+                           "sector %u of operation %u (zone %u, offset %"
+                           PRId64 ", lives %u to %u)", pos_bytes, sector,
+                           op->id, op->zone_idx, op->offset_bytes,
+                           op->life_min, op->life_max);
+    }
+    return crash_fault(check, "C2: byte %" PRId64 " of the zone was never "
+                       "written: %s", pos_bytes,
+                       crash_is_zero(data, CRASH_SECTOR_BYTES) ?
+                       "zeros" : "garbage");
+}
+
+static char *crash_check_below_wp(const CrashCheck *check)
+{
+    uint64_t end_bytes = crash_zone_written(check->zone);
+    uint64_t pos_bytes;
+    char *fault = NULL;
+
+    for (pos_bytes = 0; pos_bytes < end_bytes && !fault;
+         pos_bytes += CRASH_SECTOR_BYTES) {
+        fault = crash_check_sector(check, pos_bytes);
+    }
+    return fault;
+}
+
+static char *crash_check_above_wp(const CrashCheck *check)
+{
+    uint64_t end_bytes = check->oracle->geometry->zone_bytes;
+    uint64_t pos_bytes = crash_zone_written(check->zone);
+
+    for (; pos_bytes < end_bytes; pos_bytes += CRASH_SECTOR_BYTES) {
+        if (!crash_is_zero(check->zone->data + pos_bytes,
+                           CRASH_SECTOR_BYTES)) {
+            return crash_fault(check, "C3: byte %" PRIu64 " of the zone is "
+                               "above the write pointer and not zero",
+                               pos_bytes);
+        }
+    }
+    return NULL;
+}
+
+static char *crash_check_writes(const CrashCheck *check, uint64_t fence,
+                                const char *contract)
+{
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (crash_op_required(op, fence, check->time) &&
+            crash_op_surely_in_life(op, check->life) &&
+            op->offset_bytes + op->length_bytes >
+            check->zone->info.wp_bytes) {
+            return crash_fault(check, "%s: operation %u (%" PRId64 " bytes at "
+                               "%" PRId64 " of the device) was flushed and is "
+                               "not below the write pointer", contract, op->id,
+                               op->length_bytes, op->offset_bytes);
+        }
+    }
+    return NULL;
+}
+
+/* Finish of Select All passes zones by that are Empty */
+static bool crash_finish_certain(const CrashCheck *check,
+                                 const CrashOp *finish)
+{
+    guint i;
+
+    if (!finish->select_all) {
+        return true;
+    }
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if ((op->kind == CRASH_OP_WRITE || op->kind == CRASH_OP_SET_ZDE) &&
+            crash_op_succeeded(op) && op->acked < finish->submitted &&
+            crash_op_surely_in_life(op, check->life)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static char *crash_check_finish(const CrashCheck *check)
+{
+    const ZoneInfo *info = &check->zone->info;
+    bool filled = crash_zone_written(check->zone) ==
+                  check->oracle->geometry->capacity_bytes;
+    bool possible = filled;
+    char *fault = NULL;
+    guint i;
+
+    for (i = 0; i < check->ops->len && !fault; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind != CRASH_OP_FINISH || op->refused ||
+            op->submitted > check->time || !crash_op_in_life(op, check->life)) {
+            continue;
+        }
+        possible = true;
+        if (op->failed || op->acked > check->time ||
+            !crash_op_surely_in_life(op, check->life) ||
+            !crash_finish_certain(check, op)) {
+            continue;
+        }
+        if (info->state != ZONE_STATE_FULL) {
+            return crash_fault(check, "C4: operation %u has finished the zone, "
+                               "which is not Full", op->id);
+        }
+        fault = crash_check_writes(check, op->submitted, "C4");
+    }
+    if (!fault && info->state == ZONE_STATE_FULL && !possible) {
+        fault = crash_fault(check, "C4: nobody has finished the zone");
+    }
+    return fault;
+}
+
+static char *crash_check_zde(const CrashCheck *check)
+{
+    uint32_t zde_bytes = check->oracle->geometry->zd_extension_bytes;
+    bool valid = check->zone->info.attributes & ZONE_ATTR_ZDEV;
+    g_autofree uint8_t *expected = g_malloc(MAX(zde_bytes, 1));
+    bool found = false;
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind != CRASH_OP_SET_ZDE || op->refused ||
+            op->submitted > check->time || !crash_op_in_life(op, check->life)) {
+            continue;
+        }
+        crash_stamp(op->id, 0, expected, zde_bytes);
+        found |= valid && !memcmp(expected, check->zone->zde, zde_bytes);
+        if (!valid && !op->failed && op->acked <= check->time &&
+            crash_op_surely_in_life(op, check->life)) {
+            return crash_fault(check, "C4: operation %u has set the descriptor "
+                               "extension, which is gone", op->id);
+        }
+    }
+    if (valid && !found) {
+        return crash_fault(check, "C4: nobody has set this descriptor "
+                           "extension");
+    }
+    return NULL;
+}
+
+static char *crash_check_state(const CrashCheck *check)
+{
+    const ZoneInfo *info = &check->zone->info;
+    uint64_t written_bytes = crash_zone_written(check->zone);
+    ZoneState expected = ZONE_STATE_CLOSED;
+
+    if (info->attributes & ~ZONE_ATTR_STORED) {
+        return crash_fault(check, "C6: attributes that a power cycle clears");
+    }
+    if (info->state == ZONE_STATE_FULL) {
+        return NULL;
+    }
+    if (written_bytes == check->oracle->geometry->capacity_bytes) {
+        expected = ZONE_STATE_FULL;
+    } else if (!written_bytes && !(info->attributes & ZONE_ATTR_ZDEV)) {
+        expected = ZONE_STATE_EMPTY;
+    }
+    if (info->state != expected) {
+        return crash_fault(check, "C6: the zone should be %s",
+                           zone_state_str(expected));
+    }
+    return NULL;
+}
+
+static char *crash_check_life(const CrashCheck *check)
+{
+    char *fault = crash_check_state(check);
+
+    if (!fault) {
+        fault = crash_check_writes(check, check->fence, "C1");
+    }
+    if (!fault) {
+        fault = crash_check_below_wp(check);
+    }
+    if (!fault) {
+        fault = crash_check_above_wp(check);
+    }
+    if (!fault) {
+        fault = crash_check_finish(check);
+    }
+    return fault ? fault : crash_check_zde(check);
+}
+
+/* The lives that the zone may be in at the crash */
+static void crash_lives(const CrashCheck *check, uint32_t *first,
+                        uint32_t *last)
+{
+    guint i;
+
+    *first = 0;
+    *last = 0;
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind == CRASH_OP_RESET && !op->refused) {
+            *first += !op->failed && op->acked <= check->time;
+            *last += op->submitted <= check->time;
+        }
+    }
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (crash_op_required(op, check->fence, check->time)) {
+            *first = MAX(*first, op->life_min);
+        }
+    }
+}
+
+static char *crash_check_sequential(CrashCheck *check)
+{
+    uint32_t first, last;
+    char *fault = NULL;
+
+    crash_lives(check, &first, &last);
+    for (check->life = first; check->life <= last; check->life++) {
+        g_free(fault);
+        fault = crash_check_life(check);
+        if (!fault) {
+            break;
+        }
+    }
+    return fault;
+}
+
+/* One conventional zone **************************************************/
+
+/*
+ * A sector that has a write under way, or one that nobody flushed, holds
+ * anything of what was written there.  Sectors of writes that were flushed
+ * hold the last of those, or something later.
+ */
+static char *crash_check_conventional_sector(const CrashCheck *check,
+                                             int64_t pos_bytes)
+{
+    const CrashZone *zone = check->zone;
+    int64_t offset_bytes = zone->info.start_bytes + pos_bytes;
+    uint64_t required = 0;
+    bool loose = false;
+    uint32_t sector = 0;
+    const CrashOp *found;
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->submitted > check->time || op->refused ||
+            offset_bytes < op->offset_bytes ||
+            offset_bytes >= op->offset_bytes + op->length_bytes) {
+            continue;
+        }
+        if (crash_op_required(op, check->fence, check->time)) {
+            required = MAX(required, op->submitted);
+        } else {
+            loose = true;
+        }
+    }
+    found = crash_unstamp(check->oracle, zone->data + pos_bytes, &sector);
+    if (found && (found->zone_idx != zone->info.zone_idx ||
+                  found->offset_bytes + (int64_t)sector * CRASH_SECTOR_BYTES !=
+                  offset_bytes || found->submitted > check->time)) {
+        found = NULL;
+    }
+    if (loose || (found && found->acked >= required)) {
+        return NULL;
+    }
+    if (!required && crash_is_zero(zone->data + pos_bytes,
+                                   CRASH_SECTOR_BYTES)) {
+        return NULL;
+    }
+    return crash_fault(check, "C1: byte %" PRId64 " of the conventional zone "
+                       "has not what was flushed", pos_bytes);
+}
+
+static char *crash_check_conventional(const CrashCheck *check)
+{
+    uint64_t pos_bytes;
+    char *fault = NULL;
+
+    for (pos_bytes = 0;
+         pos_bytes < check->oracle->geometry->zone_bytes && !fault;
+         pos_bytes += CRASH_SECTOR_BYTES) {
+        fault = crash_check_conventional_sector(check, pos_bytes);
+    }
+    return fault;
+}
+
+char *crash_oracle_check_zone(const CrashOracle *oracle, uint64_t time,
+                              const CrashZone *zone)
+{
+    CrashCheck check = {
+        .oracle = oracle,
+        .zone = zone,
+        .ops = oracle->zone_ops[zone->info.zone_idx],
+        .time = time,
+        .fence = crash_fence(oracle, time),
+    };
+
+    if (zone->info.zone_idx < oracle->geometry->conventional_zones) {
+        return crash_check_conventional(&check);
+    }
+    return crash_check_sequential(&check);
+}

@@ -1,0 +1,80 @@
+/*
+ * What a workload was told, and what a crash may make of it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Every sector that a workload writes names the operation that wrote it, and
+ * its place in it.  Times are those of the log of requests: a crash at time T
+ * is compared with what was submitted and acknowledged by T.
+ *
+ * Life n of a zone begins with its n-th Reset.  An operation that was under
+ * way at the same time as a Reset may belong to either life.
+ */
+
+#ifndef TESTS_CRASH_ORACLE_H
+#define TESTS_CRASH_ORACLE_H
+
+#include "block/zone.h"
+#include "crash-disk.h"
+
+typedef enum CrashOpKind {
+    CRASH_OP_WRITE,             /* appends too: their position is known late */
+    CRASH_OP_FLUSH,
+    CRASH_OP_RESET,
+    CRASH_OP_FINISH,
+    CRASH_OP_SET_ZDE,
+    CRASH_OP_DISCARD,
+} CrashOpKind;
+
+typedef struct CrashOp {
+    CrashOpKind kind;
+    uint32_t id;
+    uint32_t zone_idx;
+    int64_t offset_bytes;       /* of the device; -1 until it is known */
+    int64_t length_bytes;
+    bool fua;
+    bool select_all;            /* one of the zones of a Select All */
+    bool refused;               /* changed nothing */
+    bool failed;                /* an I/O error: may have happened, or partly */
+    uint64_t submitted;
+    uint64_t acked;             /* CRASH_NEVER while it is under way */
+    uint32_t life_min;
+    uint32_t life_max;
+} CrashOp;
+
+typedef struct CrashOracle {
+    const ZoneGeometry *geometry;
+    GPtrArray *ops;             /* CrashOp, by id */
+    GPtrArray **zone_ops;       /* the same by zone, those of no zone left out */
+} CrashOracle;
+
+/* What the driver says of one zone */
+typedef struct CrashZone {
+    ZoneInfo info;
+    const uint8_t *data;        /* zone_bytes of it */
+    const uint8_t *zde;         /* zd_extension_bytes of it */
+} CrashZone;
+
+CrashOracle *crash_oracle_new(const ZoneGeometry *geometry);
+void crash_oracle_free(CrashOracle *oracle);
+
+/* zone_idx is ignored for flushes */
+CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,
+                            uint32_t zone_idx, uint64_t now);
+/* ret is that of the block layer */
+void crash_oracle_end(CrashOracle *oracle, CrashOp *op, int ret, uint64_t now);
+/* When all operations have ended: tells the lives apart */
+void crash_oracle_close(CrashOracle *oracle);
+
+/* The sectors of an operation, from its sector first_sector on */
+void crash_stamp(uint32_t id, uint32_t first_sector, void *buf,
+                 int64_t length_bytes);
+
+/*
+ * Compares one zone after a crash at time with what the contracts allow.  NULL
+ * when it is allowed, else an explanation that begins with the contract.
+ */
+char *crash_oracle_check_zone(const CrashOracle *oracle, uint64_t time,
+                              const CrashZone *zone);
+
+#endif /* TESTS_CRASH_ORACLE_H */

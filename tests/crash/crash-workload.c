@@ -1,0 +1,371 @@
+/*
+ * Load on a zoned image, decided by a seed
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Workers, one coroutine each, keep several requests in flight.  A zone has one
+ * management action at a time, as the oracle could not tell the order of two;
+ * writes and appends go on meanwhile.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "block/block_int.h"
+#include "system/block-backend-zone.h"
+#include "crash-workload.h"
+
+static uint32_t crash_pick(CrashRun *run, uint32_t below)
+{
+    return g_rand_int_range(run->rand, 0, below);
+}
+
+static bool crash_percent(CrashRun *run, uint32_t percent)
+{
+    return crash_pick(run, 100) < percent;
+}
+
+static CrashOp *crash_begin(CrashRun *run, CrashOpKind kind, uint32_t zone_idx)
+{
+    return crash_oracle_begin(run->oracle, kind, zone_idx,
+                              crash_log_tick(run->log));
+}
+
+static void crash_end(CrashRun *run, CrashOp *op, int ret)
+{
+    crash_oracle_end(run->oracle, op, ret, crash_log_tick(run->log));
+}
+
+static int64_t crash_pick_length(CrashRun *run)
+{
+    static const int64_t lengths[] = {
+        512, 512, 1024, 4096, 4096, 5632, 12288, 16384
+    };
+
+    return lengths[crash_pick(run, ARRAY_SIZE(lengths))];
+}
+
+/* Data ********************************************************************/
+
+static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
+                                           int64_t offset_bytes,
+                                           int64_t length_bytes, bool append)
+{
+    CrashOp *op = crash_begin(run, CRASH_OP_WRITE, zone_idx);
+    bool fua = crash_percent(run, 12);
+    g_autofree uint8_t *buf = g_malloc(length_bytes);
+    QEMUIOVector qiov;
+    int ret;
+
+    op->length_bytes = length_bytes;
+    op->offset_bytes = offset_bytes;
+    op->fua = fua || run->image->variant->writethrough;
+    crash_stamp(op->id, 0, buf, length_bytes);
+    qemu_iovec_init_buf(&qiov, buf, length_bytes);
+    if (append) {
+        ret = blk_co_zone_append(run->image->blk, &offset_bytes, &qiov,
+                                 fua ? BDRV_REQ_FUA : 0);
+        op->offset_bytes = offset_bytes;
+    } else {
+        ret = blk_co_pwritev(run->image->blk, offset_bytes, length_bytes,
+                             &qiov, fua ? BDRV_REQ_FUA : 0);
+    }
+    crash_end(run, op, ret);
+}
+
+static void coroutine_fn crash_co_write(CrashRun *run, uint32_t zone_idx)
+{
+    const ZoneGeometry *geometry = &run->image->geometry;
+    int64_t length_bytes = crash_pick_length(run);
+    bool append = !run->image->variant->errors && crash_percent(run, 35);
+    ZoneInfo info;
+    int64_t room;
+
+    blk_get_zone_info(run->image->blk, zone_idx, &info);
+    if (zone_idx < geometry->conventional_zones) {
+        room = crash_pick(run, (info.length_bytes - length_bytes) /
+                               CRASH_SECTOR_BYTES) * CRASH_SECTOR_BYTES;
+        crash_co_write_at(run, zone_idx, info.start_bytes + room,
+                          length_bytes, false);
+        return;
+    }
+    room = info.start_bytes + info.capacity_bytes - info.reserved_bytes;
+    if (room > 0) {
+        length_bytes = MIN(length_bytes, room);
+    }
+    crash_co_write_at(run, zone_idx,
+                      append ? info.start_bytes : info.reserved_bytes,
+                      length_bytes, append);
+}
+
+static void coroutine_fn crash_co_flush(CrashRun *run)
+{
+    CrashOp *op = crash_begin(run, CRASH_OP_FLUSH, 0);
+
+    crash_end(run, op, blk_co_flush(run->image->blk));
+}
+
+/* What the timer does: a commit that nobody waits for */
+static void coroutine_fn crash_co_commit(CrashRun *run)
+{
+    BlockDriverState *bs = blk_bs(run->image->blk);
+
+    GRAPH_RDLOCK_GUARD();
+    bs->drv->bdrv_co_flush_to_os(bs);
+}
+
+static void coroutine_fn crash_co_discard(CrashRun *run, uint32_t zone_idx)
+{
+    CrashOp *op = crash_begin(run, CRASH_OP_DISCARD, zone_idx);
+    const ZoneGeometry *geometry = &run->image->geometry;
+    int64_t clusters = geometry->zone_bytes / run->image->cluster_bytes;
+    int64_t first = crash_pick(run, clusters);
+
+    op->offset_bytes = geometry->zone_bytes * zone_idx +
+                       first * run->image->cluster_bytes;
+    op->length_bytes = (1 + crash_pick(run, clusters - first)) *
+                       run->image->cluster_bytes;
+    crash_end(run, op, blk_co_pdiscard(run->image->blk, op->offset_bytes,
+                                       op->length_bytes, 0));
+}
+
+/* Management **************************************************************/
+
+static int coroutine_fn crash_co_action(CrashRun *run, const CrashOp *op)
+{
+    const ZoneGeometry *geometry = &run->image->geometry;
+    g_autofree uint8_t *zde = g_malloc0(MAX(geometry->zd_extension_bytes, 1));
+    ZoneAction action = {
+        .offset_bytes = geometry->zone_bytes * op->zone_idx,
+        .select_all = op->select_all,
+        .zde = zde,
+    };
+
+    switch (op->kind) {
+    case CRASH_OP_RESET:
+        action.op = BLK_ZO_RESET;
+        break;
+    case CRASH_OP_FINISH:
+        action.op = BLK_ZO_FINISH;
+        break;
+    case CRASH_OP_SET_ZDE:
+        action.op = BLK_ZO_SET_ZDED;
+        crash_stamp(op->id, 0, zde, geometry->zd_extension_bytes);
+        break;
+    default:
+        g_assert_not_reached();
+    }
+    return blk_zone_action(run->image->blk, &action);
+}
+
+static void coroutine_fn crash_co_manage(CrashRun *run, CrashOpKind kind,
+                                         uint32_t hot_idx)
+{
+    CrashOp *op;
+
+    if (run->managed[hot_idx] ||
+        run->hot[hot_idx] < run->image->geometry.conventional_zones) {
+        return;
+    }
+    run->managed[hot_idx] = true;
+    run->nr_managed++;
+    op = crash_begin(run, kind, run->hot[hot_idx]);
+    crash_end(run, op, crash_co_action(run, op));
+    run->managed[hot_idx] = false;
+    run->nr_managed--;
+}
+
+static void coroutine_fn crash_co_manage_all(CrashRun *run, CrashOpKind kind)
+{
+    g_autoptr(GPtrArray) ops = g_ptr_array_new();
+    uint32_t i;
+    int ret;
+
+    if (run->nr_managed) {
+        return;
+    }
+    for (i = 0; i < run->nr_hot; i++) {
+        if (run->hot[i] >= run->image->geometry.conventional_zones) {
+            CrashOp *op = crash_begin(run, kind, run->hot[i]);
+
+            op->select_all = true;
+            g_ptr_array_add(ops, op);
+        }
+        run->managed[i] = true;
+    }
+    if (ops->len) {
+        run->nr_managed++;
+        ret = crash_co_action(run, g_ptr_array_index(ops, 0));
+        for (i = 0; i < ops->len; i++) {
+            crash_end(run, g_ptr_array_index(ops, i), ret);
+        }
+        run->nr_managed--;
+    }
+    memset(run->managed, 0, sizeof(run->managed));
+}
+
+/* Open and Close: nothing of them is stored */
+static void coroutine_fn crash_co_open_close(CrashRun *run, uint32_t zone_idx)
+{
+    uint64_t zone_bytes = run->image->geometry.zone_bytes;
+
+    blk_co_zone_mgmt(run->image->blk,
+                     crash_percent(run, 50) ? BLK_ZO_OPEN : BLK_ZO_CLOSE,
+                     zone_bytes * zone_idx, zone_bytes);
+}
+
+/* The workers *************************************************************/
+
+static void coroutine_fn crash_co_work(CrashRun *run)
+{
+    uint32_t hot_idx = crash_pick(run, run->nr_hot);
+    uint32_t zone_idx = run->hot[hot_idx];
+    uint32_t dice = crash_pick(run, 100);
+
+    if (dice < 64) {
+        crash_co_write(run, zone_idx);
+    } else if (dice < 73) {
+        crash_co_flush(run);
+    } else if (dice < 76) {
+        crash_co_commit(run);
+    } else if (dice < 84) {
+        crash_co_manage(run, CRASH_OP_RESET, hot_idx);
+    } else if (dice < 88) {
+        crash_co_manage(run, CRASH_OP_FINISH, hot_idx);
+    } else if (dice < 93) {
+        crash_co_manage(run, CRASH_OP_SET_ZDE, hot_idx);
+    } else if (dice < 95) {
+        crash_co_manage_all(run, dice & 1 ? CRASH_OP_RESET : CRASH_OP_FINISH);
+    } else if (dice < 97) {
+        crash_co_discard(run, zone_idx);
+    } else {
+        crash_co_open_close(run, zone_idx);
+    }
+}
+
+static void coroutine_fn crash_worker_entry(void *opaque)
+{
+    CrashRun *run = opaque;
+
+    while (run->ops_left) {
+        run->ops_left--;
+        crash_co_work(run);
+    }
+    run->nr_workers--;
+}
+
+static bool crash_run_fault(void *opaque, const CrashRequest *request)
+{
+    CrashRun *run = opaque;
+    uint64_t words_bytes = 8 * run->image->geometry.nr_zones;
+
+    if (!run->log->delay || request->kind == CRASH_DISCARD) {
+        return false;
+    }
+    if (request->kind == CRASH_WRITE &&
+        (request->disk_idx || request->offset_bytes < run->meta_offset ||
+         request->offset_bytes >= run->meta_offset + words_bytes)) {
+        return false;
+    }
+    return crash_percent(run, 15);
+}
+
+static void crash_run_load(CrashRun *run)
+{
+    AioContext *ctx = qemu_get_aio_context();
+    uint32_t depth = 1 + crash_pick(run, 12);
+    bool in_order = crash_percent(run, 20);
+    uint32_t i;
+
+    run->ops_left = 20 + crash_pick(run, 60);
+    run->log->delay = true;
+    for (i = 0; i < depth; i++) {
+        run->nr_workers++;
+        aio_co_enter(ctx, qemu_coroutine_create(crash_worker_entry, run));
+    }
+    while (run->nr_workers) {
+        while (aio_poll(ctx, false)) {
+            /* until only the disks can go on */
+        }
+        run->log->in_order = in_order || crash_percent(run, 30);
+        if (run->nr_workers && !crash_log_step(run->log)) {
+            run->stuck = true;
+            return;
+        }
+    }
+    run->log->delay = false;
+}
+
+/* Zones in all sectors of words, some of them neighbours */
+static void crash_run_pick_zones(CrashRun *run)
+{
+    uint32_t nr_zones = run->image->geometry.nr_zones;
+    uint32_t i, zone_idx = 0;
+
+    run->nr_hot = 4 + crash_pick(run, CRASH_MAX_HOT - 4 + 1);
+    for (i = 0; i < run->nr_hot && zone_idx < nr_zones; i++) {
+        run->hot[i] = zone_idx;
+        zone_idx += crash_percent(run, 40) ? 1 :
+                    1 + crash_pick(run, 2 * nr_zones / run->nr_hot);
+    }
+    run->nr_hot = i;
+}
+
+static void crash_run_attach_log(CrashRun *run, CrashLog *log)
+{
+    unsigned i;
+
+    for (i = 0; i < CRASH_MAX_DISKS && run->image->disk[i]; i++) {
+        run->image->disk[i]->log = log;
+    }
+}
+
+CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
+{
+    CrashRun *run = g_new0(CrashRun, 1);
+    CrashOp *end;
+    unsigned i;
+
+    run->seed = seed;
+    run->rand = g_rand_new_with_seed(seed);
+    run->image = crash_image_new(variant, run->rand);
+    run->start = crash_image_like(run->image);
+    for (i = 0; i < CRASH_MAX_DISKS && run->image->disk[i]; i++) {
+        crash_disk_copy(run->start->disk[i], run->image->disk[i]);
+    }
+    run->oracle = crash_oracle_new(&run->image->geometry);
+    run->log = crash_log_new(run->rand);
+    crash_run_attach_log(run, run->log);
+    crash_run_pick_zones(run);
+
+    crash_image_open(run->image, &error_abort);
+    run->meta_offset = crash_image_meta_offset(run->image);
+    if (variant->errors) {
+        run->log->fault = crash_run_fault;
+        run->log->fault_opaque = run;
+    }
+    crash_run_load(run);
+    if (run->stuck) {
+        return run;
+    }
+    /* a clean exit keeps what a flush would keep (C5) */
+    end = crash_begin(run, CRASH_OP_FLUSH, 0);
+    crash_image_close(run->image);
+    crash_end(run, end, 0);
+    crash_run_attach_log(run, NULL);
+    crash_oracle_close(run->oracle);
+    return run;
+}
+
+/* A run that is stuck has requests that will never end: it is left alone */
+void crash_run_free(CrashRun *run)
+{
+    if (run->stuck) {
+        return;
+    }
+    crash_image_free(run->image);
+    crash_image_free(run->start);
+    crash_log_free(run->log);
+    crash_oracle_free(run->oracle);
+    g_rand_free(run->rand);
+    g_free(run);
+}

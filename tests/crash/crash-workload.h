@@ -1,0 +1,36 @@
+/*
+ * Load on a zoned image, decided by a seed
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_CRASH_WORKLOAD_H
+#define TESTS_CRASH_WORKLOAD_H
+
+#include "crash-image.h"
+#include "crash-oracle.h"
+
+#define CRASH_MAX_HOT   12
+
+typedef struct CrashRun {
+    uint32_t seed;
+    CrashImage *image;          /* as it is at the end */
+    CrashImage *start;          /* as it was before the load */
+    CrashLog *log;
+    CrashOracle *oracle;
+    GRand *rand;
+    uint32_t hot[CRASH_MAX_HOT]; /* the zones that are used, ascending */
+    uint32_t nr_hot;
+    bool managed[CRASH_MAX_HOT]; /* a management action is under way */
+    uint32_t nr_managed;
+    uint32_t ops_left;
+    uint32_t nr_workers;
+    uint64_t meta_offset;
+    bool stuck;                 /* the load came to a standstill */
+} CrashRun;
+
+/* Runs the whole load on a new image, and closes the image */
+CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed);
+void crash_run_free(CrashRun *run);
+
+#endif /* TESTS_CRASH_WORKLOAD_H */
