@@ -83,13 +83,16 @@ bool crash_log_step(CrashLog *log);
 
 CrashDisk *crash_disk_new(unsigned idx);
 void crash_disk_free(CrashDisk *disk);
+/* Makes the disk as long as that, with zeros */
+void crash_disk_reach(CrashDisk *disk, int64_t end_bytes);
 /* Takes the contents of another disk */
 void crash_disk_copy(CrashDisk *disk, const CrashDisk *from);
 /* Writes without a request; data NULL: zeros */
 void crash_disk_poke(CrashDisk *disk, int64_t offset_bytes, const uint8_t *data,
                      int64_t length_bytes);
 /* A node over the disk, with a reference for the caller */
-BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name);
+BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name,
+                                  int flags);
 
 void crash_disk_register(void);
 

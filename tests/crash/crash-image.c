@@ -168,11 +168,11 @@ static void crash_image_create(CrashImage *image)
     CrashCreate create = { .options = options };
     BlockDriverState *bs[CRASH_MAX_DISKS] = { };
 
-    bs[0] = crash_disk_open(image->disk[0], "crash-0");
+    bs[0] = crash_disk_open(image->disk[0], "crash-0", BDRV_O_RDWR);
     options->driver = BLOCKDEV_DRIVER_QCOW2;
     qcow2->file = crash_image_ref("crash-0");
     if (variant->data_file) {
-        bs[1] = crash_disk_open(image->disk[1], "crash-1");
+        bs[1] = crash_disk_open(image->disk[1], "crash-1", BDRV_O_RDWR);
         qcow2->data_file = crash_image_ref("crash-1");
         qcow2->has_data_file_raw = true;
         qcow2->data_file_raw = variant->data_file_raw;
@@ -269,9 +269,9 @@ bool crash_image_open(CrashImage *image, Error **errp)
     if (variant->direct) {
         flags |= BDRV_O_NOCACHE;
     }
-    bs[0] = crash_disk_open(image->disk[0], "crash-0");
+    bs[0] = crash_disk_open(image->disk[0], "crash-0", flags);
     if (variant->data_file) {
-        bs[1] = crash_disk_open(image->disk[1], "crash-1");
+        bs[1] = crash_disk_open(image->disk[1], "crash-1", flags);
     }
     image->blk = blk_new_open(NULL, NULL, crash_image_options(image), flags,
                               errp);

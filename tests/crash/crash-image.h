@@ -23,8 +23,7 @@ typedef struct CrashVariant {
     bool direct;                /* cache=none: sectors of 4096 bytes below */
     bool discard;
     bool limits;                /* few active zones */
-    bool errors;                /* flushes and writes of words fail now and
-                                   then, and only writes with a position */
+    bool errors;                /* writes of words fail now and then */
 } CrashVariant;
 
 typedef struct CrashImage {

@@ -244,6 +244,17 @@ static bool crash_chosen(const CrashStates *states, const CrashChoice *choice,
     }
 }
 
+/*
+ * With lazy refcounts the base repairs the image when it is opened, and takes
+ * clusters behind the end of the file for free, even if L2 tables lead there.
+ * So the length of the file is never lost there; in all others it may be.
+ */
+static void crash_reach_request(CrashImage *image, const CrashRequest *request)
+{
+    crash_disk_reach(image->disk[request->disk_idx],
+                     request->offset_bytes + request->length_bytes);
+}
+
 void crash_states_build(const CrashStates *states, const CrashChoice *choice,
                         GRand *rand, CrashImage *image)
 {
@@ -256,6 +267,9 @@ void crash_states_build(const CrashStates *states, const CrashChoice *choice,
         crash_disk_copy(image->disk[i], states->settled->disk[i]);
     }
     for (idx = 0; idx < states->open->len; idx++) {
+        if (image->variant->lazy_refcounts) {
+            crash_reach_request(image, g_ptr_array_index(states->open, idx));
+        }
         if (crash_chosen(states, choice, idx, share, rand)) {
             crash_put_request(states, g_ptr_array_index(states->open, idx),
                               torn, rand, image);

@@ -253,20 +253,42 @@ static void coroutine_fn crash_worker_entry(void *opaque)
     run->nr_workers--;
 }
 
+static bool crash_is_of_words(const CrashRun *run, const CrashRequest *request)
+{
+    uint64_t words_bytes = 8 * run->image->geometry.nr_zones;
+
+    return request->kind == CRASH_WRITE && request->disk_idx == 0 &&
+           request->offset_bytes >= run->meta_offset &&
+           request->offset_bytes < run->meta_offset + words_bytes;
+}
+
+/*
+ * Writes of words fail, and flushes right behind them.  No other flush: qcow2
+ * itself does not survive one that fails while it enters an L2 table.
+ */
 static bool crash_run_fault(void *opaque, const CrashRequest *request)
 {
     CrashRun *run = opaque;
-    uint64_t words_bytes = 8 * run->image->geometry.nr_zones;
+    const GPtrArray *requests = run->log->requests;
+    guint i;
 
-    if (!run->log->delay || request->kind == CRASH_DISCARD) {
+    if (!run->log->delay) {
         return false;
     }
-    if (request->kind == CRASH_WRITE &&
-        (request->disk_idx || request->offset_bytes < run->meta_offset ||
-         request->offset_bytes >= run->meta_offset + words_bytes)) {
+    if (request->kind == CRASH_FLUSH) {
+        for (i = requests->len; i > 0; i--) {
+            if (g_ptr_array_index(requests, i - 1) == request) {
+                break;
+            }
+        }
+        if (i < 2 || request->disk_idx ||
+            !crash_is_of_words(run, g_ptr_array_index(requests, i - 2))) {
+            return false;
+        }
+    } else if (!crash_is_of_words(run, request)) {
         return false;
     }
-    return crash_percent(run, 15);
+    return crash_percent(run, 20);
 }
 
 static void crash_run_load(CrashRun *run)

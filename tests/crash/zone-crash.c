@@ -11,7 +11,7 @@
  * used, closed, opened again.
  *
  * A failure prints variant, seed and step; the same three replay it:
- *   zone-crash -p /zone/crash/VARIANT -- --seed=SEED --step=STEP
+ *   zone-crash -p /zone/crash/VARIANT --load-seed=SEED --step=STEP
  */
 
 #include "qemu/osdep.h"
@@ -41,14 +41,44 @@ typedef struct CrashTally {
     uint64_t cuts;
 } CrashTally;
 
-static void crash_report(const CrashRun *run, uint64_t step,
-                         const CrashStates *states, const char *fault)
+static const char *crash_kind_str(CrashRequestKind kind)
+{
+    switch (kind) {
+    case CRASH_WRITE:
+        return "write";
+    case CRASH_DISCARD:
+        return "discard";
+    default:
+        return "flush";
+    }
+}
+
+static void crash_report_open(const CrashStates *states,
+                              const CrashChoice *choice)
+{
+    guint i;
+
+    g_test_message("a crash at time %" PRIu64 ", choice %d mask 0x%" PRIx64
+                   ", these requests open:", states->time, choice->subset,
+                   choice->mask);
+    for (i = 0; i < states->open->len; i++) {
+        const CrashRequest *request = g_ptr_array_index(states->open, i);
+
+        g_test_message("  %s of %" PRId64 " bytes at %" PRId64 " of disk %u, "
+                       "time %" PRIu64 " to %" PRId64 "%s%s",
+                       crash_kind_str(request->kind), request->length_bytes,
+                       request->offset_bytes, request->disk_idx,
+                       request->submitted, (int64_t)request->completed,
+                       request->fua ? ", FUA" : "",
+                       request->failed ? ", failed" : "");
+    }
+}
+
+static void crash_report(const CrashRun *run, uint64_t step, const char *fault)
 {
     g_test_message("%s", fault);
-    g_test_message("replay: -p /zone/crash/%s -- --seed=%u --step=%" PRIu64
-                   " (a crash at time %" PRIu64 ", with %u requests open)",
-                   run->image->variant->name, run->seed, step,
-                   states ? states->time : 0, states ? states->open->len : 0);
+    g_test_message("replay: -p /zone/crash/%s --load-seed=%u --step=%" PRIu64,
+                   run->image->variant->name, run->seed, step);
     g_test_fail();
 }
 
@@ -64,7 +94,8 @@ static bool crash_try_state(const CrashRun *run, const CrashStates *states,
     fault = crash_check_state_of(run, states->time, image, rand);
     crash_image_free(image);
     if (fault) {
-        crash_report(run, step, states, fault);
+        crash_report_open(states, choice);
+        crash_report(run, step, fault);
         g_free(fault);
         return false;
     }
@@ -116,7 +147,7 @@ static void crash_test_variant(gconstpointer opaque)
 
         tally.runs++;
         if (run->stuck) {
-            crash_report(run, 0, NULL, "the load came to a standstill");
+            crash_report(run, 0, "the load came to a standstill");
             good = false;
         } else {
             good = crash_try_run(run, &tally);
@@ -135,7 +166,7 @@ static void crash_test_variant(gconstpointer opaque)
 }
 
 static const GOptionEntry entries[] = {
-    { "seed", 0, 0, G_OPTION_ARG_INT, &options.seed,
+    { "load-seed", 0, 0, G_OPTION_ARG_INT, &options.seed,
       "first seed", "N" },
     { "states", 0, 0, G_OPTION_ARG_INT64, &options.states,
       "states to try of each variant, at least", "N" },
