@@ -374,17 +374,10 @@ static ZoneAppend *append_new(NvmeRequest *req, BlockCompletionFunc *cb,
     return append;
 }
 
-/* Unlike writes, appends do not get FUA from the block backend */
-static BdrvRequestFlags append_flags(NvmeRequest *req)
-{
-    return fua_flag(req) | (blk_enable_write_cache(req->ns->blkconf.blk)
-                            ? 0 : BDRV_REQ_FUA);
-}
-
 static void blk_append(BlockBackend *blk, int64_t zone_start_bytes,
                        BlockCompletionFunc *cb, NvmeRequest *req)
 {
-    BdrvRequestFlags flags = append_flags(req);
+    BdrvRequestFlags flags = fua_flag(req);
     void *opaque = req;
 
     if (req->ns->lbaf.ms) {
@@ -434,7 +427,7 @@ void nvme_zns_dif_write(NvmeBounceContext *ctx, int64_t offset_bytes,
 
     req->append_bytes = offset_bytes;
     req->aiocb = blk_aio_zone_append(blk, &req->append_bytes, &ctx->data.iov,
-                                     append_flags(req), append_data_cb,
+                                     fua_flag(req), append_data_cb,
                                      append_new(req, cb, ctx,
                                                 ctx->mdata.bounce));
 }
