@@ -21,25 +21,28 @@
 typedef struct ZoneChange {
     ZoneIO *io;
     uint32_t zone_idx;
+    Coroutine *co;
 } ZoneChange;
 
 static void zone_io_notify_bh(void *opaque)
 {
-    g_autofree ZoneChange *change = opaque;
+    ZoneChange *change = opaque;
 
     trace_zone_io_changed(change->io->bs, change->zone_idx);
     notifier_list_notify(&change->io->change_notifiers, &change->zone_idx);
-    bdrv_dec_in_flight(change->io->bs);
+    aio_co_wake(change->co);
 }
 
-/* A request in flight keeps the node until the main loop has come to it */
-static void zone_io_notify(ZoneIO *io, uint32_t zone_idx)
+/* Goes to the main loop and back */
+static void coroutine_fn zone_io_co_notify(ZoneIO *io, uint32_t zone_idx)
 {
-    ZoneChange *change = g_new(ZoneChange, 1);
+    ZoneChange change = {
+        .io = io, .zone_idx = zone_idx, .co = qemu_coroutine_self(),
+    };
 
-    *change = (ZoneChange) { .io = io, .zone_idx = zone_idx };
-    bdrv_inc_in_flight(io->bs);
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), zone_io_notify_bh, change);
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), zone_io_notify_bh,
+                            &change);
+    qemu_coroutine_yield();
 }
 
 void zone_io_remove_change_notifiers(ZoneIO *io)
@@ -114,7 +117,7 @@ zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
     zone_io_co_release(io, zone_idx);
 
     if (before.state != after.state) {
-        zone_io_notify(io, zone_idx);
+        zone_io_co_notify(io, zone_idx);
     }
     return ret;
 }
@@ -187,7 +190,7 @@ zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
     zone_io_co_release(io, zone_idx);
 
     if (changed) {
-        zone_io_notify(io, zone_idx);
+        zone_io_co_notify(io, zone_idx);
     }
     return ret;
 }

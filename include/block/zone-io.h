@@ -142,8 +142,9 @@ zone_io_co_action(ZoneIO *io, const ZoneAction *action);
 /*
  * What the drive itself does to a zone, not the host (section 2.1.1.4, fault
  * injection).  Durable on return.  A zone that already is as asked for is not
- * an error; whoever is on the list of change notifiers hears of real changes
- * only.  Both return -EPERM on a node that cannot be written, the errno of a
+ * an error; whoever is on the list of change notifiers has heard of real
+ * changes, and of no others.  The caller has a request in flight on the node.
+ * Both return -EPERM on a node that cannot be written, the errno of a
  * refusal (zone_status_from_errno()), or that of failed I/O, after which the
  * zone is as before.
  */

@@ -5,6 +5,8 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/coroutine.h"
+#include "qemu/timer.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-zone.h"
 #include "block/block-io.h"
@@ -17,6 +19,8 @@
 #define ZONE_QUERY_MAX_LIMIT        16384
 /* The table's lock is given back to requests after so many zones */
 #define ZONE_QUERY_BATCH            1024
+
+#define ZONE_DRAINED_WAIT_NS        (10 * SCALE_MS)
 
 /* Finding zones **********************************************************/
 
@@ -101,17 +105,28 @@ typedef struct ZoneFault {
     uint8_t clear;
 } ZoneFault;
 
-/* blk keeps the node, and holds the change back while that is drained */
-static int coroutine_fn zone_co_apply_fault(BlockBackend *blk,
+/*
+ * Nothing new starts in a drained section.  Those that a command can see are of
+ * commands of other monitors: few and short.  (A BlockBackend of our own could
+ * wait better, but the node may leave its iothread when that goes.)
+ */
+static void coroutine_fn zone_co_wait_while_drained(BlockDriverState *bs)
+{
+    while (qatomic_read(&bs->quiesce_counter)) {
+        qemu_co_sleep_ns(QEMU_CLOCK_REALTIME, ZONE_DRAINED_WAIT_NS);
+    }
+}
+
+static int coroutine_fn zone_co_apply_fault(BlockDriverState *bs,
                                             const ZoneFault *fault)
 {
     ZoneIO *io;
     int ret;
 
-    blk_inc_in_flight(blk);
-    blk_wait_while_drained(blk, 0);
+    zone_co_wait_while_drained(bs);
+    bdrv_inc_in_flight(bs);
     WITH_GRAPH_RDLOCK_GUARD() {
-        io = blk_is_available(blk) ? bdrv_zone_io(blk_bs(blk)) : NULL;
+        io = bdrv_zone_io(bs);
         if (!io) {
             ret = -ENOMEDIUM;
         } else if (fault->event == ZONE_EVENT__MAX) {
@@ -121,7 +136,7 @@ static int coroutine_fn zone_co_apply_fault(BlockBackend *blk,
             ret = zone_io_co_set_state(io, fault->zone_idx, fault->event);
         }
     }
-    blk_dec_in_flight(blk);
+    bdrv_dec_in_flight(bs);
     return ret;
 }
 
@@ -150,23 +165,18 @@ static void coroutine_fn zone_co_fault(const char *node_name,
                                        const char *action, Error **errp)
 {
     BlockDriverState *bs = zone_find_node(node_name, errp);
-    BlockBackend *blk;
     int ret;
 
     if (!bs || !zone_check_writable(bs, errp) ||
         !zone_check_index(bs, fault->zone_idx, errp)) {
         return;
     }
-    blk = blk_co_new_with_bs(bs, 0, BLK_PERM_ALL, errp);
-    if (!blk) {
-        return;
-    }
-    ret = zone_co_apply_fault(blk, fault);
+    bdrv_ref(bs);
+    ret = zone_co_apply_fault(bs, fault);
     if (ret < 0) {
         zone_set_error(bs, fault->zone_idx, action, ret, errp);
     }
-    /* drains the node, so whoever is notified of the change has been */
-    blk_co_unref(blk);
+    bdrv_co_unref(bs);
 }
 
 void coroutine_fn qmp_block_zone_set_state(const char *node_name, uint32_t zone,
@@ -238,15 +248,11 @@ void coroutine_fn qmp_block_zone_power_cut(const char *node_name, Error **errp)
 {
     ERRP_GUARD();
     BlockDriverState *bs = zone_find_node(node_name, errp);
-    BlockBackend *blk;
 
     if (!bs || !zone_check_active(bs, errp)) {
         return;
     }
-    blk = blk_co_new_with_bs(bs, 0, BLK_PERM_ALL, errp);
-    if (!blk) {
-        return;
-    }
+    bdrv_ref(bs);
     bdrv_drained_begin(bs);
     zone_co_power_cut_drained(bs, errp);
     bdrv_drained_end(bs);
@@ -254,7 +260,7 @@ void coroutine_fn qmp_block_zone_power_cut(const char *node_name, Error **errp)
         error_prepend(errp, "Power cut of node '%s': ",
                       bdrv_get_node_name(bs));
     }
-    blk_co_unref(blk);
+    bdrv_co_unref(bs);
 }
 
 /* Query ******************************************************************/
