@@ -85,13 +85,13 @@ static int coroutine_fn format_co(NvmeNamespace *ns)
     return ret < 0 ? ret : blk_co_flush(ns->blkconf.blk);
 }
 
+/* Each zone is whole now, also when the format has failed or was cancelled */
 static void format_complete(void *opaque)
 {
     ZoneFormat *format = opaque;
-    BlockBackend *blk = format->ns->blkconf.blk;
 
+    format->ns->status = NVME_SUCCESS;
     format->common.cb(format->common.opaque, format->ret);
-    blk_dec_in_flight(blk);
     qemu_aio_unref(format);
 }
 
@@ -105,13 +105,16 @@ static void coroutine_fn format_entry(void *opaque)
                             format);
 }
 
+/*
+ * The backend's requests are the steps.  A format that counted as one itself
+ * would never end when the backend is drained between two of them.
+ */
 BlockAIOCB *nvme_zns_format(NvmeNamespace *ns, BlockCompletionFunc *cb,
                             void *opaque)
 {
-    BlockBackend *blk = ns->blkconf.blk;
-    ZoneFormat *format = blk_aio_get(&zone_format_aiocb_info, blk, cb, opaque);
+    ZoneFormat *format = blk_aio_get(&zone_format_aiocb_info, ns->blkconf.blk,
+                                     cb, opaque);
 
-    blk_inc_in_flight(blk);
     format->ns = ns;
     aio_co_enter(qemu_get_current_aio_context(),
                  qemu_coroutine_create(format_entry, format));

@@ -205,6 +205,33 @@ static void amid_writes(ZnsDrive *drive)
     check_empty_drive(drive);
 }
 
+/* The drive does not hang, nor does it stay in the middle of a format */
+static void reset_amid_format(ZnsDrive *drive)
+{
+    uint32_t i, j;
+    ZnsZone zone;
+
+    for (i = 0; i < 8; i++) {
+        for (j = 0; j < 3; j++) {
+            zns_assert_ok(zns_write(drive, zns_lba(drive, j), 8, j));
+        }
+        queue_format(drive, 1, FORMAT_512, 0);
+        zns_ring(drive->ctrl, ZNS_ADMIN);
+        g_usleep(i * 100);
+        zns_ctrl_reset(drive->ctrl);
+
+        for (j = 0; j < 3; j++) {
+            zone = zns_zone(drive, j);
+            if (zone.wp_lba > zone.start_lba) {
+                g_assert_true(zns_holds(drive, zone.start_lba, 8, j));
+            }
+            zns_assert_ok(zns_reset(drive, j));
+        }
+    }
+    zns_assert_ok(format(drive));
+    check_empty_drive(drive);
+}
+
 /* Metadata */
 
 static uint16_t exec_meta(ZnsDrive *drive, uint8_t opcode, uint64_t lba,
@@ -265,6 +292,8 @@ const ZnsTest zns_format_tests[] = {
     { "format/to-another-lba-format-is-invalid-format",
       refuses_other_formats, ZNS_BOTH },
     { "format/amid-appends-leaves-zones-that-work", amid_writes, ZNS_BOTH },
+    { "format/reset-of-the-controller-amid-one", reset_amid_format,
+      ZNS_BOTH },
     { "format/clears-metadata", clears_metadata, ZNS_MEMORY, &spec_meta },
     { "format/may-change-protection", changes_protection, ZNS_MEMORY,
       &spec_meta },
