@@ -37,6 +37,9 @@ static const ZnsSpec spec_pi1 = META_SPEC(",ms=8,pi=1");
 static const ZnsSpec spec_pi2 = META_SPEC(",ms=8,pi=2");
 static const ZnsSpec spec_pi3 = META_SPEC(",ms=8,pi=3");
 
+static const ZnsSpec spec_extended = META_SPEC(",ms=8,mset=1");
+static const ZnsSpec spec_pi2_guard64 = META_SPEC(",ms=16,pi=2,pif=2");
+
 /* Each request waits 5 ms: what is assigned too early is assigned twice */
 static const ZnsSpec spec_meta_slow = {
     .device_bytes = 64 * MiB,
@@ -328,6 +331,65 @@ static void pi_append_remaps_tuples(ZnsDrive *drive)
     zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 24);
 }
 
+/* Tags of 48 bits, which go up over the lower 32; metadata is all tuple */
+static void pi_guard64_is_remapped(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint32_t tag = 0xfffffff8;
+    NvmeCmd cmd;
+
+    zns_put_pattern(drive, drive->buf_addr, 8, 1);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8,
+                            PIREMAP | PRACT, tag).status);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_ZONE_APPEND, lba, 8,
+                            PIREMAP | PRACT, tag).status);
+    zns_assert_ok(exec_meta(drive, NVME_CMD_READ, lba, 8, PRACT | PRCHK,
+                            tag).status);
+    zns_assert_status(exec_meta(drive, NVME_CMD_READ, lba + 8, 8,
+                                PRACT | PRCHK, 0).status,
+                      NVME_E2E_REF_ERROR);
+
+    cmd = zns_rw_cmd(NVME_CMD_READ, lba + 8, 8);
+    cmd.cdw12 |= cpu_to_le32(PRACT | PRCHK);
+    cmd.cdw14 = cpu_to_le32(0);
+    ((NvmeRwCmd *)&cmd)->cdw3 = cpu_to_le32(1);
+    zns_assert_ok(zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                           8 * drive->spec->block_bytes).status);
+}
+
+/* Data and metadata of a block side by side in one buffer */
+static void extended_blocks(ZnsDrive *drive)
+{
+    size_t block_bytes = drive->spec->block_bytes + META_BYTES;
+    uint64_t lba = zns_lba(drive, 1);
+    g_autofree uint8_t *written = g_malloc(8 * block_bytes);
+    g_autofree uint8_t *read = g_malloc(8 * block_bytes);
+    NvmeCmd cmd;
+    ZnsReply reply;
+    uint32_t i;
+
+    for (i = 0; i < 3; i++) {
+        zns_fill_pattern(written, 8 * block_bytes, i, 0);
+        qtest_memwrite(drive->qts, drive->buf_addr, written, 8 * block_bytes);
+        cmd = zns_rw_cmd(i ? NVME_CMD_ZONE_APPEND : NVME_CMD_WRITE, lba, 8);
+        reply = zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                         8 * block_bytes);
+        zns_assert_ok(reply.status);
+        if (i) {
+            g_assert_cmpuint(reply.result, ==, lba + i * 8);
+        }
+    }
+    for (i = 0; i < 3; i++) {
+        zns_fill_pattern(written, 8 * block_bytes, i, 0);
+        qtest_memset(drive->qts, drive->buf_addr, 0xa5, 8 * block_bytes);
+        cmd = zns_rw_cmd(NVME_CMD_READ, lba + i * 8, 8);
+        zns_assert_ok(zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                               8 * block_bytes).status);
+        qtest_memread(drive->qts, drive->buf_addr, read, 8 * block_bytes);
+        g_assert_cmpmem(read, 8 * block_bytes, written, 8 * block_bytes);
+    }
+}
+
 static void pi_type1_needs_piremap(ZnsDrive *drive)
 {
     uint64_t lba = zns_lba(drive, 1);
@@ -372,12 +434,16 @@ const ZnsTest zns_meta_tests[] = {
       &spec_meta },
     { "metadata/of-appends-in-flight-to-a-slow-drive", appends_in_flight,
       ZNS_MEMORY, &spec_meta_slow },
+    { "metadata/in-extended-blocks", extended_blocks, ZNS_MEMORY,
+      &spec_extended },
     { "metadata/is-gone-after-reset", reset_clears_meta, ZNS_MEMORY,
       &spec_meta },
     { "protection/append-remaps-the-reference-tag", pi_append_is_remapped,
       ZNS_MEMORY, &spec_pi1 },
     { "protection/append-remaps-the-tags-of-the-host",
       pi_append_remaps_tuples, ZNS_MEMORY, &spec_pi1 },
+    { "protection/append-remaps-tags-of-48-bits", pi_guard64_is_remapped,
+      ZNS_MEMORY, &spec_pi2_guard64 },
     { "protection/appends-in-flight-to-a-slow-drive", pi_appends_in_flight,
       ZNS_MEMORY, &spec_pi1_slow },
     { "protection/append-remaps-type-2-on-request",
