@@ -54,8 +54,9 @@ class Job:
     def __init__(self, name):
         self.name = name
         self.text = guest.script(os.path.join('jobs', f'{name}.sh'))
-        self.needs = {key: words.split() for key, words
-                      in HEADER.findall(self.text)}
+        self.needs = {}
+        for key, words in HEADER.findall(self.text):
+            self.needs.setdefault(key, []).extend(words.split())
         unknown = set(self.needs) - set(KEYS)
         if unknown:
             raise GuestError(f'job {name}: unknown {sorted(unknown)}')

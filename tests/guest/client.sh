@@ -22,11 +22,11 @@ export OUT
 # is in $OUT.
 run() {
     echo "# $*" >&2
-    "$@" >$OUT 2>&1
+    "$@" >"$OUT" 2>&1
     run_status=$?
-    cat $OUT >&2
+    cat "$OUT" >&2
     [ $run_status -eq 0 ] || give_up "$* ended with status $run_status:" \
-        "$(tail -n 5 $OUT | tr '\n' ' ')"
+        "$(tail -n 5 "$OUT" | tr '\n' ' ')"
 }
 
 # refuse PATTERN COMMAND...: it must fail, and say why
@@ -34,18 +34,18 @@ refuse() {
     refuse_pattern=$1
     shift
     echo "# (to be refused) $*" >&2
-    if "$@" >$OUT 2>&1; then
+    if "$@" >"$OUT" 2>&1; then
         give_up "not refused: $*"
     fi
-    cat $OUT >&2
-    grep -q "$refuse_pattern" $OUT || give_up "$* should have been refused" \
-        "with '$refuse_pattern': $(tail -n 3 $OUT | tr '\n' ' ')"
+    cat "$OUT" >&2
+    grep -q "$refuse_pattern" "$OUT" || give_up "$* should have been refused" \
+        "with '$refuse_pattern': $(tail -n 3 "$OUT" | tr '\n' ' ')"
 }
 
 # says PATTERN: what ran last has printed this
 says() {
-    grep -q "$1" $OUT ||
-        give_up "no '$1' in: $(tail -n 5 $OUT | tr '\n' ' ')"
+    grep -q "$1" "$OUT" ||
+        give_up "no '$1' in: $(tail -n 5 "$OUT" | tr '\n' ' ')"
 }
 
 # same WHAT FOUND WANTED
@@ -87,8 +87,8 @@ make_files() {
 
 # keep_sums DIRECTORY: what is there now is what must be there later
 keep_sums() {
-    (cd "$1" && find . -type f | sort | xargs sha256sum) >$KEPT/sums
-    [ "$(wc -l <$KEPT/sums)" -ge 1 ] || give_up "no files in $1"
+    (cd "$1" && find . -type f | sort | xargs sha256sum) >"$KEPT/sums"
+    [ "$(wc -l <"$KEPT/sums")" -ge 1 ] || give_up "no files in $1"
 }
 
 # check_sums DIRECTORY: every file, no file more, no page of them in memory
@@ -127,13 +127,13 @@ send_kept() {
     done
 }
 
-queue=/sys/block/${DRIVE##*/}/queue
+QUEUE=/sys/block/${DRIVE##*/}/queue
 phase=start
-same "the drive is" "$(cat "$queue/zoned")" host-managed
-echo mq-deadline >"$queue/scheduler"
-ZONE_SECTORS=$(cat "$queue/chunk_sectors")
-NR_ZONES=$(cat "$queue/nr_zones")
-export ZONE_SECTORS NR_ZONES
+same "the drive is" "$(cat "$QUEUE/zoned")" host-managed
+echo mq-deadline >"$QUEUE/scheduler"
+ZONE_SECTORS=$(cat "$QUEUE/chunk_sectors")
+NR_ZONES=$(cat "$QUEUE/nr_zones")
+export QUEUE ZONE_SECTORS NR_ZONES
 
 # shellcheck source=/dev/null
 . /job/client-job.sh

@@ -35,11 +35,11 @@ write_pointer() {
 
 first() {
     run blkzone report "$DRIVE"
-    same "lines of the report" "$(wc -l <$OUT)" 64
+    same "lines of the report" "$(wc -l <"$OUT")" 64
     run blkzone capacity -o 0 -l $((64 * ZONE_SECTORS)) "$DRIVE"
     says 0x000180000
     run blkzone report -o $((60 * ZONE_SECTORS)) "$DRIVE"
-    same "lines of a partial report" "$(wc -l <$OUT)" 4
+    same "lines of a partial report" "$(wc -l <"$OUT")" 4
     zones open 1 3
     same "zones 0 to 4" "$(states 0 5)" "em oe oe oe em "
     fill 2

@@ -38,7 +38,7 @@ write_and_verify() {
 }
 
 first() {
-    same "scheduler" "$(sed 's/.*\[\(.*\)\].*/\1/' "$queue/scheduler")" \
+    same "scheduler" "$(sed 's/.*\[\(.*\)\].*/\1/' "${QUEUE:?}/scheduler")" \
         mq-deadline
     write_and_verify sequential 0 2 --rw=write --bs=128k --iodepth=16
     write_and_verify random 8 6 --rw=randwrite --bs=16k --iodepth=8 \

@@ -8,7 +8,8 @@
 #
 #: programs  nvme blkzone
 #: modules   mq-deadline
-#: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12 extension=64 lba=512
+#: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12
+#: drive     extension=64 lba=512
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND ZONED_CMD_MGMT_RECV
 #: volatile  zoned.zrwas=64k zoned.zrwafg=4k zoned.numzrwa=4
 #: reference base
@@ -27,14 +28,17 @@ act() {
     run nvme zns "$act_action" "$DRIVE" -s "$(lba "$act_zone")" "$@"
 }
 
-# zone ZONE STATE BLOCKS: reported state and blocks below the write pointer
+# field NAME: of the zone that was reported last
+field() {
+    sed -n "s/.*$1: *\(0x[0-9a-f]*\).*/\1/p" "$OUT"
+}
+
+# zone ZONE STATE [BLOCKS]: reported state and blocks below the write pointer
 zone() {
     run nvme zns report-zones "$DRIVE" -s "$(lba "$1")" -d 1
-    same "state of zone $1" \
-        "$(sed -n 's/.*State: *\(0x[0-9a-f]*\).*/\1/p' $OUT)" "$2"
-    [ -z "$3" ] || same "write pointer of zone $1" \
-        "$(($(sed -n 's/.*WP: *\(0x[0-9a-f]*\).*/\1/p' $OUT) - $(lba "$1")))" \
-        "$3"
+    same "state of zone $1" "$(field State)" "$2"
+    [ -z "$3" ] || same "blocks below the write pointer of zone $1" \
+        $(($(field WP) - $(lba "$1"))) "$3"
 }
 
 source_data() {

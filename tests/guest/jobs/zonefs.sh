@@ -5,8 +5,8 @@
 # appends (direct I/O, by dd and by fio with several files at once) land where
 # the files end, that a truncation to 0 resets and one to the maximum finishes
 # a zone, and that after the restart all files have their lengths and contents
-# and take more appends at their ends.  (Linux 6.12 turns them into writes at the
-# write pointer; the Zone Append of filesystems is in the job btrfs.)
+# and take more appends at their ends.  (Linux 6.12 makes writes of them; a
+# filesystem that uses Zone Append is btrfs.)
 #
 #: programs  mkzonefs blkzone nvme fio
 #: modules   zonefs mq-deadline
@@ -31,8 +31,8 @@ append() {
 keep_lengths() {
     for file in 0 1 2 3 4 5 6 7 62; do
         echo "$file $(length $file)"
-    done >$KEPT/lengths
-    sha256sum $FILES/[0-7] $FILES/62 >$KEPT/sums
+    done >"$KEPT"/lengths
+    sha256sum $FILES/[0-7] $FILES/62 >"$KEPT"/sums
 }
 
 first() {
