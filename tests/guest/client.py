@@ -286,19 +286,9 @@ class Run:
                 Run(self.job, variant, self.talk).run()
                 texts.append(f'{variant}: passes')
             except GuestError as error:
-                texts.append(f'{variant}: fails, too: {error}')
+                why = str(error).splitlines()[0]
+                texts.append(f'{variant}: fails, too: {why}')
         return '\n   '.join(texts)
-
-    def logs(self):
-        return sorted(glob.glob(os.path.join(LOGS, self.title + '-[0-9].*')))
-
-    def reference(self):
-        """What null_blk makes of a job that has failed."""
-        try:
-            Run(self.job, 'null_blk', self.talk).run()
-        except GuestError as error:
-            return f'on null_blk it fails, too: {error}'
-        return 'on null_blk it passes'
 
     def collect_logs(self):
         """One file with what all boots have said."""

@@ -352,7 +352,7 @@ class Boot:
         if self.process.returncode:
             self.give_up(f'QEMU ended with status {self.process.returncode}')
         if self.records.failures:
-            self.give_up('the guest reports:\n   '
+            self.give_up('the guest reports: '
                          + '\n   '.join(self.records.failures))
         if not self.records.done:
             self.give_up('the guest ended before its job was done')
