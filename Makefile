@@ -2,7 +2,7 @@
 #
 # Thin: scripts/ does the work, build/ holds all of the output.
 
-PARTS := unit fuzz queue fail qtest iotests guest base
+PARTS := unit fuzz queue fail qtest iotests guest base san
 
 all:
 	@scripts/build
@@ -47,6 +47,7 @@ help:
 	@echo 'make demo         show a zoned drive that survives a restart'
 	@echo 'make check        all tests; or one part of them:'
 	@echo '                  $(PARTS:%=check-%)'
+	@echo '                  san is not among all tests: it has a build of its own'
 	@echo '                  check-fuzz takes SECONDS=7200 for two hours'
 	@echo '                  check-guest takes JOB=btrfs for one guest job'
 	@echo 'make bench        measure against raw, qcow2 and the base;'

@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/coroutine.h"
+#include "qemu/lockable.h"
 #include "block/block_int.h"
 #include "fail-disk.h"
 
@@ -16,6 +17,9 @@ typedef struct FailNode {
 
 /* The disk of the node that is being opened */
 static FailDisk *opening;
+
+/* Over all disks: requests may come from several threads */
+static QemuMutex contents_lock;
 
 const char *fail_kind_str(FailKind kind)
 {
@@ -122,6 +126,7 @@ static void change(FailDisk *disk, int64_t offset, int64_t bytes,
     int64_t end = offset + bytes;
     int64_t pos, n;
 
+    QEMU_LOCK_GUARD(&contents_lock);
     reach(disk, end);
     disk->nr_changes++;
     for (pos = offset; pos < end; pos += n) {
@@ -153,12 +158,14 @@ fail_disk_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                     QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
     FailDisk *disk = node_disk(bs);
-    int64_t n = MIN(bytes, MAX(disk->length_bytes - offset, 0));
     int ret = begin_request(disk, FAIL_READ);
+    int64_t n;
 
     if (ret < 0) {
         return ret;
     }
+    QEMU_LOCK_GUARD(&contents_lock);
+    n = MIN(bytes, MAX(disk->length_bytes - offset, 0));
     if (n) {
         qemu_iovec_from_buf(qiov, 0, disk->data + offset, n);
     }
@@ -214,6 +221,7 @@ static int coroutine_fn fail_disk_co_flush(BlockDriverState *bs)
     int ret = begin_request(disk, FAIL_FLUSH);
 
     if (ret >= 0) {
+        QEMU_LOCK_GUARD(&contents_lock);
         flush_cache(disk);
     }
     return ret;
@@ -221,6 +229,7 @@ static int coroutine_fn fail_disk_co_flush(BlockDriverState *bs)
 
 static int64_t coroutine_fn fail_disk_co_getlength(BlockDriverState *bs)
 {
+    QEMU_LOCK_GUARD(&contents_lock);
     return ROUND_UP(node_disk(bs)->length_bytes, FAIL_SECTOR_BYTES);
 }
 
@@ -239,6 +248,7 @@ fail_disk_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
         error_setg_errno(errp, -ret, "Could not resize the disk");
         return ret;
     }
+    QEMU_LOCK_GUARD(&contents_lock);
     if (exact && offset < disk->length_bytes) {
         memset(disk->data + offset, 0, disk->length_bytes - offset);
         disk->length_bytes = offset;
@@ -293,5 +303,6 @@ BlockDriverState *fail_disk_open(FailDisk *disk)
 
 void fail_disk_register(void)
 {
+    qemu_mutex_init(&contents_lock);
     bdrv_register(&bdrv_fail_disk);
 }

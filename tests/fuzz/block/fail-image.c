@@ -37,6 +37,7 @@ static FailImage *alloc_image(const FailVariant *variant)
         .capacity_bytes = 49152,
         .nr_zones = variant->nr_zones ?: FAIL_MIN_ZONES,
         .conventional_zones = 1,
+        .max_open_zones = variant->max_open_zones,
         .zd_extension_bytes = 64,
     };
     return image;
@@ -128,6 +129,8 @@ static Qcow2ZoneCreateOptions *zone_options(const ZoneGeometry *geometry)
         .capacity = geometry->capacity_bytes,
         .has_conventional_zones = true,
         .conventional_zones = geometry->conventional_zones,
+        .has_max_open_zones = true,
+        .max_open_zones = geometry->max_open_zones,
         .has_zd_extension_size = true,
         .zd_extension_size = geometry->zd_extension_bytes,
     };

@@ -43,6 +43,7 @@ typedef struct FailVariant {
     bool discard;
     bool fua;                   /* the disks know FUA */
     uint32_t nr_zones;          /* 0: FAIL_MIN_ZONES */
+    uint32_t max_open_zones;    /* 0: no limit */
 } FailVariant;
 
 typedef struct FailImage {
