@@ -1,0 +1,60 @@
+/*
+ * Deliberate breakages of the contracts, for the test that must find them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Only tests/crash/zone-crash-broken is built with CONFIG_ZONE_BREAKAGE, from
+ * copies of its own of the files of block/zone.  Elsewhere every question
+ * below is a constant false and leaves no code.
+ */
+
+#ifndef BLOCK_ZONE_BREAKAGE_H
+#define BLOCK_ZONE_BREAKAGE_H
+
+#include <stdbool.h>
+
+typedef enum ZoneBreakage {
+    ZONE_BREAKAGE_NONE,
+    /* C1: a flush leaves out what completed above a write in flight */
+    ZONE_BREAKAGE_NO_SETTLE,
+    /* C1: words are written and not flushed */
+    ZONE_BREAKAGE_WORDS_NOT_DURABLE,
+    /* C2: words are written before their data is flushed */
+    ZONE_BREAKAGE_NO_DATA_FLUSH,
+    /* C2: the write pointer is the highest end of a completed write */
+    ZONE_BREAKAGE_HIGHEST_END,
+    /* C2: a sector takes its neighbours' words from the table */
+    ZONE_BREAKAGE_NEIGHBOURS,
+    /* C3: reads are not cut at the write pointer */
+    ZONE_BREAKAGE_NO_CLAMP,
+    /* C4: Reset leaves its word to the next commit */
+    ZONE_BREAKAGE_RESET_NOT_DURABLE,
+    /* C4: the word with ZDEV is written before the slot */
+    ZONE_BREAKAGE_ZDE_WORD_FIRST,
+    /* C5: inactivation commits nothing */
+    ZONE_BREAKAGE_NO_COMMIT_AT_EXIT,
+    /* C6: zones that were written to are open after opening the image */
+    ZONE_BREAKAGE_LOAD_OPEN,
+    /* C7: sectors that could not be written are not tried again */
+    ZONE_BREAKAGE_NO_REDIRTY,
+    /* C8: damaged words are taken for those of Empty zones at open */
+    ZONE_BREAKAGE_SILENT_REPAIR,
+    ZONE_BREAKAGE__MAX,
+} ZoneBreakage;
+
+#ifdef CONFIG_ZONE_BREAKAGE
+/* Set by the test */
+extern ZoneBreakage zone_breakage_current;
+
+static inline bool zone_breakage(ZoneBreakage breakage)
+{
+    return breakage == zone_breakage_current;
+}
+#else
+static inline bool zone_breakage(ZoneBreakage breakage)
+{
+    return false;
+}
+#endif
+
+#endif /* BLOCK_ZONE_BREAKAGE_H */

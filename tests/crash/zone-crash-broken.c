@@ -1,0 +1,121 @@
+/*
+ * The crash test finds what breaks a contract
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What it shows: for every contract of docs/devel/zone-store.rst, zone-crash
+ * fails when the contract is broken.  How: this program has block/zone of its
+ * own, built with the breakages of block/zone/breakage.h; each in turn is
+ * switched on, and the states that zone-crash would try are tried until one
+ * fails.  With none switched on, none fails.
+ */
+
+#include "qemu/osdep.h"
+#include "block/zone/breakage.h"
+#include "crash-runner.h"
+
+/* With so many states at most a breakage has to be found */
+#define CRASH_BROKEN_STATES 20000
+
+typedef struct CrashBreakage {
+    ZoneBreakage breakage;
+    const char *contract;
+    const char *name;
+    const char *variant;
+} CrashBreakage;
+
+static const CrashBreakage breakages[] = {
+    { ZONE_BREAKAGE_NO_SETTLE, "C1",
+      "flush-leaves-out-what-passed-others", "plain" },
+    { ZONE_BREAKAGE_NO_DATA_FLUSH, "C2",
+      "words-before-data", "plain" },
+    { ZONE_BREAKAGE_HIGHEST_END, "C2",
+      "highest-end-for-frontier", "plain" },
+    { ZONE_BREAKAGE_NEIGHBOURS, "C2",
+      "words-of-neighbours-from-the-table", "plain" },
+    { ZONE_BREAKAGE_NO_CLAMP, "C3",
+      "reads-not-cut", "plain" },
+    { ZONE_BREAKAGE_WORDS_NOT_DURABLE, "C4",
+      "words-not-flushed", "plain" },
+    { ZONE_BREAKAGE_RESET_NOT_DURABLE, "C4",
+      "reset-not-durable", "plain" },
+    { ZONE_BREAKAGE_ZDE_WORD_FIRST, "C4",
+      "word-before-slot", "plain" },
+    { ZONE_BREAKAGE_NO_COMMIT_AT_EXIT, "C5",
+      "no-commit-at-exit", "plain" },
+    { ZONE_BREAKAGE_LOAD_OPEN, "C6",
+      "zones-open-at-open", "plain" },
+    { ZONE_BREAKAGE_NO_REDIRTY, "C7",
+      "failed-words-forgotten", "errors" },
+    { ZONE_BREAKAGE_SILENT_REPAIR, "C8",
+      "silent-repair", "plain" },
+};
+
+/* Of block/zone/breakage.h */
+ZoneBreakage zone_breakage_current;
+
+static char *crash_find(const CrashBreakage *broken, uint64_t max_states,
+                        CrashTally *tally)
+{
+    const CrashOptions options = {
+        .seed = 1,
+        .max_states = max_states,
+        .step = -1,
+        .choices = 6,
+    };
+    const CrashVariant *variant = crash_variant_find(broken->variant);
+
+    if (broken->breakage == ZONE_BREAKAGE_SILENT_REPAIR) {
+        return crash_try_damage(variant, options.seed, tally);
+    }
+    return crash_try_variant(variant, &options, tally);
+}
+
+static void crash_test_breakage(gconstpointer opaque)
+{
+    const CrashBreakage *broken = opaque;
+    g_autofree char *fault = NULL;
+    CrashTally tally = { };
+
+    zone_breakage_current = broken->breakage;
+    fault = crash_find(broken, CRASH_BROKEN_STATES, &tally);
+    zone_breakage_current = ZONE_BREAKAGE_NONE;
+    if (fault) {
+        g_test_message("found after %" PRIu64 " states: %s", tally.states,
+                       fault);
+    } else {
+        g_test_message("not found in %" PRIu64 " states", tally.states);
+        g_test_fail();
+    }
+}
+
+/* What finds the breakages finds nothing where there are none */
+static void crash_test_unbroken(void)
+{
+    g_autofree char *fault = NULL;
+    CrashTally tally = { };
+
+    fault = crash_find(&breakages[0], 500, &tally);
+    if (fault) {
+        g_test_message("%s", fault);
+        g_test_fail();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    unsigned i;
+
+    QEMU_BUILD_BUG_ON(ARRAY_SIZE(breakages) != ZONE_BREAKAGE__MAX - 1);
+    crash_init();
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/zone/broken/none", crash_test_unbroken);
+    for (i = 0; i < ARRAY_SIZE(breakages); i++) {
+        g_autofree char *path = g_strdup_printf("/zone/broken/%s/%s",
+                                                breakages[i].contract,
+                                                breakages[i].name);
+
+        g_test_add_data_func(path, &breakages[i], crash_test_breakage);
+    }
+    return g_test_run();
+}
