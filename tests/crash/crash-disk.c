@@ -61,7 +61,8 @@ bool crash_log_step(CrashLog *log)
         return false;
     }
     if (!log->in_order) {
-        next = g_rand_int_range(log->rand, 0, log->waiting->len);
+        next = log->starve && log->waiting->len > 1;
+        next = g_rand_int_range(log->rand, next, log->waiting->len);
     }
     co = g_ptr_array_remove_index(log->waiting, next);
     aio_co_wake(co);

@@ -60,6 +60,7 @@ struct CrashLog {
     uint64_t now;
     bool delay;                 /* requests wait for crash_log_step() */
     bool in_order;              /* the next step is the oldest request */
+    bool starve;                /* ... is any but the oldest request */
     CrashFaultFunc *fault;      /* may be NULL */
     void *fault_opaque;
 };

@@ -76,6 +76,24 @@ static char *crash_try_state(const CrashRun *run, const CrashStates *states,
     return fault;
 }
 
+/* The image that another process gets: with all that had completed (C5) */
+static char *crash_try_handed_over(const CrashRun *run)
+{
+    GRand *rand = g_rand_new_with_seed(run->seed);
+    char *fault = crash_check_state_of(run, CRASH_NEVER - 1, run->handed_over,
+                                       rand);
+    char *text = NULL;
+
+    g_rand_free(rand);
+    if (fault) {
+        text = g_strdup_printf("C5: handed over by inactivation: %s; replay: "
+                               "-p /zone/crash/%s --load-seed=%u", fault,
+                               run->image->variant->name, run->seed);
+        g_free(fault);
+    }
+    return text;
+}
+
 /* All cuts of a run, up to the first that breaks a contract */
 static char *crash_try_run(const CrashRun *run, const CrashOptions *options,
                            CrashTally *tally)
@@ -117,7 +135,11 @@ char *crash_try_variant(const CrashVariant *variant,
             fault = crash_explain(run, 0, g_strdup("the load came to a "
                                                    "standstill"));
         } else {
-            fault = crash_try_run(run, options, tally);
+            fault = crash_try_handed_over(run);
+            tally->states++;
+            if (!fault) {
+                fault = crash_try_run(run, options, tally);
+            }
         }
         crash_run_free(run);
         if (options->progress) {

@@ -41,6 +41,9 @@ static int64_t crash_pick_length(CrashRun *run)
         512, 512, 1024, 4096, 4096, 5632, 12288, 16384
     };
 
+    if (run->whole_clusters) {
+        return run->image->cluster_bytes;
+    }
     return lengths[crash_pick(run, ARRAY_SIZE(lengths))];
 }
 
@@ -89,9 +92,12 @@ static void coroutine_fn crash_co_write(CrashRun *run, uint32_t zone_idx)
         return;
     }
     room = info.start_bytes + info.capacity_bytes - info.reserved_bytes;
-    if (room > 0) {
-        length_bytes = MIN(length_bytes, room);
+    if (room <= 0) {
+        /* refused; behind the end of the zone another one begins */
+        info.reserved_bytes = info.start_bytes;
+        room = length_bytes;
     }
+    length_bytes = MIN(length_bytes, room);
     crash_co_write_at(run, zone_idx,
                       append ? info.start_bytes : info.reserved_bytes,
                       length_bytes, append);
@@ -217,10 +223,17 @@ static void coroutine_fn crash_co_open_close(CrashRun *run, uint32_t zone_idx)
 
 static void coroutine_fn crash_co_work(CrashRun *run)
 {
-    uint32_t hot_idx = crash_pick(run, run->nr_hot);
-    uint32_t zone_idx = run->hot[hot_idx];
+    uint32_t hot_idx = run->focus;
     uint32_t dice = crash_pick(run, 100);
+    uint32_t zone_idx;
 
+    if (crash_percent(run, 5)) {
+        run->focus = crash_pick(run, run->nr_hot);
+    }
+    if (crash_percent(run, 50)) {
+        hot_idx = crash_pick(run, run->nr_hot);
+    }
+    zone_idx = run->hot[hot_idx];
     if (dice < 64) {
         crash_co_write(run, zone_idx);
     } else if (dice < 73) {
@@ -296,9 +309,12 @@ static void crash_run_load(CrashRun *run)
     AioContext *ctx = qemu_get_aio_context();
     uint32_t depth = 1 + crash_pick(run, 12);
     bool in_order = crash_percent(run, 20);
+    bool starve = crash_percent(run, 50);
     uint32_t i;
 
     run->ops_left = 20 + crash_pick(run, 60);
+    run->focus = crash_pick(run, run->nr_hot);
+    run->whole_clusters = crash_percent(run, 40);
     run->log->delay = true;
     for (i = 0; i < depth; i++) {
         run->nr_workers++;
@@ -308,7 +324,8 @@ static void crash_run_load(CrashRun *run)
         while (aio_poll(ctx, false)) {
             /* until only the disks can go on */
         }
-        run->log->in_order = in_order || crash_percent(run, 30);
+        run->log->in_order = in_order || crash_percent(run, starve ? 5 : 30);
+        run->log->starve = starve && crash_percent(run, 90);
         if (run->nr_workers && !crash_log_step(run->log)) {
             run->stuck = true;
             return;
@@ -341,6 +358,20 @@ static void crash_run_attach_log(CrashRun *run, CrashLog *log)
     }
 }
 
+/* What migration does before the other side opens the image */
+static void crash_run_hand_over(CrashRun *run)
+{
+    unsigned i;
+
+    blk_set_force_allow_inactivate(run->image->blk);
+    g_assert_cmpint(bdrv_inactivate_all(), ==, 0);
+    run->handed_over = crash_image_like(run->image);
+    for (i = 0; i < CRASH_MAX_DISKS && run->image->disk[i]; i++) {
+        crash_disk_copy(run->handed_over->disk[i], run->image->disk[i]);
+    }
+    bdrv_activate_all(&error_abort);
+}
+
 CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
 {
     CrashRun *run = g_new0(CrashRun, 1);
@@ -369,6 +400,7 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
     if (run->stuck) {
         return run;
     }
+    crash_run_hand_over(run);
     /* a clean exit keeps what a flush would keep (C5) */
     end = crash_begin(run, CRASH_OP_FLUSH, 0);
     crash_image_close(run->image);
@@ -386,6 +418,7 @@ void crash_run_free(CrashRun *run)
     }
     crash_image_free(run->image);
     crash_image_free(run->start);
+    crash_image_free(run->handed_over);
     crash_log_free(run->log);
     crash_oracle_free(run->oracle);
     g_rand_free(run->rand);

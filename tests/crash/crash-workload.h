@@ -16,11 +16,15 @@ typedef struct CrashRun {
     uint32_t seed;
     CrashImage *image;          /* as it is at the end */
     CrashImage *start;          /* as it was before the load */
+    CrashImage *handed_over;    /* as another process finds it after the load,
+                                   when the node is inactive (C5) */
     CrashLog *log;
     CrashOracle *oracle;
     GRand *rand;
     uint32_t hot[CRASH_MAX_HOT]; /* the zones that are used, ascending */
     uint32_t nr_hot;
+    uint32_t focus;             /* where most requests go, an index of hot */
+    bool whole_clusters;        /* writes of those, which overtake each other */
     bool managed[CRASH_MAX_HOT]; /* a management action is under way */
     uint32_t nr_managed;
     uint32_t ops_left;
