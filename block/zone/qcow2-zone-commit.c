@@ -242,19 +242,39 @@ static uint32_t qcow2_zone_batch_run(const ZoneBatch *batch, uint32_t first)
     return n;
 }
 
+/* Makes words durable that a batch has left in the caches below */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_flush_words(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    int ret;
+
+    if (!zone->words_cached) {
+        return 0;
+    }
+    ret = bdrv_co_flush(bs->file->bs);
+    if (ret >= 0) {
+        zone->words_cached = false;
+    }
+    return ret;
+}
+
 /*
  * Writes the batch, durable on return: one run with FUA, several with one
- * flush behind them.
+ * flush behind them.  Neither when the caller flushes the image file next.
  */
 static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_commit_batch(BlockDriverState *bs, const ZoneBatch *batch)
+qcow2_zone_co_commit_batch(BlockDriverState *bs, const ZoneBatch *batch,
+                           bool flush_follows)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     BdrvRequestFlags flags = 0;
     uint32_t slot, n;
     int ret;
 
-    if (qcow2_zone_batch_run(batch, 0) == batch->nr) {
+    if (flush_follows || qcow2_zone_batch_run(batch, 0) < batch->nr) {
+        zone->words_cached = true;
+    } else {
         flags = BDRV_REQ_FUA;
     }
     for (slot = 0; slot < batch->nr; slot += n) {
@@ -269,7 +289,7 @@ qcow2_zone_co_commit_batch(BlockDriverState *bs, const ZoneBatch *batch)
             return ret;
         }
     }
-    return flags ? 0 : bdrv_co_flush(bs->file->bs);
+    return flags || flush_follows ? 0 : qcow2_zone_co_flush_words(bs);
 }
 
 /* Data and the mapping to it: whatever a write pointer may point behind */
@@ -286,10 +306,13 @@ qcow2_zone_co_flush_data(BlockDriverState *bs)
         }
     }
     ret = qcow2_co_flush_to_os(bs);
-    if (ret < 0) {
-        return ret;
+    if (ret >= 0) {
+        ret = bdrv_co_flush(bs->file->bs);
     }
-    return bdrv_co_flush(bs->file->bs);
+    if (ret >= 0) {
+        qcow2_zone(bs)->words_cached = false;
+    }
+    return ret;
 }
 
 /* Adds the sector of a zone, as it is on disk; zones come in ascending order */
@@ -336,7 +359,7 @@ qcow2_zone_co_commit_releases(BlockDriverState *bs, const GArray *releases)
             stq_be_p(qcow2_zone_batch_word(&batch, slot, release->zone_idx),
                      release->word);
         }
-        ret = qcow2_zone_co_commit_batch(bs, &batch);
+        ret = qcow2_zone_co_commit_batch(bs, &batch, false);
         trace_qcow2_zone_commit_releases(bs, batch.nr, ret);
         if (ret < 0) {
             qcow2_zone_unstage(bs, &batch);
@@ -356,14 +379,15 @@ qcow2_zone_co_commit_releases(BlockDriverState *bs, const GArray *releases)
  *    and more data than they cover, which the read clamp hides.
  * 3. If zones that become active might get to disk before those that they are
  *    active instead of, exceeding the image's limit, the latter go first.
- * 4. The sectors are written and flushed.  A crash in between leaves each
- *    zone with its old word or its new one; the data of both is there.
+ * 4. The sectors are written and flushed; with flush_follows, the caller
+ *    flushes.  A crash in between leaves each zone with its old word or its
+ *    new one; the data of both is there.
  *
  * After an error the sectors are dirty again, with whatever the table then
  * has.  Sectors that get dirty behind the cursor wait for the next commit.
  */
 static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_commit_locked(BlockDriverState *bs)
+qcow2_zone_co_commit_locked(BlockDriverState *bs, bool flush_follows)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     ZoneBatch batch = { .buf = zone->batch };
@@ -382,7 +406,7 @@ qcow2_zone_co_commit_locked(BlockDriverState *bs)
             ret = qcow2_zone_co_commit_releases(bs, releases);
         }
         if (ret >= 0) {
-            ret = qcow2_zone_co_commit_batch(bs, &batch);
+            ret = qcow2_zone_co_commit_batch(bs, &batch, flush_follows);
         }
         trace_qcow2_zone_commit(bs, batch.nr, ret);
         if (ret < 0) {
@@ -393,7 +417,7 @@ qcow2_zone_co_commit_locked(BlockDriverState *bs)
     }
 }
 
-int coroutine_fn qcow2_zone_co_commit(BlockDriverState *bs)
+int coroutine_fn qcow2_zone_co_commit(BlockDriverState *bs, bool flush_follows)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     uint64_t ticket, covers;
@@ -416,17 +440,20 @@ int coroutine_fn qcow2_zone_co_commit(BlockDriverState *bs)
         zone_io_lock(zone->io);
         covers = zone->commit_requested;
         zone_io_unlock(zone->io);
-        ret = qcow2_zone_co_commit_locked(bs);
+        ret = qcow2_zone_co_commit_locked(bs, flush_follows);
         if (ret >= 0) {
             zone->commit_done = covers;
         }
+    }
+    if (ret >= 0 && !flush_follows) {
+        ret = qcow2_zone_co_flush_words(bs);
     }
     zone_io_co_commit_unlock(zone->io);
     return ret;
 }
 
-/* True when the words are on disk already */
-static bool qcow2_zone_words_are_durable(Qcow2Zone *zone,
+/* True when the words have been written already */
+static bool qcow2_zone_words_are_stored(Qcow2Zone *zone,
                                          const uint32_t *zone_idx,
                                          const uint64_t *words, uint32_t nr)
 {
@@ -469,7 +496,8 @@ static GArray *qcow2_zone_releases_before(Qcow2Zone *zone,
  * 1. If asked for, data and mapping are flushed (Finish: the new word covers
  *    data that nobody has flushed yet).
  * 2. Words of other zones go first if the image might else have too many active
- *    zones, and before them the data that they cover.
+ *    zones, and before them the data that they cover; so do words that a Flush
+ *    has written and not flushed yet.
  * 3. The sectors are written and flushed.  A crash leaves each zone with its
  *    old word or its new one.
  *
@@ -487,12 +515,14 @@ qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
     uint32_t i, slot;
     int ret = 0;
 
-    if (qcow2_zone_words_are_durable(zone, zone_idx, words, nr)) {
-        return 0;
+    if (qcow2_zone_words_are_stored(zone, zone_idx, words, nr)) {
+        return qcow2_zone_co_flush_words(bs);
     }
     releases = qcow2_zone_releases_before(zone, zone_idx, words, nr);
     if (data || releases) {
         ret = qcow2_zone_co_flush_data(bs);
+    } else if (zone->geometry.max_active_zones) {
+        ret = qcow2_zone_co_flush_words(bs);
     }
     if (ret >= 0 && releases) {
         ret = qcow2_zone_co_commit_releases(bs, releases);
@@ -507,7 +537,7 @@ qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
         } while (i < nr && (batch.nr < QCOW2_ZONE_BATCH_SECTORS ||
                             qcow2_zone_sector(zone_idx[i]) ==
                             batch.sector[batch.nr - 1]));
-        ret = qcow2_zone_co_commit_batch(bs, &batch);
+        ret = qcow2_zone_co_commit_batch(bs, &batch, false);
         trace_qcow2_zone_commit_words(bs, zone_idx[i - 1], batch.nr, ret);
         if (ret < 0) {
             qcow2_zone_unstage_words(bs, zone_idx, i);
@@ -629,7 +659,7 @@ static void coroutine_fn qcow2_zone_timer_entry(void *opaque)
     /* a drained node starts no requests of its own */
     if (!qatomic_read(&bs->quiesce_counter)) {
         GRAPH_RDLOCK_GUARD();
-        ret = qcow2_zone_co_commit(bs);
+        ret = qcow2_zone_co_commit(bs, false);
     }
     zone_io_lock(zone->io);
     if (ret < 0 || zone->nr_dirty) {
@@ -765,7 +795,7 @@ static void coroutine_fn qcow2_zone_inactivate_entry(void *opaque)
     ZoneCommitCo *co = opaque;
 
     GRAPH_RDLOCK_GUARD();
-    co->ret = qcow2_zone_co_commit(co->bs);
+    co->ret = qcow2_zone_co_commit(co->bs, false);
     co->done = true;
     aio_wait_kick();
 }
@@ -779,7 +809,7 @@ int qcow2_zone_inactivate(BlockDriverState *bs)
         return 0;
     }
     if (qemu_in_coroutine()) {
-        return qcow2_zone_co_commit(bs);
+        return qcow2_zone_co_commit(bs, false);
     }
     aio_co_enter(bdrv_get_aio_context(bs),
                  qemu_coroutine_create(qcow2_zone_inactivate_entry, &co));

@@ -38,6 +38,8 @@ struct Qcow2Zone {
     uint8_t *batch;             /* commit lock */
     uint8_t *release_batch;     /* the same; NULL without a limit of active
                                    zones */
+    bool words_cached;          /* some have been written but not flushed;
+                                   commit lock */
     QEMUTimer *commit_timer;
     bool stopped;               /* the node is unusable: commit nothing more;
                                    table's lock */
@@ -59,8 +61,12 @@ void qcow2_zone_commit_cleanup(BlockDriverState *bs);
 void qcow2_zone_commit_timer_start(BlockDriverState *bs);
 void qcow2_zone_commit_timer_stop(BlockDriverState *bs);
 
-/* Makes every write that has completed durable, with its write pointer */
-int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_commit(BlockDriverState *bs);
+/*
+ * Makes every write that has completed durable, with its write pointer; with
+ * flush_follows, once the caller has flushed the image file.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_commit(BlockDriverState *bs, bool flush_follows);
 
 /* ZoneIOOps of the commit */
 int coroutine_fn GRAPH_RDLOCK

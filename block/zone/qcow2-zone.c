@@ -278,10 +278,14 @@ qcow2_zone_co_block_status(BlockDriverState *bs, bool want_zero,
                                  file);
 }
 
-/* Words first: the flush of the caches then finds nothing new to do */
+/*
+ * Words first: the flush of the caches then finds nothing new to do.  The block
+ * layer flushes the image file behind this in any case, as the words have been
+ * written to it: one flush less for the commit.
+ */
 int coroutine_fn qcow2_zone_co_flush_to_os(BlockDriverState *bs)
 {
-    int ret = qcow2_zone_co_commit(bs);
+    int ret = qcow2_zone_co_commit(bs, true);
 
     return ret < 0 ? ret : qcow2_co_flush_to_os(bs);
 }
