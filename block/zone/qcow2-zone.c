@@ -78,7 +78,10 @@ qcow2_zone_open_words(BlockDriverState *bs, Error **errp)
     if (!qcow2_zone_co_check_region(bs, errp)) {
         return -EINVAL;
     }
-    zone->durable = g_try_new0(uint64_t, zone->geometry.nr_zones);
+    /* aligned: with cache=none, millions of words need no other buffer */
+    zone->durable = qemu_try_blockalign(bs->file->bs,
+                                        zone->geometry.nr_zones *
+                                        sizeof(*zone->durable));
     if (!zone->durable) {
         error_setg(errp, "Could not allocate memory for %" PRIu32 " zones",
                    zone->geometry.nr_zones);
@@ -138,7 +141,7 @@ void qcow2_zone_close(BlockDriverState *bs)
     }
     qcow2_zone_commit_cleanup(bs);
     zone_io_free(zone->io);
-    g_free(zone->durable);
+    qemu_vfree(zone->durable);
     g_free(zone);
     s->zone = NULL;
 }
