@@ -447,12 +447,12 @@ static double report_ms(BlockBackend *blk, unsigned piece_zones)
 
 static void test_load(const BenchOptions *options)
 {
-    double rss_kib = status_kib("VmRSS");
+    double rss_kib = status_kib("RssAnon");
     int64_t start_ns = get_clock();
     BlockBackend *blk = open_image(options);
 
     print_value("ms", (get_clock() - start_ns) / 1e6);
-    print_value("rss_kib", status_kib("VmRSS") - rss_kib);
+    print_value("rss_kib", status_kib("RssAnon") - rss_kib);
     if (blk_get_zone_geometry(blk)) {
         print_value("report_ms", report_ms(blk, options->piece_zones));
     }
