@@ -80,6 +80,9 @@ ZoneStatus zone_status_from_errno(int ret)
 {
     unsigned i;
 
+    if (ret >= 0) {
+        return ZONE_OK; /* what is asked for every request that completes */
+    }
     for (i = ZONE_OK + 1; i < ZONE_STATUS__MAX; i++) {
         if (ret == -refusals[i].number) {
             return i;

@@ -266,9 +266,20 @@ static void count_zone(ZoneTable *table, uint32_t zone_idx, int delta)
     table->counts.zrwa += zone_has_zrwa(table, zone_idx) ? delta : 0;
 }
 
+/* A zone that stays Implicitly Opened becomes the one most recently used */
+static void touch(ZoneTable *table, uint32_t zone_idx)
+{
+    ZoneState state = zone_state(table, zone_idx);
+
+    if (state == ZONE_STATE_IMPLICITLY_OPENED &&
+        table->lists[state].tail != zone_idx) {
+        list_remove(table, &table->lists[state], zone_idx);
+        list_append(table, &table->lists[state], zone_idx);
+    }
+}
+
 /*
- * The one place where states, ZRWAs, counters and lists change.  A zone that
- * stays Implicitly Opened becomes the one most recently used.
+ * The one place where states, ZRWAs and counters change, and lists with them
  */
 static void set_state(ZoneTable *table, uint32_t zone_idx, ZoneState next,
                       bool zrwa)
@@ -283,10 +294,11 @@ static void set_state(ZoneTable *table, uint32_t zone_idx, ZoneState next,
     table->live[zone_idx] = live;
     count_zone(table, zone_idx, 1);
 
-    if (state != next || (next == ZONE_STATE_IMPLICITLY_OPENED &&
-                          table->lists[next].tail != zone_idx)) {
+    if (state != next) {
         list_remove(table, &table->lists[state], zone_idx);
         list_append(table, &table->lists[next], zone_idx);
+    } else {
+        touch(table, zone_idx);
     }
 }
 
@@ -621,9 +633,16 @@ static void apply_transition(ZoneTable *table, uint32_t zone_idx,
                              ZoneEvent event)
 {
     const ZoneTransition *transition = find_transition(table, zone_idx, event);
-    ZoneAfter after = compute_after(table, zone_idx, transition);
+    ZoneAfter after;
 
     assert(transition->refusal == ZONE_OK);
+    if (transition->next == zone_state(table, zone_idx) &&
+        transition->wp == ZONE_WP_KEEP && !transition->set_attributes &&
+        !transition->clear_attributes) {
+        touch(table, zone_idx); /* nearly every write ends up here */
+        return;
+    }
+    after = compute_after(table, zone_idx, transition);
     table->words[zone_idx] = after.word;
     zone_set_reserved(table, zone_idx, after.reserved_bytes);
     set_state(table, zone_idx, transition->next, after.zrwa);
