@@ -3,13 +3,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Only tests/crash/zone-crash-broken is built with CONFIG_ZONE_BREAKAGE, from
- * copies of its own of the files of block/zone.  Elsewhere every question
- * below is a constant false and leaves no code.
+ * breakages.patch puts them into copies of files of block/zone, which are built
+ * for zone-crash-broken alone, with this file in front of each.
  */
 
-#ifndef BLOCK_ZONE_BREAKAGE_H
-#define BLOCK_ZONE_BREAKAGE_H
+#ifndef TESTS_CRASH_BREAKAGE_H
+#define TESTS_CRASH_BREAKAGE_H
 
 #include <stdbool.h>
 
@@ -42,7 +41,6 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE__MAX,
 } ZoneBreakage;
 
-#ifdef CONFIG_ZONE_BREAKAGE
 /* Set by the test */
 extern ZoneBreakage zone_breakage_current;
 
@@ -50,11 +48,5 @@ static inline bool zone_breakage(ZoneBreakage breakage)
 {
     return breakage == zone_breakage_current;
 }
-#else
-static inline bool zone_breakage(ZoneBreakage breakage)
-{
-    return false;
-}
-#endif
 
-#endif /* BLOCK_ZONE_BREAKAGE_H */
+#endif /* TESTS_CRASH_BREAKAGE_H */

@@ -261,14 +261,21 @@ static int64_t coroutine_fn crash_disk_co_getlength(BlockDriverState *bs)
     return ROUND_UP(disk->length_bytes, disk->alignment_bytes);
 }
 
-/* Grows only; what a file system does to lengths is not modelled */
+/* Grows only: by zeros at the new end, which are lost like any other write */
 static int coroutine_fn
 crash_disk_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
                        PreallocMode prealloc, BdrvRequestFlags flags,
                        Error **errp)
 {
-    crash_disk_reach(crash_node_disk(bs), offset);
-    return 0;
+    CrashDisk *disk = crash_node_disk(bs);
+    int64_t start = MAX(disk->length_bytes,
+                        offset - (int64_t)disk->alignment_bytes);
+
+    if (start >= offset) {
+        return 0;
+    }
+    return crash_disk_submit(disk, crash_request_new(CRASH_WRITE, start,
+                                                     offset - start));
 }
 
 static void crash_disk_refresh_limits(BlockDriverState *bs, Error **errp)

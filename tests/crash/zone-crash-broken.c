@@ -5,13 +5,13 @@
  *
  * What it shows: for every contract of docs/devel/zone-store.rst, zone-crash
  * fails when the contract is broken.  How: this program has block/zone of its
- * own, built with the breakages of block/zone/breakage.h; each in turn is
+ * own, built with the breakages of tests/crash/breakage.h; each in turn is
  * switched on, and the states that zone-crash would try are tried until one
  * fails.  With none switched on, none fails.
  */
 
 #include "qemu/osdep.h"
-#include "block/zone/breakage.h"
+#include "breakage.h"
 #include "crash-runner.h"
 
 /* With so many states at most a breakage has to be found */
@@ -51,7 +51,7 @@ static const CrashBreakage breakages[] = {
       "silent-repair", "plain" },
 };
 
-/* Of block/zone/breakage.h */
+/* Of tests/crash/breakage.h */
 ZoneBreakage zone_breakage_current;
 
 static char *crash_find(const CrashBreakage *broken, uint64_t max_states,
