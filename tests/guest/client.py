@@ -129,7 +129,9 @@ class ClientBoot(guest.Boot):
         super().__init__(f'{run.title}-{number}', run.options(), None,
                          run.talk)
         if run.variant == 'base':
-            self.qemu = BASE_QEMU or 'none: BASE_QEMU is not set'
+            if not BASE_QEMU:
+                raise GuestError('BASE_QEMU does not name a QEMU')
+            self.qemu = BASE_QEMU
         self.timeout = float(os.environ.get('GUEST_TIMEOUT', TIMEOUT_SECONDS))
         self.job, self.variant = run.job, run.variant
         self.phases, self.kept = phases, kept

@@ -65,11 +65,16 @@ give_up() {
 
 # virtio_disk SERIAL: letters change, serials do not
 virtio_disk() {
-    for disk in /sys/block/vd*; do
-        if [ "$(cat "$disk/serial")" = "$1" ]; then
-            echo "/dev/${disk##*/}"
-        fi
+    for _ in $(seq 100); do
+        for disk in /sys/block/vd*; do
+            if [ "$(cat "$disk/serial")" = "$1" ]; then
+                echo "/dev/${disk##*/}"
+                return
+            fi
+        done
+        sleep 0.1
     done
+    give_up "no virtio disk of serial $1"
 }
 
 # make_files DIRECTORY: of all sorts of lengths; checksums in $KEPT/sums

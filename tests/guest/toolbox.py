@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 
-from guest import HERE, IMAGES, ROOT, GuestError, pack
+from guest import HERE, IMAGES, ROOT, GuestError, pack, run_tool
 
 PACKAGES = ('btrfs-progs', 'f2fs-tools', 'fio', 'nvme-cli', 'util-linux',
             'zonefs-tools')
@@ -30,6 +30,10 @@ GUEST_LIBRARIES = os.path.join('lib', 'x86_64-linux-gnu')
 APPLETS = ('basename', 'blockdev', 'cp', 'dirname', 'find', 'insmod', 'mkfifo',
            'mv', 'readlink', 'sort', 'stat', 'tee', 'touch', 'truncate',
            'umount', 'xargs')
+HELP = """\
+The programs and the kernel of the client jobs come from Debian's packages:
+check that this machine reaches the mirror that is configured in /etc/apt
+(`apt-get update` must work), then run this again."""
 MODULES_DEPEND = re.compile(rb'\0depends=([^\0]*)\0')
 
 
@@ -52,14 +56,19 @@ class Fetcher:
         self.tree = os.path.join(self.cache.dir, 'guest', 'tree')
         self.stamp = os.path.join(self.cache.dir, 'guest', 'packages')
 
+    def try_apt(self, command, *words):
+        try:
+            return self.cache.apt_run(command, 'deb', *words)
+        except (OSError, SystemExit) as error:
+            raise GuestError(f'cannot run {command}: {error}\n{HELP}') \
+                from error
+
     def apt(self, command, *words):
-        result = self.cache.apt_run(command, 'deb', *words)
+        """What it prints; a failure raises."""
+        result = self.try_apt(command, *words)
         if result.returncode:
-            raise GuestError(
-                f'{command} {" ".join(words)} failed\n{result.stdout}\n'
-                'The programs and the kernel of the client jobs come from '
-                'Debian\'s packages: check that this machine reaches the '
-                'mirror that /etc/apt names (`apt-get update` must work)')
+            raise GuestError(f'{command} {" ".join(words)} failed\n'
+                             f'{result.stdout}\n{HELP}')
         return result.stdout
 
     def kernel_package(self, name):
@@ -95,7 +104,8 @@ class Fetcher:
         os.makedirs(os.path.dirname(self.tree), exist_ok=True)
         if not self.is_complete():
             self.talk.say('   asking apt for the packages of the guest')
-            self.cache.update('deb')
+            # one of several archives may fail: the others may do
+            self.try_apt('apt-get', 'update')
             names = [*self.closure(),
                      *map(self.kernel_package, KERNELS.values())]
             self.talk.say(f'   downloading {len(names)} packages '
@@ -118,7 +128,7 @@ class Fetcher:
             self.apt('apt-get', 'download', *names)
             tree = os.path.join(tmp, 'tree')
             for deb in self.downloaded(names):
-                subprocess.run(['dpkg-deb', '-x', deb, tree], check=True)
+                run_tool(['dpkg-deb', '-x', deb, tree])
                 os.unlink(deb)
             if os.path.exists(self.stamp):
                 os.unlink(self.stamp)

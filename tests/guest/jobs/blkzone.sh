@@ -6,7 +6,7 @@
 # at a time, that each state is reported, and that after the restart states
 # and write pointers are those of before.
 #
-#: programs  blkzone nvme blkdiscard
+#: programs  blkzone nvme
 #: modules   mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12
 #: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
