@@ -28,7 +28,7 @@ $(PARTS:%=check-%): check-%:
 
 # BENCH_OPTIONS: see tests/bench/bench --help
 bench bench-quick:
-	@scripts/packages build
+	@scripts/packages build $(if $(filter bench,$@),guest)
 	@scripts/build qemu-system-x86_64 qemu-img tests/bench/zone-bench \
 	    tests/bench/nvme-zone-bench
 	@tests/bench/build-base
