@@ -67,10 +67,15 @@ static void crash_image_layout(CrashImage *image, GRand *rand)
     ZoneGeometry *geometry = &image->geometry;
     bool clusters_of_4k = !variant->extended_l2 && g_rand_boolean(rand);
 
+    uint64_t capacity_bytes = g_rand_boolean(rand) ? 65536 : 45056;
+
+    if (variant->limits && g_rand_boolean(rand)) {
+        capacity_bytes = 8192; /* many zones become Full */
+    }
     image->cluster_bytes = clusters_of_4k ? 4096 : 16384;
     *geometry = (ZoneGeometry) {
         .zone_bytes = 65536,
-        .capacity_bytes = g_rand_boolean(rand) ? 65536 : 45056,
+        .capacity_bytes = capacity_bytes,
         .nr_zones = variant->data_file_raw ? 72 : 160,
         .conventional_zones = g_rand_int_range(rand, 0, 3),
         .max_active_zones = variant->limits ? 4 : 0,
