@@ -3,6 +3,8 @@
 # Thin: scripts/ does the work, build/ holds all of the output.
 
 PARTS := unit fuzz queue fail qtest iotests guest base san
+CRASH_TARGETS := $(addprefix tests/crash/,zone-crash zone-crash-broken) \
+                 qemu-img qemu-io storage-daemon/qemu-storage-daemon
 
 all:
 	@scripts/build
@@ -34,6 +36,15 @@ bench bench-quick:
 	@tests/bench/build-base
 	@tests/bench/bench $(if $(filter bench-quick,$@),--quick) $(BENCH_OPTIONS)
 
+# N crash states at least, on all cores
+N ?= 100000
+KILLS ?= 200
+
+check-crash:
+	@scripts/packages build check
+	@scripts/build $(CRASH_TARGETS)
+	@tests/crash/run --states=$(N) --kills=$(KILLS)
+
 series:
 	@scripts/series
 
@@ -52,9 +63,10 @@ help:
 	@echo '                  check-guest takes JOB=btrfs for one guest job'
 	@echo 'make bench        measure against raw, qcow2 and the base;'
 	@echo 'make bench-quick  the same in 3 minutes'
+	@echo 'make check-crash  crash states until N=100000, and KILLS=200 times SIGKILL'
 	@echo 'make series       the queue as mails for git am, in build/series'
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'
 
-.PHONY: all install demo check $(PARTS:%=check-%) bench bench-quick series \
-        clean help
+.PHONY: all install demo check $(PARTS:%=check-%) check-crash bench bench-quick \
+        series clean help

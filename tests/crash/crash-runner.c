@@ -110,7 +110,8 @@ static char *crash_try_run(const CrashRun *run, const CrashOptions *options,
         for (i = 0; i < nr && !fault; i++, step++) {
             CrashChoice choice = crash_states_choice(states, nr, i);
 
-            if (options->step < 0 || options->step == step) {
+            if (options->step < 0 ? (step + run->seed) % options->stride == 0
+                                  : options->step == step) {
                 fault = crash_try_state(run, states, &choice, step);
                 tally->states++;
             }

@@ -14,6 +14,7 @@ typedef struct CrashOptions {
     uint64_t max_states;        /* at least so many, then the load's rest */
     int64_t step;               /* only this one of the first load, or -1 */
     uint32_t choices;           /* states of a cut with many requests open */
+    uint32_t stride;            /* only one state of so many */
     bool progress;              /* say how far it is */
 } CrashOptions;
 

@@ -62,6 +62,7 @@ static char *crash_find(const CrashBreakage *broken, uint64_t max_states,
         .max_states = max_states,
         .step = -1,
         .choices = 6,
+        .stride = 1,
     };
     const CrashVariant *variant = crash_variant_find(broken->variant);
 

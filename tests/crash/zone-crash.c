@@ -25,6 +25,7 @@ static CrashOptions options = {
     .max_states = 500,
     .step = -1,
     .choices = 6,
+    .stride = 1,
 };
 
 static void crash_test_variant(gconstpointer opaque)
@@ -43,6 +44,7 @@ static void crash_test_variant(gconstpointer opaque)
     }
     if (variant->luks) {
         own.max_states = DIV_ROUND_UP(own.max_states, CRASH_LUKS_SHARE);
+        own.stride = CRASH_LUKS_SHARE;
     }
     fault = crash_try_variant(variant, &own, &tally);
     g_test_message("%s: %" PRIu64 " states after %" PRIu64 " requests of %"
@@ -103,6 +105,7 @@ static void crash_parse(int *argc, char ***argv)
         .max_states = states,
         .step = step,
         .choices = MAX(choices, 3),
+        .stride = 1,
         .progress = progress,
     };
 }
