@@ -88,14 +88,15 @@ static void qcow2_zone_set_durable(Qcow2Zone *zone, uint32_t zone_idx,
 }
 
 /*
- * Would the disk, if nr_more words became active before any other is stored,
+ * Might the disk, if nr_more words became active before any other is stored,
  * have more active zones than an image may have?
  */
 static bool qcow2_zone_exceeds(Qcow2Zone *zone, uint32_t nr_more)
 {
     uint32_t max = zone->geometry.max_active_zones;
 
-    return max && nr_more && zone->nr_durable_active + nr_more > max;
+    return max && nr_more &&
+           (zone->uncertain || zone->nr_durable_active + nr_more > max);
 }
 
 /* A zone that has given its active resource back, which the disk is to learn */
@@ -103,6 +104,31 @@ typedef struct ZoneRelease {
     uint32_t zone_idx;
     uint64_t word;
 } ZoneRelease;
+
+/* Adds those of a sector; one at least when the disk may have either word */
+static void qcow2_zone_add_releases(Qcow2Zone *zone, uint32_t sector,
+                                    GArray *releases)
+{
+    ZoneTable *table = zone_io_table(zone->io);
+    uint32_t first = sector * QCOW2_ZONE_SECTOR_WORDS;
+    guint nr_before = releases->len;
+    ZoneRelease release;
+    uint32_t i;
+
+    for (i = first; i < qcow2_zone_sector_end(zone, sector); i++) {
+        release.zone_idx = i;
+        release.word = zone_table_word(table, i);
+        if (qcow2_zone_word_is_active(zone, i, zone->durable[i]) &&
+            !qcow2_zone_word_is_active(zone, i, release.word)) {
+            g_array_append_val(releases, release);
+        }
+    }
+    if (zone->uncertain && releases->len == nr_before) {
+        release.zone_idx = first;
+        release.word = zone->durable[first];
+        g_array_append_val(releases, release);
+    }
+}
 
 /*
  * All of them, in ascending order.  With the commit lock and the table's lock
@@ -112,22 +138,12 @@ typedef struct ZoneRelease {
 static GArray *qcow2_zone_find_releases(Qcow2Zone *zone)
 {
     GArray *releases = g_array_new(false, false, sizeof(ZoneRelease));
-    ZoneTable *table = zone_io_table(zone->io);
-    ZoneRelease release;
-    uint32_t sector, i;
+    uint32_t sector;
 
     for (sector = find_first_bit(zone->dirty, zone->nr_sectors);
          sector < zone->nr_sectors;
          sector = find_next_bit(zone->dirty, zone->nr_sectors, sector + 1)) {
-        for (i = sector * QCOW2_ZONE_SECTOR_WORDS;
-             i < qcow2_zone_sector_end(zone, sector); i++) {
-            release.zone_idx = i;
-            release.word = zone_table_word(table, i);
-            if (qcow2_zone_word_is_active(zone, i, zone->durable[i]) &&
-                !qcow2_zone_word_is_active(zone, i, release.word)) {
-                g_array_append_val(releases, release);
-            }
-        }
+        qcow2_zone_add_releases(zone, sector, releases);
     }
     return releases;
 }
@@ -181,6 +197,7 @@ static void qcow2_zone_unstage_words(BlockDriverState *bs,
     Qcow2Zone *zone = qcow2_zone(bs);
     uint32_t i;
 
+    zone->uncertain = true;
     zone_io_lock(zone->io);
     for (i = 0; i < nr; i++) {
         qcow2_zone_mark_dirty(bs, zone_idx[i]);
@@ -193,6 +210,7 @@ static void qcow2_zone_unstage(BlockDriverState *bs, const ZoneBatch *batch)
     Qcow2Zone *zone = qcow2_zone(bs);
     uint32_t i;
 
+    zone->uncertain = true;
     zone_io_lock(zone->io);
     for (i = 0; i < batch->nr; i++) {
         qcow2_zone_mark_sector(bs, batch->sector[i]);
@@ -367,6 +385,7 @@ qcow2_zone_co_commit_releases(BlockDriverState *bs, const GArray *releases)
             qcow2_zone_batch_is_durable(zone, &batch);
         }
     }
+    zone->uncertain = ret < 0;
     return ret;
 }
 

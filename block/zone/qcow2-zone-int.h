@@ -28,6 +28,8 @@ struct Qcow2Zone {
     ZoneIO *io;                 /* NULL while an image is only checked */
     uint64_t *durable;          /* the words on disk; commit lock */
     uint32_t nr_durable_active; /* how many of them are active; commit lock */
+    bool uncertain;             /* a write of words has failed: in dirty sectors
+                                   the disk may have others; commit lock */
     unsigned long *dirty;       /* sectors of words to store; table's lock */
     uint32_t nr_sectors;
     uint32_t nr_dirty;          /* bits set in dirty; table's lock */
