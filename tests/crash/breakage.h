@@ -34,6 +34,8 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_NO_COMMIT_AT_EXIT,
     /* C6: zones that were written to are open after opening the image */
     ZONE_BREAKAGE_LOAD_OPEN,
+    /* C6: zones become active on disk before others have made room */
+    ZONE_BREAKAGE_NO_ROOM,
     /* C7: sectors that could not be written are not tried again */
     ZONE_BREAKAGE_NO_REDIRTY,
     /* C8: damaged words are taken for those of Empty zones at open */

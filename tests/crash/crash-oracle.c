@@ -347,7 +347,30 @@ static char *crash_check_writes(const CrashCheck *check, uint64_t fence,
     return NULL;
 }
 
-/* Finish of Select All passes zones by that are Empty */
+/* May the zone have become Full by being written, before the action ended? */
+static bool crash_maybe_filled(const CrashCheck *check, const CrashOp *action)
+{
+    const ZoneInfo *info = &check->zone->info;
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind == CRASH_OP_WRITE && !op->refused &&
+            op->submitted < action->acked &&
+            crash_op_in_life(op, check->life) &&
+            op->offset_bytes + op->length_bytes ==
+            info->start_bytes + check->oracle->geometry->capacity_bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Finish of Select All passes zones by that are Empty, and those that are Full:
+ * if they became so by writes that nobody has flushed, nobody has to find that.
+ */
 static bool crash_finish_certain(const CrashCheck *check,
                                  const CrashOp *finish)
 {
@@ -355,6 +378,9 @@ static bool crash_finish_certain(const CrashCheck *check,
 
     if (!finish->select_all) {
         return true;
+    }
+    if (crash_maybe_filled(check, finish)) {
+        return false;
     }
     for (i = 0; i < check->ops->len; i++) {
         const CrashOp *op = crash_op(check->ops, i);
@@ -578,6 +604,53 @@ static char *crash_check_conventional(const CrashCheck *check)
     return fault;
 }
 
+static const char *crash_op_str(CrashOpKind kind)
+{
+    static const char *const names[] = {
+        [CRASH_OP_WRITE] = "write",
+        [CRASH_OP_FLUSH] = "flush",
+        [CRASH_OP_RESET] = "reset",
+        [CRASH_OP_FINISH] = "finish",
+        [CRASH_OP_SET_ZDE] = "set extension",
+        [CRASH_OP_DISCARD] = "discard",
+    };
+
+    return names[kind];
+}
+
+/* The operations on the zone, for whoever has to find out what went wrong */
+static char *crash_add_history(const CrashCheck *check, char *fault)
+{
+    GString *text;
+    guint i;
+
+    if (!fault) {
+        return NULL;
+    }
+    text = g_string_new(fault);
+    g_free(fault);
+    g_string_append_printf(text, "; the zone's operations by time %" PRIu64
+                           ":", check->time);
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->submitted <= check->time) {
+            g_string_append_printf(text, " [%u %s%s %" PRId64 "+%" PRId64
+                                   " time %" PRIu64 " to %" PRId64
+                                   "%s%s%s, lives %u to %u]", op->id,
+                                   crash_op_str(op->kind),
+                                   op->select_all ? " all" : "",
+                                   op->offset_bytes, op->length_bytes,
+                                   op->submitted, (int64_t)op->acked,
+                                   op->fua ? ", FUA" : "",
+                                   op->refused ? ", refused" : "",
+                                   op->failed ? ", failed" : "",
+                                   op->life_min, op->life_max);
+        }
+    }
+    return g_string_free(text, false);
+}
+
 char *crash_oracle_check_zone(const CrashOracle *oracle, uint64_t time,
                               const CrashZone *zone)
 {
@@ -590,7 +663,7 @@ char *crash_oracle_check_zone(const CrashOracle *oracle, uint64_t time,
     };
 
     if (zone->info.zone_idx < oracle->geometry->conventional_zones) {
-        return crash_check_conventional(&check);
+        return crash_add_history(&check, crash_check_conventional(&check));
     }
-    return crash_check_sequential(&check);
+    return crash_add_history(&check, crash_check_sequential(&check));
 }

@@ -15,7 +15,7 @@
 #include "crash-runner.h"
 
 /* With so many states at most a breakage has to be found */
-#define CRASH_BROKEN_STATES 20000
+#define CRASH_BROKEN_STATES 200000
 
 typedef struct CrashBreakage {
     ZoneBreakage breakage;
@@ -45,6 +45,8 @@ static const CrashBreakage breakages[] = {
       "no-commit-at-exit", "plain" },
     { ZONE_BREAKAGE_LOAD_OPEN, "C6",
       "zones-open-at-open", "plain" },
+    { ZONE_BREAKAGE_NO_ROOM, "C6",
+      "no-room-on-disk", "limits" },
     { ZONE_BREAKAGE_NO_REDIRTY, "C7",
       "failed-words-forgotten", "errors" },
     { ZONE_BREAKAGE_SILENT_REPAIR, "C8",
