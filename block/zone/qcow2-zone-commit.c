@@ -667,98 +667,6 @@ qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
     return 0;
 }
 
-/* The timer: bounds what is lost when QEMU alone dies (C5) ***************/
-
-static void coroutine_fn qcow2_zone_timer_entry(void *opaque)
-{
-    BlockDriverState *bs = opaque;
-    Qcow2Zone *zone = qcow2_zone(bs);
-    int ret = -EAGAIN;
-
-    /* a drained node starts no requests of its own */
-    if (!qatomic_read(&bs->quiesce_counter)) {
-        GRAPH_RDLOCK_GUARD();
-        ret = qcow2_zone_co_commit(bs, false);
-    }
-    zone_io_lock(zone->io);
-    if (ret < 0 || zone->nr_dirty) {
-        qcow2_zone_commit_timer_start(bs);
-    }
-    zone_io_unlock(zone->io);
-    bdrv_dec_in_flight(bs);
-}
-
-static void qcow2_zone_timer_cb(void *opaque)
-{
-    BlockDriverState *bs = opaque;
-
-    bdrv_inc_in_flight(bs);
-    qemu_coroutine_enter(qemu_coroutine_create(qcow2_zone_timer_entry, bs));
-}
-
-void qcow2_zone_commit_timer_start(BlockDriverState *bs)
-{
-    BDRVQcow2State *s = bs->opaque;
-
-    if (s->zone->commit_timer && s->zone_options.commit_interval_ms &&
-        !qatomic_read(&s->zone->stopped)) {
-        timer_mod(s->zone->commit_timer,
-                  qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-                  s->zone_options.commit_interval_ms);
-    }
-}
-
-void qcow2_zone_commit_timer_stop(BlockDriverState *bs)
-{
-    Qcow2Zone *zone = qcow2_zone(bs);
-
-    timer_free(zone->commit_timer);
-    zone->commit_timer = NULL;
-}
-
-void qcow2_zone_stop(BlockDriverState *bs)
-{
-    Qcow2Zone *zone = qcow2_zone(bs);
-
-    if (!zone || !zone->io) {
-        return;
-    }
-    /* no request gets there any more, but device models look at the zones */
-    bs->lost_zones = zone->io;
-    zone_io_lock(zone->io);
-    qatomic_set(&zone->stopped, true);
-    if (zone->commit_timer) {
-        timer_del(zone->commit_timer);
-    }
-    zone_io_unlock(zone->io);
-}
-
-void qcow2_zone_attach_aio_context(BlockDriverState *bs,
-                                   AioContext *new_context)
-{
-    Qcow2Zone *zone = qcow2_zone(bs);
-
-    qcow2_attach_aio_context(bs, new_context);
-    if (!zone || !zone->io) {
-        return;
-    }
-    zone->commit_timer = aio_timer_new(new_context, QEMU_CLOCK_REALTIME,
-                                       SCALE_MS, qcow2_zone_timer_cb, bs);
-    zone_io_lock(zone->io);
-    if (zone->nr_dirty) {
-        qcow2_zone_commit_timer_start(bs);
-    }
-    zone_io_unlock(zone->io);
-}
-
-void qcow2_zone_detach_aio_context(BlockDriverState *bs)
-{
-    if (qcow2_zone(bs)) {
-        qcow2_zone_commit_timer_stop(bs);
-    }
-    qcow2_detach_aio_context(bs);
-}
-
 int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
@@ -787,9 +695,7 @@ int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp)
             return -ENOMEM;
         }
     }
-    zone->commit_timer = aio_timer_new(bdrv_get_aio_context(bs),
-                                       QEMU_CLOCK_REALTIME, SCALE_MS,
-                                       qcow2_zone_timer_cb, bs);
+    qcow2_zone_commit_timer_init(bs, bdrv_get_aio_context(bs));
     return 0;
 }
 

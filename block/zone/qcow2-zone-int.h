@@ -59,6 +59,7 @@ static inline Qcow2Zone *qcow2_zone(BlockDriverState *bs)
 /* The commit's part of the state: after the words are loaded */
 int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp);
 void qcow2_zone_commit_cleanup(BlockDriverState *bs);
+void qcow2_zone_commit_timer_init(BlockDriverState *bs, AioContext *context);
 /* With the table's lock held */
 void qcow2_zone_commit_timer_start(BlockDriverState *bs);
 void qcow2_zone_commit_timer_stop(BlockDriverState *bs);
