@@ -137,6 +137,28 @@ ZoneCounts blk_get_zone_counts(BlockBackend *blk)
     return counts;
 }
 
+uint32_t blk_find_zone(BlockBackend *blk, ZoneState state, uint32_t zone_idx)
+{
+    ZoneIO *io = blk_zone_io(blk);
+
+    zone_io_lock(io);
+    zone_idx = zone_table_find(zone_io_table(io), state, zone_idx);
+    zone_io_unlock(io);
+    return zone_idx;
+}
+
+uint32_t blk_count_zones_from(BlockBackend *blk, ZoneState state,
+                              uint32_t zone_idx)
+{
+    ZoneIO *io = blk_zone_io(blk);
+    uint32_t nr;
+
+    zone_io_lock(io);
+    nr = zone_table_count_from(zone_io_table(io), state, zone_idx);
+    zone_io_unlock(io);
+    return nr;
+}
+
 ZoneStatus blk_check_zone_write(BlockBackend *blk, int64_t offset,
                                 int64_t bytes)
 {

@@ -11,6 +11,7 @@
 
 #define ZONE_NONE               UINT32_MAX
 #define ZONE_BUCKETS            256
+#define ZONE_GROUP_ZONES        1024
 
 /* Fields of ZoneTable.live[] */
 #define ZONE_LIVE_STATE_SHIFT   60
@@ -31,6 +32,11 @@ typedef struct ZoneBucket {
     ZoneWrite **tail;
 } ZoneBucket;
 
+/* How many zones of a group are in each state */
+typedef struct ZoneGroup {
+    uint16_t by_state[ZONE_STATE__MAX];
+} ZoneGroup;
+
 struct ZoneTable {
     ZoneGeometry geometry;
     int zone_shift;             /* -1: zone_bytes is not a power of two */
@@ -43,6 +49,7 @@ struct ZoneTable {
 
     ZoneList lists[ZONE_STATE__MAX];
     ZoneCounts counts;
+    ZoneGroup *groups;          /* of ZONE_GROUP_ZONES; the last has less */
 
     ZoneBucket buckets[ZONE_BUCKETS];
     uint64_t next_seq;

@@ -64,6 +64,24 @@ static uint32_t verify_list(const ZoneTable *table, ZoneState state)
     return count;
 }
 
+static void verify_groups(const ZoneTable *table)
+{
+    uint32_t nr_zones = table->geometry.nr_zones;
+    uint32_t first, i, state;
+
+    for (first = 0; first < nr_zones; first += ZONE_GROUP_ZONES) {
+        const ZoneGroup *group = &table->groups[first / ZONE_GROUP_ZONES];
+        uint32_t by_state[ZONE_STATE__MAX] = { 0 };
+
+        for (i = first; i < nr_zones && i < first + ZONE_GROUP_ZONES; i++) {
+            by_state[zone_state(table, i)]++;
+        }
+        for (state = 0; state < ZONE_STATE__MAX; state++) {
+            assert(group->by_state[state] == by_state[state]);
+        }
+    }
+}
+
 static void verify_writes(const ZoneTable *table)
 {
     uint64_t nr_passed = 0;
@@ -115,5 +133,6 @@ void zone_table_verify(const ZoneTable *table)
     assert(counts->active == open + counts->by_state[ZONE_STATE_CLOSED]);
     assert(counts->zrwa == zrwa);
     assert(!geometry->max_open_zones || open <= geometry->max_open_zones);
+    verify_groups(table);
     verify_writes(table);
 }

@@ -261,6 +261,7 @@ static void count_zone(ZoneTable *table, uint32_t zone_idx, int delta)
     ZoneState state = zone_state(table, zone_idx);
 
     table->counts.by_state[state] += delta;
+    table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state] += delta;
     table->counts.open += state_is_open(state) ? delta : 0;
     table->counts.active += state_is_active(state) ? delta : 0;
     table->counts.zrwa += zone_has_zrwa(table, zone_idx) ? delta : 0;
@@ -338,6 +339,8 @@ ZoneTable *zone_table_new(const ZoneGeometry *geometry)
     table->live = g_new(uint64_t, geometry->nr_zones);
     table->prev = g_new(uint32_t, geometry->nr_zones);
     table->next = g_new(uint32_t, geometry->nr_zones);
+    table->groups = g_new0(ZoneGroup,
+                           geometry->nr_zones / ZONE_GROUP_ZONES + 1);
     for (i = 0; i < ZONE_STATE__MAX; i++) {
         table->lists[i].head = ZONE_NONE;
         table->lists[i].tail = ZONE_NONE;
@@ -371,6 +374,7 @@ void zone_table_free(ZoneTable *table)
     g_free(table->live);
     g_free(table->prev);
     g_free(table->next);
+    g_free(table->groups);
     g_free(table);
 }
 
@@ -446,6 +450,39 @@ uint32_t zone_table_idx(const ZoneTable *table, uint64_t offset_bytes)
     return table->zone_shift >= 0 ?
            offset_bytes >> table->zone_shift :
            offset_bytes / table->geometry.zone_bytes;
+}
+
+uint32_t zone_table_find(const ZoneTable *table, ZoneState state,
+                         uint32_t zone_idx)
+{
+    const uint32_t nr_zones = table->geometry.nr_zones;
+
+    while (zone_idx < nr_zones) {
+        if (zone_idx % ZONE_GROUP_ZONES == 0 &&
+            !table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state]) {
+            zone_idx += ZONE_GROUP_ZONES;
+        } else if (zone_state(table, zone_idx) == state) {
+            return zone_idx;
+        } else {
+            zone_idx++;
+        }
+    }
+    return nr_zones;
+}
+
+uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
+                               uint32_t zone_idx)
+{
+    const uint32_t nr_zones = table->geometry.nr_zones;
+    uint32_t nr = 0;
+
+    for (; zone_idx < nr_zones && zone_idx % ZONE_GROUP_ZONES; zone_idx++) {
+        nr += zone_state(table, zone_idx) == state;
+    }
+    for (; zone_idx < nr_zones; zone_idx += ZONE_GROUP_ZONES) {
+        nr += table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state];
+    }
+    return nr;
 }
 
 int64_t zone_table_next_in_state(const ZoneTable *table, ZoneState state,

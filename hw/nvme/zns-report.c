@@ -59,18 +59,6 @@ static bool filter_exists(uint8_t filter)
            filter == NVME_ZONE_REPORT_ZRWA;
 }
 
-static bool report_matches(const ZoneReport *report, const ZoneInfo *info)
-{
-    switch (report->filter) {
-    case NVME_ZONE_REPORT_ALL:
-        return true;
-    case NVME_ZONE_REPORT_ZRWA:
-        return info->attributes & ZONE_ATTR_ZRWAV;
-    default:
-        return filter_states[report->filter] == info->state;
-    }
-}
-
 static uint8_t *report_slot(ZoneReport *report, uint32_t slot)
 {
     return report->buf + sizeof(NvmeZoneReportHeader) +
@@ -102,24 +90,71 @@ static void encode_zone(NvmeNamespace *ns, const ZoneInfo *info,
     };
 }
 
-/* How many zones from zone_idx on match, if that takes no look at them */
-static bool count_known(ZoneReport *report, uint64_t *nr)
+static uint32_t find_zrwa(BlockBackend *blk, uint32_t zone_idx)
+{
+    static const ZoneState states[] = {
+        ZONE_STATE_IMPLICITLY_OPENED, ZONE_STATE_EXPLICITLY_OPENED,
+        ZONE_STATE_CLOSED,
+    };
+    uint32_t nr_zones = blk_get_nr_zones(blk);
+
+    while (zone_idx < nr_zones) {
+        uint32_t next_idx = nr_zones;
+        ZoneInfo info;
+        size_t i;
+
+        for (i = 0; i < ARRAY_SIZE(states); i++) {
+            next_idx = MIN(next_idx, blk_find_zone(blk, states[i], zone_idx));
+        }
+        if (next_idx == nr_zones) {
+            break;
+        }
+        blk_get_zone_info(blk, next_idx, &info);
+        if (info.attributes & ZONE_ATTR_ZRWAV) {
+            return next_idx;
+        }
+        zone_idx = next_idx + 1;
+    }
+
+    return nr_zones;
+}
+
+/* The first zone from zone_idx on that matches; num_zones if there is none */
+static uint32_t report_next(ZoneReport *report, uint32_t zone_idx)
+{
+    BlockBackend *blk = report->req->ns->blkconf.blk;
+
+    switch (report->filter) {
+    case NVME_ZONE_REPORT_ALL:
+        return zone_idx;
+    case NVME_ZONE_REPORT_ZRWA:
+        return find_zrwa(blk, zone_idx);
+    default:
+        return blk_find_zone(blk, filter_states[report->filter], zone_idx);
+    }
+}
+
+/* How many zones match from where the report starts; looks at few of them */
+static uint64_t report_count(ZoneReport *report)
 {
     NvmeNamespace *ns = report->req->ns;
+    uint32_t zone_idx = report->zone_idx;
+    uint64_t nr = 0;
 
-    if (report->filter == NVME_ZONE_REPORT_ALL) {
-        *nr = ns->num_zones - report->zone_idx;
-        return true;
+    switch (report->filter) {
+    case NVME_ZONE_REPORT_ALL:
+        return ns->num_zones - zone_idx;
+    case NVME_ZONE_REPORT_ZRWA:
+        while ((zone_idx = find_zrwa(ns->blkconf.blk, zone_idx)) <
+               ns->num_zones) {
+            zone_idx++;
+            nr++;
+        }
+        return nr;
+    default:
+        return blk_count_zones_from(ns->blkconf.blk,
+                                    filter_states[report->filter], zone_idx);
     }
-    if (report->zone_idx == 0) {
-        ZoneCounts counts = blk_get_zone_counts(ns->blkconf.blk);
-
-        *nr = report->filter == NVME_ZONE_REPORT_ZRWA
-              ? counts.zrwa : counts.by_state[filter_states[report->filter]];
-        return true;
-    }
-
-    return false;
 }
 
 /* Fills the buffer but for the extensions, which take I/O */
@@ -127,40 +162,28 @@ static void report_fill(ZoneReport *report)
 {
     NvmeNamespace *ns = report->req->ns;
     NvmeZoneReportHeader *header = (NvmeZoneReportHeader *)report->buf;
-    uint32_t zone_idx, slot = 0;
-    uint64_t nr = 0;
-    bool known = count_known(report, &nr);
+    uint32_t zone_idx = report->zone_idx;
+    uint32_t slot;
 
-    for (zone_idx = report->zone_idx; zone_idx < ns->num_zones; zone_idx++) {
-        bool room = slot < report->max_zones;
+    for (slot = 0; slot < report->max_zones; slot++, zone_idx++) {
         ZoneInfo info;
 
-        if (!room && (known || report->partial)) {
+        zone_idx = report_next(report, zone_idx);
+        if (zone_idx >= ns->num_zones) {
             break;
         }
 
         blk_get_zone_info(ns->blkconf.blk, zone_idx, &info);
-        if (!report_matches(report, &info)) {
-            continue;
-        }
-
-        if (!known) {
-            nr++;
-        }
-        if (!room) {
-            continue;
-        }
-
         encode_zone(ns, &info, (NvmeZoneDescr *)report_slot(report, slot));
         if (report->extended && info.attributes & ZONE_ATTR_ZDEV) {
             report->zde_zones[report->nr_zdes] = zone_idx;
             report->zde_slots[report->nr_zdes] = slot;
             report->nr_zdes++;
         }
-        slot++;
     }
 
-    header->nr_zones = cpu_to_le64(report->partial ? slot : nr);
+    header->nr_zones = cpu_to_le64(report->partial ? slot
+                                                   : report_count(report));
 }
 
 static void report_zdes_cb(void *opaque, int ret)

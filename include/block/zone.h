@@ -168,6 +168,16 @@ int64_t zone_table_next_in_state(const ZoneTable *table, ZoneState state,
                                  int64_t zone_idx);
 
 /*
+ * The first zone in a state, from zone_idx on, or nr_zones; how many there are
+ * from there on.  Looks at groups of zones where it can, so that neither a
+ * report of all zones in pieces nor one of few among millions takes long.
+ */
+uint32_t zone_table_find(const ZoneTable *table, ZoneState state,
+                         uint32_t zone_idx);
+uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
+                               uint32_t zone_idx);
+
+/*
  * One write or append in flight.  The caller owns the memory (a coroutine's
  * stack); the table links it from begin to end.
  */

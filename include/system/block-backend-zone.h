@@ -42,6 +42,10 @@ const ZoneGeometry *blk_get_zone_geometry(BlockBackend *blk);
 /* Copies what is known of one zone; zone_idx below blk_get_nr_zones() */
 void blk_get_zone_info(BlockBackend *blk, uint32_t zone_idx, ZoneInfo *info);
 ZoneCounts blk_get_zone_counts(BlockBackend *blk);
+/* zone_table_find() and zone_table_count_from() */
+uint32_t blk_find_zone(BlockBackend *blk, ZoneState state, uint32_t zone_idx);
+uint32_t blk_count_zones_from(BlockBackend *blk, ZoneState state,
+                              uint32_t zone_idx);
 
 /*
  * Would a write be accepted now (zone_table_check_write())?  For commands

@@ -698,6 +698,41 @@ static void test_set_attributes(void)
 }
 
 /* A zone costs 24 bytes here; 8 more are the image format's durable copy */
+/* Over more than one group, by comparison with a look at each zone */
+static void test_find_and_count(void)
+{
+    static const uint32_t full[] = { 0, 5, 1023, 1024, 3071, 3072, 4000 };
+    const uint32_t nr_zones = 4100;
+    ZoneTable *table = zone_table_new(&(ZoneGeometry) {
+        .zone_bytes = ZONE_LEN, .capacity_bytes = ZONE_LEN,
+        .nr_zones = nr_zones,
+    });
+    uint32_t nr = 0, found = nr_zones, zone_idx;
+    ZoneInfo info;
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(full); i++) {
+        g_assert_cmpint(zone_table_event(table, full[i], ZONE_EVENT_FINISH,
+                                         NULL), ==, ZONE_OK);
+    }
+    for (zone_idx = nr_zones; zone_idx-- > 0;) {
+        zone_table_info(table, zone_idx, &info);
+        if (info.state == ZONE_STATE_FULL) {
+            found = zone_idx;
+            nr++;
+        }
+        g_assert_cmpuint(zone_table_find(table, ZONE_STATE_FULL, zone_idx), ==,
+                         found);
+        g_assert_cmpuint(zone_table_count_from(table, ZONE_STATE_FULL,
+                                               zone_idx), ==, nr);
+    }
+    g_assert_cmpuint(nr, ==, G_N_ELEMENTS(full));
+    g_assert_cmpuint(zone_table_find(table, ZONE_STATE_OFFLINE, 0), ==,
+                     nr_zones);
+    zone_table_verify(table);
+    zone_table_free(table);
+}
+
 static void test_memory(void)
 {
 #ifdef HAVE_MALLINFO2
@@ -765,6 +800,7 @@ int main(int argc, char **argv)
         { "iteration", test_iteration },
         { "hold", test_hold },
         { "set-attributes", test_set_attributes },
+        { "find-and-count", test_find_and_count },
         { "memory", test_memory },
     };
     size_t i;
