@@ -72,6 +72,7 @@ typedef struct BenchOptions {
     unsigned depth;
     unsigned streams;           /* zones that are written at the same time */
     unsigned zones;             /* to be reset */
+    unsigned state;             /* to report; 0 = any, as in the command */
     bool dbbuf;
 } BenchOptions;
 
@@ -629,7 +630,7 @@ static void test_report(Drive *drive, const BenchOptions *options)
             .cdw10 = cpu_to_le32(i * zone_blocks),
             .cdw11 = cpu_to_le32(i * zone_blocks >> 32),
             .cdw12 = cpu_to_le32(options->bytes / 4 - 1),
-            .cdw13 = cpu_to_le32(NVME_ZONE_REPORT),
+            .cdw13 = cpu_to_le32(NVME_ZONE_REPORT | options->state << 8),
         };
 
         set_data(&cmd, 0, options->bytes);
@@ -716,6 +717,8 @@ static void parse_option(BenchOptions *options, const char *name,
         options->streams = number;
     } else if (!strcmp(name, "zones")) {
         options->zones = number;
+    } else if (!strcmp(name, "state")) {
+        options->state = number;
     } else if (!strcmp(name, "dbbuf")) {
         options->dbbuf = number;
     } else {
