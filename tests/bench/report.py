@@ -98,10 +98,15 @@ def results_text(results):
     parts = [section_text(title, [entry for entry in results['measures']
                                   if entry['section'] == title])
              for title in sections]
-    return '\n'.join([facts, '', 'Median (lowest..highest).', '', *parts])
+    failed = [f'Failed: {failure.splitlines()[0]}\n'
+              for failure in results['failures']]
+    return '\n'.join([facts, '', 'Median (lowest..highest).', '', *failed,
+                      *parts])
 
 
 def update_doc(results):
+    if results['failures']:
+        raise measures.BenchError('the last results have failures')
     with open(DOC, encoding='utf-8') as f:
         text = f.read()
     head, rest = text.split(BEGIN + '\n', 1)
@@ -129,7 +134,7 @@ def memory_mib():
 
 
 def machine_facts(lab):
-    disk = first_line(['findmnt', '-n', '-o', 'SOURCE,FSTYPE,OPTIONS', '-T',
+    disk = first_line(['findmnt', '-n', '-v', '-o', 'SOURCE,FSTYPE,OPTIONS', '-T',
                        lab.dir])
     facts = {
         'Date': time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()),
