@@ -1,0 +1,83 @@
+/*
+ * Zone table: what it says of its zones
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "block/zone.h"
+#include "table-internal.h"
+
+void zone_table_info(const ZoneTable *table, uint32_t zone_idx, ZoneInfo *info)
+{
+    assert(zone_idx < table->geometry.nr_zones);
+    *info = (ZoneInfo) {
+        .start_bytes = zone_start(table, zone_idx),
+        .length_bytes = table->geometry.zone_bytes,
+        .capacity_bytes = zone_writable_end(table, zone_idx) -
+                          zone_start(table, zone_idx),
+        .wp_bytes = zone_wp(table, zone_idx),
+        .reserved_bytes = zone_reserved(table, zone_idx),
+        .state = zone_state(table, zone_idx),
+        .attributes = zone_word_attributes(table->words[zone_idx]) |
+                      (zone_has_zrwa(table, zone_idx) ? ZONE_ATTR_ZRWAV : 0),
+        .zone_idx = zone_idx,
+    };
+}
+
+ZoneCounts zone_table_counts(const ZoneTable *table)
+{
+    return table->counts;
+}
+
+uint32_t zone_table_idx(const ZoneTable *table, uint64_t offset_bytes)
+{
+    assert(offset_bytes < zones_end(table));
+    return table->zone_shift >= 0 ?
+           offset_bytes >> table->zone_shift :
+           offset_bytes / table->geometry.zone_bytes;
+}
+
+uint32_t zone_table_find(const ZoneTable *table, ZoneState state,
+                         uint32_t zone_idx)
+{
+    const uint32_t nr_zones = table->geometry.nr_zones;
+
+    while (zone_idx < nr_zones) {
+        if (zone_idx % ZONE_GROUP_ZONES == 0 &&
+            !table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state]) {
+            zone_idx += ZONE_GROUP_ZONES;
+        } else if (zone_state(table, zone_idx) == state) {
+            return zone_idx;
+        } else {
+            zone_idx++;
+        }
+    }
+    return nr_zones;
+}
+
+uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
+                               uint32_t zone_idx)
+{
+    const uint32_t nr_zones = table->geometry.nr_zones;
+    uint32_t nr = 0;
+
+    for (; zone_idx < nr_zones && zone_idx % ZONE_GROUP_ZONES; zone_idx++) {
+        nr += zone_state(table, zone_idx) == state;
+    }
+    for (; zone_idx < nr_zones; zone_idx += ZONE_GROUP_ZONES) {
+        nr += table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state];
+    }
+    return nr;
+}
+
+int64_t zone_table_next_in_state(const ZoneTable *table, ZoneState state,
+                                 int64_t zone_idx)
+{
+    uint32_t next;
+
+    assert((unsigned)state < ZONE_STATE__MAX);
+    assert(zone_idx >= -1 && zone_idx < table->geometry.nr_zones);
+    next = zone_idx < 0 ? table->lists[state].head : table->next[zone_idx];
+    return next == ZONE_NONE ? -1 : (int64_t)next;
+}
