@@ -70,6 +70,8 @@ void qcow2_zone_stop(BlockDriverState *bs)
     if (!zone || !zone->io) {
         return;
     }
+    /* no request gets there any more, but device models look at the zones */
+    bs->lost_zones = zone->io;
     zone_io_lock(zone->io);
     qatomic_set(&zone->stopped, true);
     if (zone->commit_timer) {

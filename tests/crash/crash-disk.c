@@ -7,8 +7,6 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "block/block_int.h"
-#include "block/thread-pool.h"
-#include "crypto/pbkdf.h"
 #include "qemu/coroutine.h"
 #include "crash-disk.h"
 
@@ -335,8 +333,6 @@ void crash_disk_register(void)
  * In place of thread_pool_submit_co(): threads would end in an order that no
  * seed decides
  */
-int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg);
-
 int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg)
 {
     return func(arg);
@@ -346,11 +342,6 @@ int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg)
  * In place of qcrypto_pbkdf2_count_iters(), which measures for seconds: the
  * key of the test is no secret, and the count comes out at its minimum
  */
-uint64_t __wrap_qcrypto_pbkdf2_count_iters(QCryptoHashAlgo hash,
-                                           const uint8_t *key, size_t nkey,
-                                           const uint8_t *salt, size_t nsalt,
-                                           size_t nout, Error **errp);
-
 uint64_t __wrap_qcrypto_pbkdf2_count_iters(QCryptoHashAlgo hash,
                                            const uint8_t *key, size_t nkey,
                                            const uint8_t *salt, size_t nsalt,

@@ -12,6 +12,8 @@
 #define TESTS_CRASH_DISK_H
 
 #include "block/block_int.h"
+#include "block/thread-pool.h"
+#include "crypto/pbkdf.h"
 
 #define CRASH_SECTOR_BYTES  512
 #define CRASH_MAX_DISKS     2
@@ -96,5 +98,12 @@ BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name,
                                   int flags);
 
 void crash_disk_register(void);
+
+/* What the linker puts in place of functions of the same names */
+int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg);
+uint64_t __wrap_qcrypto_pbkdf2_count_iters(QCryptoHashAlgo hash,
+                                           const uint8_t *key, size_t nkey,
+                                           const uint8_t *salt, size_t nsalt,
+                                           size_t nout, Error **errp);
 
 #endif /* TESTS_CRASH_DISK_H */

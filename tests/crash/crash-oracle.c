@@ -544,10 +544,16 @@ static char *crash_check_sequential(CrashCheck *check)
 
 /* One conventional zone **************************************************/
 
+/* No cluster of an image is larger */
+#define CRASH_MAX_CLUSTER_BYTES 16384
+
 /*
  * A sector that has a write under way, or one that nobody flushed, holds
  * anything of what was written there.  Sectors of writes that were flushed
- * hold the last of those, or something later.
+ * hold the last of those, or something later.  Where nobody has ever written,
+ * zeros, except in the cluster of a write that nobody has flushed: the base
+ * does not flush what it copies to an external data file there, and encrypted
+ * zeros are no zeros.
  */
 static char *crash_check_conventional_sector(const CrashCheck *check,
                                              int64_t pos_bytes)
@@ -555,7 +561,7 @@ static char *crash_check_conventional_sector(const CrashCheck *check,
     const CrashZone *zone = check->zone;
     int64_t offset_bytes = zone->info.start_bytes + pos_bytes;
     uint64_t required = 0;
-    bool loose = false;
+    bool loose = false, near = false, flushed;
     uint32_t sector = 0;
     const CrashOp *found;
     guint i;
@@ -563,16 +569,27 @@ static char *crash_check_conventional_sector(const CrashCheck *check,
     for (i = 0; i < check->ops->len; i++) {
         const CrashOp *op = crash_op(check->ops, i);
 
-        if (op->submitted > check->time || op->refused ||
-            offset_bytes < op->offset_bytes ||
+        if (op->submitted > check->time || op->refused) {
+            continue;
+        }
+        flushed = crash_op_required(op, check->fence, check->time);
+        near |= !flushed &&
+                op->offset_bytes < ROUND_UP(offset_bytes + 1,
+                                            CRASH_MAX_CLUSTER_BYTES) &&
+                op->offset_bytes + op->length_bytes >
+                QEMU_ALIGN_DOWN(offset_bytes, CRASH_MAX_CLUSTER_BYTES);
+        if (offset_bytes < op->offset_bytes ||
             offset_bytes >= op->offset_bytes + op->length_bytes) {
             continue;
         }
-        if (crash_op_required(op, check->fence, check->time)) {
+        if (flushed) {
             required = MAX(required, op->submitted);
         } else {
             loose = true;
         }
+    }
+    if (loose || (!required && near)) {
+        return NULL;
     }
     found = crash_unstamp(check->oracle, zone->data + pos_bytes, &sector);
     if (found && (found->zone_idx != zone->info.zone_idx ||
@@ -580,7 +597,7 @@ static char *crash_check_conventional_sector(const CrashCheck *check,
                   offset_bytes || found->submitted > check->time)) {
         found = NULL;
     }
-    if (loose || (found && found->acked >= required)) {
+    if (found && found->acked >= required) {
         return NULL;
     }
     if (!required && crash_is_zero(zone->data + pos_bytes,

@@ -45,7 +45,7 @@ typedef struct CrashOp {
 typedef struct CrashOracle {
     const ZoneGeometry *geometry;
     GPtrArray *ops;             /* CrashOp, by id */
-    GPtrArray **zone_ops;       /* the same by zone, those of no zone left out */
+    GPtrArray **zone_ops;       /* the same by zone, without flushes */
 } CrashOracle;
 
 /* What the driver says of one zone */

@@ -16,8 +16,7 @@ typedef struct CrashRun {
     uint32_t seed;
     CrashImage *image;          /* as it is at the end */
     CrashImage *start;          /* as it was before the load */
-    CrashImage *handed_over;    /* as another process finds it after the load,
-                                   when the node is inactive (C5) */
+    CrashImage *handed_over;    /* what inactivation leaves to others (C5) */
     CrashLog *log;
     CrashOracle *oracle;
     GRand *rand;
