@@ -80,7 +80,8 @@ static void raw_delete(RawQueue *raw)
 static uint32_t pick_seed(void)
 {
     const char *text = getenv("ZNS_SEED");
-    uint32_t seed = text ? strtoul(text, NULL, 0) : g_get_real_time();
+    uint32_t seed = text ? g_ascii_strtoull(text, NULL, 0)
+                         : g_get_real_time();
 
     g_test_message("ZNS_SEED=%u repeats this", seed);
     return seed;
