@@ -574,15 +574,33 @@ static void bad_doorbells(ZnsDrive *drive)
     check_alive(drive);
 }
 
+/*
+ * The base's DMA helpers lose a buffer for addresses without memory when all
+ * such buffers are in use, and reads then wait for ever: let there be enough.
+ */
+static const ZnsSpec spec_hostile = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 3,
+    .max_active_zones = 5,
+    .zde_bytes = 64,
+    .block_bytes = 512,
+    .ctrl_options = ",x-max-bounce-buffer-size=16M",
+};
+
 const ZnsTest zns_hostile_tests[] = {
-    { "hostile/bad-prps-write-nothing", bad_prps, ZNS_BOTH },
+    { "hostile/bad-prps-write-nothing", bad_prps, ZNS_BOTH,
+      &spec_hostile },
     { "hostile/random-commands-leave-a-working-drive", random_commands,
-      ZNS_BOTH },
-    { "hostile/management-amid-writes", management_amid_writes, ZNS_BOTH },
+      ZNS_BOTH, &spec_hostile },
+    { "hostile/management-amid-writes", management_amid_writes, ZNS_BOTH,
+      &spec_hostile },
     { "hostile/queues-deleted-with-appends-in-flight", queues_deleted,
-      ZNS_BOTH },
+      ZNS_BOTH, &spec_hostile },
     { "hostile/controller-reset-with-appends-in-flight", controller_reset,
-      ZNS_BOTH },
-    { "hostile/bad-doorbells", bad_doorbells, ZNS_BOTH },
+      ZNS_BOTH, &spec_hostile },
+    { "hostile/bad-doorbells", bad_doorbells, ZNS_BOTH,
+      &spec_hostile },
     { }
 };

@@ -416,6 +416,7 @@ static void error_policy_is_not_for_refusals(VzDrive *drive)
 
 /* The first write to the image file after the image was opened fails */
 #define FAILING_WRITE \
+    ",zone-premap-size=0" \
     ",file.driver=blkdebug,file.inject-error.0.event=pwritev" \
     ",file.inject-error.0.iotype=write,file.inject-error.0.once=on" \
     ",file.inject-error.0.errno=28"
