@@ -16,7 +16,7 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_NONE,
     /* C1: a flush leaves out what completed above a write in flight */
     ZONE_BREAKAGE_NO_SETTLE,
-    /* C1: words are written and not flushed */
+    /* C4: words are written and not flushed */
     ZONE_BREAKAGE_WORDS_NOT_DURABLE,
     /* C2: words are written before their data is flushed */
     ZONE_BREAKAGE_NO_DATA_FLUSH,
