@@ -2,7 +2,7 @@
 #
 # Thin: scripts/ does the work, build/ holds all of the output.
 
-PARTS := unit fuzz queue fail qtest iotests guest base san
+PARTS := unit fuzz queue fail qtest iotests guest base san tsan
 CRASH_TARGETS := $(addprefix tests/crash/,zone-crash zone-crash-broken) \
                  qemu-img qemu-io storage-daemon/qemu-storage-daemon
 
@@ -58,7 +58,7 @@ help:
 	@echo 'make demo         show a zoned drive that survives a restart'
 	@echo 'make check        all tests; or one part of them, check-PART of'
 	@echo '                  $(PARTS)'
-	@echo '                  (san has a build of its own, and is not in check)'
+	@echo '                  (san and tsan have builds of their own, and are not in check)'
 	@echo '  check-fuzz        SECONDS=7200 for two hours; 30 seconds if not given'
 	@echo '  check-guest       JOB=btrfs for one guest job'
 	@echo 'make check-crash  N=100000 crash states at least, KILLS=200 times SIGKILL;'

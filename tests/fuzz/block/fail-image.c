@@ -200,7 +200,8 @@ int fail_image_open(FailImage *image, int flags, Error **errp)
         qdict_put_str(options, "data-file", bdrv_get_node_name(bs[1]));
     }
     /* a commit in the middle would be a step that no plan counts */
-    qdict_put_int(options, QCOW2_OPT_ZONE_COMMIT_INTERVAL, 0);
+    qdict_put_int(options, QCOW2_OPT_ZONE_COMMIT_INTERVAL,
+                  image->variant->commit_interval_ms);
     qdict_put_int(options, "cache-clean-interval", 0);
     if (image->variant->discard) {
         flags |= BDRV_O_UNMAP;

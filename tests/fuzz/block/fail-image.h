@@ -44,6 +44,7 @@ typedef struct FailVariant {
     bool fua;                   /* the disks know FUA */
     uint32_t nr_zones;          /* 0: FAIL_MIN_ZONES */
     uint32_t max_open_zones;    /* 0: no limit */
+    uint32_t commit_interval_ms; /* 0: commits only when asked for */
 } FailVariant;
 
 typedef struct FailImage {

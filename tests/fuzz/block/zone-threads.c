@@ -41,6 +41,7 @@ static const FailVariant variant = {
     .name = "threads",
     .nr_zones = FIRST_SHARED + NR_SHARED,
     .max_open_zones = 6,
+    .commit_interval_ms = 1,
 };
 
 static unsigned nr_steps = 3000;
