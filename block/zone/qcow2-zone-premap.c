@@ -35,6 +35,41 @@ static bool qcow2_zone_allocating(BDRVQcow2State *s, uint64_t offset,
     return false;
 }
 
+/* Where the last of the clusters ends that are being allocated right now */
+static uint64_t qcow2_zone_allocating_end(BDRVQcow2State *s)
+{
+    uint64_t end = 0;
+    QCowL2Meta *m;
+
+    QLIST_FOREACH(m, &s->cluster_allocs, next_in_flight) {
+        end = MAX(end, m->alloc_offset +
+                       ((uint64_t)m->nb_clusters << s->cluster_bits));
+    }
+    return end;
+}
+
+/*
+ * Makes the file long enough for all clusters that are being allocated, with
+ * s->lock held.  Not for ours alone: another write may make the file longer
+ * meanwhile, and what it has written must not be cut off.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_extend_file(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int64_t end = qcow2_zone_allocating_end(s);
+    int64_t file_bytes = bdrv_co_getlength(s->data_file->bs);
+
+    if (file_bytes < 0) {
+        return file_bytes;
+    }
+    if (end <= file_bytes) {
+        return 0;
+    }
+    return bdrv_co_truncate(s->data_file, end, false, PREALLOC_MODE_OFF, 0,
+                            NULL);
+}
+
 /*
  * Maps clusters that have no mapping, with s->lock held.
  *
@@ -50,22 +85,16 @@ static bool qcow2_zone_allocating(BDRVQcow2State *s, uint64_t offset,
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_map(BlockDriverState *bs, uint64_t offset, unsigned int *bytes)
 {
-    BDRVQcow2State *s = bs->opaque;
     QCowL2Meta *meta = NULL;
     uint64_t host_offset;
-    int64_t file_bytes;
     int ret;
 
     ret = qcow2_alloc_host_offset(bs, offset, bytes, &host_offset, &meta);
     if (ret < 0) {
         return ret;
     }
-    ret = file_bytes = bdrv_co_getlength(s->data_file->bs);
-    if (file_bytes >= 0 && host_offset + *bytes > file_bytes) {
-        ret = bdrv_co_truncate(s->data_file, host_offset + *bytes, false,
-                               PREALLOC_MODE_OFF, 0, NULL);
-    }
-    if (file_bytes >= 0 && ret >= 0) {
+    ret = qcow2_zone_co_extend_file(bs);
+    if (ret >= 0) {
         ret = qcow2_handle_l2meta(bs, &meta, true);
     }
     qcow2_handle_l2meta(bs, &meta, false);
