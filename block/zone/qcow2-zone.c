@@ -306,6 +306,9 @@ static bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs)
  * Gives the host file's space back, run by run, without touching the mapping.
  * Only a node with discard=unmap asks for that.  A raw external data file is
  * zeroed in any case, for those who read it without the image.
+ *
+ * qcow2's lock is held across each hole: a discard that is still on its way
+ * could free the clusters, and another zone have its data in them by then.
  */
 static void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
@@ -328,12 +331,12 @@ qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
         n = MIN(end - offset, QEMU_ALIGN_DOWN(INT_MAX, s->cluster_size));
         qemu_co_mutex_lock(&s->lock);
         ret = qcow2_get_host_offset(bs, offset, &n, &host_offset, &type);
+        if (ret >= 0 && type == QCOW2_SUBCLUSTER_NORMAL) {
+            bdrv_co_pdiscard(s->data_file, host_offset, n);
+        }
         qemu_co_mutex_unlock(&s->lock);
         if (ret < 0) {
             return;
-        }
-        if (type == QCOW2_SUBCLUSTER_NORMAL) {
-            bdrv_co_pdiscard(s->data_file, host_offset, n);
         }
     }
 }
