@@ -13,15 +13,16 @@ static void coroutine_fn qcow2_zone_timer_entry(void *opaque)
 {
     BlockDriverState *bs = opaque;
     Qcow2Zone *zone = qcow2_zone(bs);
+    bool active = !(bs->open_flags & BDRV_O_INACTIVE);
     int ret = -EAGAIN;
 
     /* a drained node starts no requests of its own */
-    if (!qatomic_read(&bs->quiesce_counter)) {
+    if (active && !qatomic_read(&bs->quiesce_counter)) {
         GRAPH_RDLOCK_GUARD();
         ret = qcow2_zone_co_commit(bs, false);
     }
     zone_io_lock(zone->io);
-    if (ret < 0 || zone->nr_dirty) {
+    if (active && (ret < 0 || zone->nr_dirty)) {
         qcow2_zone_commit_timer_start(bs);
     }
     zone_io_unlock(zone->io);
@@ -38,9 +39,15 @@ static void qcow2_zone_timer_cb(void *opaque)
 
 void qcow2_zone_commit_timer_init(BlockDriverState *bs, AioContext *context)
 {
-    qcow2_zone(bs)->commit_timer = aio_timer_new(context, QEMU_CLOCK_REALTIME,
-                                                 SCALE_MS, qcow2_zone_timer_cb,
-                                                 bs);
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    zone_io_lock(zone->io);
+    zone->commit_timer = aio_timer_new(context, QEMU_CLOCK_REALTIME, SCALE_MS,
+                                       qcow2_zone_timer_cb, bs);
+    if (zone->nr_dirty) {
+        qcow2_zone_commit_timer_start(bs);
+    }
+    zone_io_unlock(zone->io);
 }
 
 void qcow2_zone_commit_timer_start(BlockDriverState *bs)
@@ -59,8 +66,14 @@ void qcow2_zone_commit_timer_stop(BlockDriverState *bs)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
 
+    if (!zone->io) {
+        return;
+    }
+    /* the iothread may be about to start it again, in a drained node too */
+    zone_io_lock(zone->io);
     timer_free(zone->commit_timer);
     zone->commit_timer = NULL;
+    zone_io_unlock(zone->io);
 }
 
 void qcow2_zone_stop(BlockDriverState *bs)
@@ -86,15 +99,9 @@ void qcow2_zone_attach_aio_context(BlockDriverState *bs,
     Qcow2Zone *zone = qcow2_zone(bs);
 
     qcow2_attach_aio_context(bs, new_context);
-    if (!zone || !zone->io) {
-        return;
+    if (zone && zone->io) {
+        qcow2_zone_commit_timer_init(bs, new_context);
     }
-    qcow2_zone_commit_timer_init(bs, new_context);
-    zone_io_lock(zone->io);
-    if (zone->nr_dirty) {
-        qcow2_zone_commit_timer_start(bs);
-    }
-    zone_io_unlock(zone->io);
 }
 
 void qcow2_zone_detach_aio_context(BlockDriverState *bs)
