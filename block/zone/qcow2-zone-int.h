@@ -57,12 +57,13 @@ static inline Qcow2Zone *qcow2_zone(BlockDriverState *bs)
 }
 
 /* The commit's part of the state: after the words are loaded */
-int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp);
+int GRAPH_RDLOCK qcow2_zone_commit_init(BlockDriverState *bs, Error **errp);
 void qcow2_zone_commit_cleanup(BlockDriverState *bs);
+/* The timer starts at once if there is something to commit */
 void qcow2_zone_commit_timer_init(BlockDriverState *bs, AioContext *context);
+void qcow2_zone_commit_timer_stop(BlockDriverState *bs);
 /* With the table's lock held */
 void qcow2_zone_commit_timer_start(BlockDriverState *bs);
-void qcow2_zone_commit_timer_stop(BlockDriverState *bs);
 
 /*
  * Makes every write that has completed durable, with its write pointer; with

@@ -105,8 +105,9 @@ ZoneIO *bdrv_zone_io(BlockDriverState *bs);
  * False, with an error that names both nodes, when child may not be attached
  * to parent: nothing passes zones on yet, and zoned images have no backing.
  */
-bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
-                           BdrvChildRole role, Error **errp);
+bool GRAPH_RDLOCK
+bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
+                      BdrvChildRole role, Error **errp);
 /* False, with an error, when backing is zoned */
 bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp);
 /* False, with an error, when target is zoned; operation is a noun */
