@@ -48,6 +48,15 @@
 
 @@
 @@
+ nvme_detach_ns(...)
+ {
+ ...
+ ns->attached--;
++ nvme_zns_detached(n, ns);
+ }
+
+@@
+@@
  nvme_exit(...)
  {
  ...

@@ -159,6 +159,14 @@ void nvme_zns_repeat_events(NvmeCtrl *n)
     }
 }
 
+/* The host has seen the last notice: the next one may come, of any kind */
+static void allow_notices(NvmeCtrl *n)
+{
+    n->aer_mask &= ~(1 << NVME_AER_TYPE_NOTICE);
+    nvme_process_aers(n);
+    nvme_zns_send_events(n);
+}
+
 static void ctrl_zone_changed(NvmeCtrl *n, uint32_t nsid, uint32_t zone_idx)
 {
     NvmeZnsLog *log = get_log(n, nsid);
@@ -202,6 +210,24 @@ void nvme_zns_attached(NvmeCtrl *n, NvmeNamespace *ns)
 {
     if (ns->params.zoned) {
         n->id_ctrl.oaes |= cpu_to_le32(NVME_EVENT_ZONE_CHANGED);
+    }
+}
+
+/* The log cannot be read any more, so no notice may wait for that */
+void nvme_zns_detached(NvmeCtrl *n, NvmeNamespace *ns)
+{
+    NvmeZnsLog *log = find_log(n, nvme_nsid(ns));
+    bool reported;
+
+    if (!log) {
+        return;
+    }
+
+    reported = log->reported;
+    QLIST_REMOVE(log, entry);
+    g_free(log);
+    if (reported) {
+        allow_notices(n);
     }
 }
 
@@ -253,10 +279,7 @@ uint16_t nvme_zns_changed_zones(NvmeCtrl *n, bool retain, size_t len,
 
         log_clear(log);
         if (reported) {
-            /* Notices of any kind have waited for this */
-            n->aer_mask &= ~(1 << NVME_AER_TYPE_NOTICE);
-            nvme_process_aers(n);
-            nvme_zns_send_events(n);
+            allow_notices(n);
         }
     }
 

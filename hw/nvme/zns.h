@@ -53,9 +53,9 @@ BlockAIOCB *nvme_zns_format(NvmeNamespace *ns, BlockCompletionFunc *cb,
                             void *opaque);
 
 /*
- * Changed zones: which ones the drive has changed by itself, for
- * each controller, with the log page and the event that tell the host.  All in
- * the main loop.
+ * Changed zones: which ones the drive has changed by itself, for each
+ * controller, with the log page and the event that tell the host.  All in the
+ * main loop.
  */
 #define NVME_LOG_CHANGED_ZONES  0xbf
 
@@ -63,6 +63,8 @@ void nvme_zns_watch(NvmeNamespace *ns);
 void nvme_zns_unwatch(NvmeNamespace *ns);
 /* Announces the event on a controller that has a zoned namespace */
 void nvme_zns_attached(NvmeCtrl *n, NvmeNamespace *ns);
+/* Ends the log of a namespace that the controller has no more */
+void nvme_zns_detached(NvmeCtrl *n, NvmeNamespace *ns);
 void nvme_zns_free_logs(NvmeCtrl *n);
 /* Sends what can be sent: requests have come in, or notices are not masked */
 void nvme_zns_send_events(NvmeCtrl *n);

@@ -29,6 +29,7 @@
 /* Notice, Namespace Attribute Changed, log page 04h */
 #define NS_EVENT_RESULT     0x00040002
 
+#define ATTACH              0
 #define DETACH              1
 
 #define PLAIN_NS(bus)                                               \
@@ -456,6 +457,23 @@ static void detached_gets_none(ZnsDrive *drive)
     zns_ctrl_free(second);
 }
 
+/* Notices must not wait for a log that cannot be read any more */
+static void detached_before_reading(ZnsDrive *drive)
+{
+    uint16_t cid;
+
+    configure_events(drive, EVENT_BIT);
+    cid = request_event(drive);
+    zns_set_state(drive, 3, "read-only");
+    assert_event(drive, cid);
+    cid = request_event(drive);
+    zns_assert_ok(zns_attach(drive, 1, 0, DETACH));
+    g_assert_cmphex(zns_wait(drive->ctrl, ZNS_ADMIN, cid).result, ==,
+                    NS_EVENT_RESULT);
+    zns_assert_ok(zns_attach(drive, 1, 0, ATTACH));
+    assert_none_changed(drive);
+}
+
 static void again_after_reset(ZnsDrive *drive)
 {
     uint16_t cid;
@@ -517,6 +535,7 @@ const ZnsTest zns_event_tests[] = {
       &spec_shared },
     { "event/not-to-a-detached-controller", detached_gets_none, ZNS_BOTH,
       &spec_shared },
+    { "event/of-a-namespace-that-goes", detached_before_reading, ZNS_BOTH },
     { "event/again-after-a-reset", again_after_reset, ZNS_BOTH },
     { "event/not-lost-among-other-notices", among_other_notices, ZNS_BOTH,
       &spec_two_namespaces },
