@@ -325,10 +325,10 @@ ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
  * on Closed, Finish on Full, Reset on Empty, Open on Explicitly Opened,
  * Offline on Offline).  Events that move the write pointer (FINISH, RESET,
  * OFFLINE, SET_ZDE) need a zone without writes in flight: assert; so do
- * POWER_CYCLE and the faults.  OPEN_ZRWA gives ZONE_BUSY instead: hold the zone, wait for its
- * writes, try again.  Holds do not matter here.  May auto-close another zone.
- * *changed (may be NULL) tells whether the stored word of the zone differs
- * from before.
+ * POWER_CYCLE and the faults.  OPEN_ZRWA gives ZONE_BUSY instead: hold the
+ * zone, wait for its writes, try again.  Holds do not matter here.  May
+ * auto-close another zone.  *changed (may be NULL) tells whether the stored
+ * word of the zone differs from before.
  */
 ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
                             ZoneEvent event, bool *changed);
