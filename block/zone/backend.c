@@ -106,13 +106,13 @@ BLK_ZONE_ACCESSOR(uint32_t, blk_get_nr_zones, nr_zones)
 BLK_ZONE_ACCESSOR(uint32_t, blk_get_nr_conventional_zones, conventional_zones)
 BLK_ZONE_ACCESSOR(uint32_t, blk_get_max_open_zones, max_open_zones)
 BLK_ZONE_ACCESSOR(uint32_t, blk_get_max_active_zones, max_active_zones)
+BLK_ZONE_ACCESSOR(uint32_t, blk_get_max_append_bytes, max_append_bytes)
 BLK_ZONE_ACCESSOR(uint32_t, blk_get_zd_ext_size, zd_extension_bytes)
+BLK_ZONE_ACCESSOR(uint64_t, blk_get_zrwa_size, zrwa_bytes)
 
 uint32_t blk_get_max_append_sectors(BlockBackend *blk)
 {
-    const ZoneGeometry *geometry = blk_get_zone_geometry(blk);
-
-    return geometry ? geometry->max_append_bytes >> BDRV_SECTOR_BITS : 0;
+    return blk_get_max_append_bytes(blk) >> BDRV_SECTOR_BITS;
 }
 
 /* State ******************************************************************/
@@ -121,6 +121,12 @@ void blk_get_zone_info(BlockBackend *blk, uint32_t zone_idx, ZoneInfo *info)
 {
     ZoneIO *io = blk_zone_io(blk);
 
+    if (!io) {
+        *info = (ZoneInfo) {
+            .state = ZONE_STATE_OFFLINE, .zone_idx = zone_idx,
+        };
+        return;
+    }
     zone_io_lock(io);
     zone_table_info(zone_io_table(io), zone_idx, info);
     zone_io_unlock(io);
@@ -165,6 +171,9 @@ ZoneStatus blk_check_zone_write(BlockBackend *blk, int64_t offset,
     ZoneIO *io = blk_zone_io(blk);
     ZoneStatus status;
 
+    if (!io) {
+        return ZONE_ERR_OFFLINE;
+    }
     zone_io_lock(io);
     status = zone_table_check_write(zone_io_table(io), offset, bytes);
     zone_io_unlock(io);
@@ -177,6 +186,9 @@ ZoneStatus blk_check_zone_event(BlockBackend *blk, uint32_t zone_idx,
     ZoneIO *io = blk_zone_io(blk);
     ZoneStatus status;
 
+    if (!io) {
+        return ZONE_ERR_OFFLINE;
+    }
     zone_io_lock(io);
     status = zone_table_check_event(zone_io_table(io), zone_idx, event);
     zone_io_unlock(io);

@@ -192,12 +192,15 @@ bool virtio_blk_zone_split(VirtIOBlockReq *head, int ret,
 
 bool virtio_blk_zone_apart(int64_t start_sector, const VirtIOBlockReq *req)
 {
-    const BlockLimits *bl = &blk_bs(req->dev->blk)->bl;
+    const BlockDriverState *bs = blk_bs(req->dev->blk);
     int64_t end_sector = req->sector_num + req->qiov.size / BDRV_SECTOR_SIZE;
-    int64_t zone_sectors = bl->zone_size >> BDRV_SECTOR_BITS;
+    int64_t zone_sectors;
 
-    return bl->zoned != BLK_Z_NONE &&
-           start_sector / zone_sectors != (end_sector - 1) / zone_sectors;
+    if (!bs || bs->bl.zoned == BLK_Z_NONE) {
+        return false;
+    }
+    zone_sectors = bs->bl.zone_size >> BDRV_SECTOR_BITS;
+    return start_sector / zone_sectors != (end_sector - 1) / zone_sectors;
 }
 
 /* Management */
@@ -389,8 +392,14 @@ bool virtio_blk_zone_request(VirtIOBlockReq *req, uint32_t type,
 {
     uint8_t status;
 
-    if ((!is_append(type) && !is_mgmt_or_report(type) && !is_erasing(type)) ||
-        !blk_get_zone_geometry(req->dev->blk)) {
+    if (!is_append(type) && !is_mgmt_or_report(type) && !is_erasing(type)) {
+        return false;
+    }
+    if (!blk_bs(req->dev->blk)) {
+        complete(req, VIRTIO_BLK_S_IOERR); /* the drive is gone */
+        return true;
+    }
+    if (!blk_get_zone_geometry(req->dev->blk)) {
         return false;
     }
     status = is_erasing(type) ? VIRTIO_BLK_S_UNSUPP

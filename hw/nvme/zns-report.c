@@ -250,9 +250,14 @@ static uint16_t report_decode(NvmeCtrl *n, NvmeRequest *req,
 uint16_t nvme_zone_mgmt_recv(NvmeCtrl *n, NvmeRequest *req)
 {
     NvmeNamespace *ns = req->ns;
-    ZoneReport *report = g_new0(ZoneReport, 1);
+    ZoneReport *report;
     uint16_t status;
 
+    if (blk_get_zone_model(ns->blkconf.blk) == BLK_Z_NONE) {
+        return NVME_INTERNAL_DEV_ERROR | NVME_DNR; /* the drive is gone */
+    }
+
+    report = g_new0(ZoneReport, 1);
     report->req = req;
     status = report_decode(n, req, report);
     if (status) {

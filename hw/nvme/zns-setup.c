@@ -402,7 +402,7 @@ uint8_t nvme_zns_zasl(NvmeCtrl *n)
         if (!ns || !ns->params.zoned) {
             continue;
         }
-        limit_bytes = blk_get_zone_geometry(ns->blkconf.blk)->max_append_bytes;
+        limit_bytes = blk_get_max_append_bytes(ns->blkconf.blk);
         if (limit_bytes) {
             uint8_t pages_log2 = 31 - clz32(limit_bytes / NVME_ZNS_PAGE_SIZE);
 

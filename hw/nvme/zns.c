@@ -235,8 +235,7 @@ uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb)
 static uint16_t check_append_size(NvmeCtrl *n, NvmeNamespace *ns,
                                   uint64_t bytes)
 {
-    uint32_t limit_bytes =
-        blk_get_zone_geometry(ns->blkconf.blk)->max_append_bytes;
+    uint32_t limit_bytes = blk_get_max_append_bytes(ns->blkconf.blk);
 
     if ((n->params.zasl && bytes > (uint64_t)n->page_size << n->params.zasl) ||
         (limit_bytes && bytes > limit_bytes)) {
@@ -537,7 +536,7 @@ static uint16_t send_open(NvmeRequest *req, bool all, uint64_t slba)
     if (all) {
         return NVME_INVALID_FIELD | NVME_DNR;
     }
-    if (!blk_get_zone_geometry(ns->blkconf.blk)->zrwa_bytes) {
+    if (!blk_get_zrwa_size(ns->blkconf.blk)) {
         return nvme_zns_status(req, zone_status_errno(ZONE_ERR_NO_ZRWA),
                                NVME_SUCCESS);
     }
@@ -584,7 +583,7 @@ static uint16_t send_zrwa_flush(NvmeRequest *req, bool all, uint64_t slba)
     if (all) {
         return NVME_INVALID_FIELD | NVME_DNR;
     }
-    if (!blk_get_zone_geometry(ns->blkconf.blk)->zrwa_bytes) {
+    if (!blk_get_zrwa_size(ns->blkconf.blk)) {
         return nvme_zns_status(req, zone_status_errno(ZONE_ERR_NO_ZRWA),
                                NVME_SUCCESS);
     }

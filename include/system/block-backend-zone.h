@@ -22,8 +22,8 @@
 
 /*
  * Geometry and limits: fixed while the backend has the same root node, ZRWAs
- * apart (blk_set_zone_zrwa()).  Limits
- * of 0 mean no limit.  All are 0 for a backend without zones.
+ * apart (blk_set_zone_zrwa()).  Limits of 0 mean no limit.  All are 0 for a
+ * backend without zones, among them one whose node the monitor has removed.
  */
 BlockZoneModel blk_get_zone_model(BlockBackend *blk);
 uint64_t blk_get_zone_size(BlockBackend *blk);
@@ -32,17 +32,23 @@ uint32_t blk_get_nr_zones(BlockBackend *blk);
 uint32_t blk_get_nr_conventional_zones(BlockBackend *blk);
 uint32_t blk_get_max_open_zones(BlockBackend *blk);
 uint32_t blk_get_max_active_zones(BlockBackend *blk);
-/* In sectors of 512 bytes */
+uint32_t blk_get_max_append_bytes(BlockBackend *blk);
+/* The same in sectors of 512 bytes */
 uint32_t blk_get_max_append_sectors(BlockBackend *blk);
 /* Length of one zone descriptor extension, a multiple of 64; 0 = none */
 uint32_t blk_get_zd_ext_size(BlockBackend *blk);
+/* Length of a Zone Random Write Area; 0 = none */
+uint64_t blk_get_zrwa_size(BlockBackend *blk);
 /* The whole geometry, ZRWA included; NULL for a backend without zones */
 const ZoneGeometry *blk_get_zone_geometry(BlockBackend *blk);
 
-/* Copies what is known of one zone; zone_idx below blk_get_nr_zones() */
+/*
+ * Copies what is known of one zone; zone_idx below blk_get_nr_zones().  The
+ * zones of a node that the monitor has removed are Offline, at byte 0.
+ */
 void blk_get_zone_info(BlockBackend *blk, uint32_t zone_idx, ZoneInfo *info);
 ZoneCounts blk_get_zone_counts(BlockBackend *blk);
-/* zone_table_find() and zone_table_count_from() */
+/* zone_table_find() and zone_table_count_from(); only with zones */
 uint32_t blk_find_zone(BlockBackend *blk, ZoneState state, uint32_t zone_idx);
 uint32_t blk_count_zones_from(BlockBackend *blk, ZoneState state,
                               uint32_t zone_idx);
@@ -50,6 +56,7 @@ uint32_t blk_count_zones_from(BlockBackend *blk, ZoneState state,
 /*
  * Would a write be accepted now (zone_table_check_write())?  For commands
  * that write in several steps; plain writes are checked when submitted.
+ * ZONE_ERR_OFFLINE without zones, as for events below.
  */
 ZoneStatus blk_check_zone_write(BlockBackend *blk, int64_t offset,
                                 int64_t bytes);
@@ -66,7 +73,8 @@ void blk_set_zone_auto_close(BlockBackend *blk, bool enable);
 /*
  * Gives the zones of blk Zone Random Write Areas: a property of the device
  * that uses the drive, not of the drive.  All in bytes, as in ZoneGeometry; 0
- * takes them away.  No zone may have one: after blk_zone_power_cycle() none has.
+ * takes them away.  No zone may have one: after blk_zone_power_cycle() none
+ * has.
  */
 void blk_set_zone_zrwa(BlockBackend *blk, uint64_t zrwa_bytes,
                        uint64_t granularity_bytes, uint32_t max_zones);

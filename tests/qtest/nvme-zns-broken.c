@@ -409,6 +409,34 @@ static void zrwa_is_returned(ZnsDrive *drive)
     g_assert_true(zns_reads_zeros(drive, ZRWA_STEP_BLOCKS, 64));
 }
 
+/* The monitor takes the drive out of the namespace, which stays */
+static void drive_goes(ZnsDrive *drive)
+{
+    g_autofree ZnsReport *report = g_new(ZnsReport, 1);
+    g_autofree char *reply = NULL;
+
+    zns_assert_ok(zns_write(drive, 0, 8, 1));
+    reply = qtest_hmp(drive->qts, "drive_del zns0");
+    g_assert_cmpstr(reply, ==, "");
+    zns_assert_status(zns_read(drive, 0, 8), NVME_ZONE_OFFLINE);
+    zns_assert_status(zns_deallocate(drive, 0, 8), NVME_ZONE_OFFLINE);
+    zns_assert_status(zns_copy_two(drive, 8, 0, 2, 1), NVME_ZONE_OFFLINE);
+    g_assert_cmphex(zns_write(drive, 8, 8, 2), !=, NVME_SUCCESS);
+    g_assert_cmphex(zns_append(drive, 0, 8, 2, NULL), !=, NVME_SUCCESS);
+    g_assert_cmphex(zns_open(drive, 1), !=, NVME_SUCCESS);
+    g_assert_cmphex(zns_send(drive, 0, NVME_ZONE_ACTION_RESET |
+                             ZNS_SELECT_ALL), !=, NVME_SUCCESS);
+    g_assert_cmphex(zns_set_zde(drive, 1, 1), !=, NVME_SUCCESS);
+    g_assert_cmphex(open_zrwa(drive, 1), !=, NVME_SUCCESS);
+    g_assert_cmphex(zns_report(drive, (ZnsReportArgs) {}, report), !=,
+                    NVME_SUCCESS);
+    /* Attaching asks for the append limit */
+    zns_assert_ok(zns_attach(drive, 1, 0, 1));
+    zns_assert_ok(zns_attach(drive, 1, 0, 0));
+    zns_ctrl_reset(drive->ctrl);
+    zns_assert_status(zns_read(drive, 0, 8), NVME_ZONE_OFFLINE);
+}
+
 const ZnsTest zns_broken_tests[] = {
     { "broken/actions-are-invalid-transitions", actions_are_refused,
       ZNS_BOTH },
@@ -439,6 +467,7 @@ const ZnsTest zns_broken_tests[] = {
       recommendations_and_reset_all, ZNS_BOTH },
     { "broken/deallocated-blocks-of-read-only-zones-are-errors-on-request",
       deallocated_in_read_only, ZNS_BOTH, &zns_spec_plain },
+    { "broken/without-a-drive-all-fails", drive_goes, ZNS_BOTH },
     { "broken/zrwa-is-returned-to-the-pool", zrwa_is_returned, ZNS_BOTH,
       &spec_zrwa },
     { }
