@@ -52,6 +52,9 @@ static uint64_t qcow2_zone_allocating_end(BDRVQcow2State *s)
  * Makes the file long enough for all clusters that are being allocated, with
  * s->lock held.  Not for ours alone: another write may make the file longer
  * meanwhile, and what it has written must not be cut off.
+ *
+ * Space is reserved where the file system can do that, because a write into a
+ * hole of a file takes much longer than one behind its end.
  */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_extend_file(BlockDriverState *bs)
@@ -59,6 +62,7 @@ qcow2_zone_co_extend_file(BlockDriverState *bs)
     BDRVQcow2State *s = bs->opaque;
     int64_t end = qcow2_zone_allocating_end(s);
     int64_t file_bytes = bdrv_co_getlength(s->data_file->bs);
+    int ret;
 
     if (file_bytes < 0) {
         return file_bytes;
@@ -66,8 +70,13 @@ qcow2_zone_co_extend_file(BlockDriverState *bs)
     if (end <= file_bytes) {
         return 0;
     }
-    return bdrv_co_truncate(s->data_file, end, false, PREALLOC_MODE_OFF, 0,
-                            NULL);
+    ret = bdrv_co_truncate(s->data_file, end, false, PREALLOC_MODE_FALLOC, 0,
+                           NULL);
+    if (ret < 0) {
+        ret = bdrv_co_truncate(s->data_file, end, false, PREALLOC_MODE_OFF, 0,
+                               NULL);
+    }
+    return ret;
 }
 
 /*
