@@ -414,7 +414,10 @@ static void error_policy_is_not_for_refusals(VzDrive *drive)
     g_assert_cmpint(vz_stat(drive, "failed_wr_operations"), ==, 0);
 }
 
-/* The first write to the image file after the image was opened fails */
+/*
+ * The first write to the image file after the image was opened fails.  It must
+ * not be one of those that map clusters ahead: their errors do no harm.
+ */
 #define FAILING_WRITE \
     ",zone-premap-size=0" \
     ",file.driver=blkdebug,file.inject-error.0.event=pwritev" \
@@ -478,6 +481,21 @@ static void error_stops_and_append_goes_on(VzDrive *drive)
     g_assert_true(vz_holds(drive, 0, 8, 1));
 }
 
+/* The monitor takes the drive out of the device, which stays */
+static void error_without_a_drive(VzDrive *drive)
+{
+    g_autofree char *reply = qtest_hmp(drive->qts, "drive_del zns0");
+    struct virtio_blk_zone_descriptor zone;
+    uint64_t nr_zones, placed;
+
+    g_assert_cmpstr(reply, ==, "");
+    vz_assert_status(vz_append(drive, 0, 8, 1, &placed), IOERR);
+    vz_assert_status(vz_manage(drive, VIRTIO_BLK_T_ZONE_OPEN, 0), IOERR);
+    vz_assert_status(vz_manage(drive, VIRTIO_BLK_T_ZONE_RESET_ALL, 0), IOERR);
+    vz_assert_status(vz_report(drive, 0, 1, &zone, &nr_zones), IOERR);
+    vz_assert_status(vz_write(drive, 0, 8, 1), IOERR);
+}
+
 const VzTest vz_error_tests[] = {
     { "error/refusals-do-not-stop", error_policy_is_not_for_refusals,
       &spec_stop },
@@ -486,6 +504,7 @@ const VzTest vz_error_tests[] = {
     { "error/of-a-write", error_of_a_write, &spec_failing },
     { "error/of-an-append", error_of_an_append, &spec_failing },
     { "error/of-management", error_of_management, &spec_failing },
+    { "error/without-a-drive", error_without_a_drive },
     { "error/stops-and-append-goes-on", error_stops_and_append_goes_on,
       &spec_stopping },
     { }
