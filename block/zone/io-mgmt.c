@@ -114,9 +114,9 @@ static void coroutine_fn zone_io_drop_entry(void *opaque)
 }
 
 /*
- * Ends the holds of zones that an event has reached.  The old data of zones that
- * were reset goes in a coroutine of its own, on which only the next writes to
- * those zones wait.  Their words are durable and Empty by now, so nothing of
+ * Ends the holds of zones that an event has reached.  The old data of zones
+ * that were reset goes in a coroutine of its own, on which only the next writes
+ * to those zones wait.  Their words are durable and Empty by now, so nothing of
  * what is dropped can be read again, whenever a crash comes.
  */
 static void coroutine_fn GRAPH_RDLOCK

@@ -57,7 +57,8 @@ void qcow2_zone_encode_layout(const Qcow2ZoneLayout *layout, uint8_t *buf);
  * A table with the words of an image (geometry->nr_zones of them, in host byte
  * order).  NULL, with an error, when one is invalid or when they exceed a
  * limit.  Words that were read while another process writes them (torn) belong
- * to different moments, which together may do so.  meta_offset is for the error.
+ * to different moments, which together may do so.  meta_offset is for the
+ * error.
  */
 ZoneTable *qcow2_zone_decode_words(const ZoneGeometry *geometry,
                                    const uint64_t *words,

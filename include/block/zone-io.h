@@ -57,7 +57,8 @@ typedef struct ZoneIOOps {
      * when the reset may have been reported, with the zone still held, if
      * wants_drop() said yes.
      */
-    bool GRAPH_RDLOCK_PTR (*wants_drop)(BlockDriverState *bs);
+    bool GRAPH_RDLOCK_PTR
+    (*wants_drop)(BlockDriverState *bs);
     void coroutine_fn GRAPH_RDLOCK_PTR
     (*co_drop)(BlockDriverState *bs, uint32_t zone_idx);
     /*
