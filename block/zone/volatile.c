@@ -18,6 +18,8 @@
 
 typedef struct ZonedFilter {
     ZoneIO *io;
+    ZoneGeometry geometry;      /* as in the options, without ZRWAs that a
+                                   device has added */
     uint8_t *zdes;
     uint32_t zde_bytes;
 } ZonedFilter;
@@ -174,6 +176,7 @@ static bool zoned_filter_init(BlockDriverState *bs,
     uint64_t zdes_bytes = (uint64_t)geometry->nr_zones *
                           geometry->zd_extension_bytes;
 
+    s->geometry = *geometry;
     s->zde_bytes = geometry->zd_extension_bytes;
     s->zdes = g_try_malloc0(zdes_bytes);
     if (zdes_bytes && !s->zdes) {
@@ -229,7 +232,8 @@ static void zoned_filter_close(BlockDriverState *bs)
 static int zoned_filter_reopen_prepare(BDRVReopenState *state,
                                        BlockReopenQueue *queue, Error **errp)
 {
-    const ZoneGeometry *old = zone_io_geometry(zoned_filter_io(state->bs));
+    ZonedFilter *s = state->bs->opaque;
+    const ZoneGeometry *old = &s->geometry;
     ZoneGeometry new;
 
     /* A file that has grown or shrunk since is none of reopen's business */
