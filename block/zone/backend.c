@@ -15,13 +15,17 @@
 
 ZoneIO *bdrv_zone_io(BlockDriverState *bs)
 {
+    BlockDriver *drv;
+
     if (!bs) {
         return NULL;
     }
-    if (!bs->drv) {
+    /* once: an iothread may find out meanwhile that the image is corrupt */
+    drv = qatomic_read(&bs->drv);
+    if (!drv) {
         return bs->lost_zones;
     }
-    return bs->drv->bdrv_zone_io ? bs->drv->bdrv_zone_io(bs) : NULL;
+    return drv->bdrv_zone_io ? drv->bdrv_zone_io(bs) : NULL;
 }
 
 bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
