@@ -302,6 +302,17 @@ static bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs)
             s->discard_passthrough[QCOW2_DISCARD_REQUEST]);
 }
 
+/* A hole where a run of clusters is, unless metadata is there as well */
+static void coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_punch(BlockDriverState *bs, uint64_t host_offset, uint64_t bytes)
+{
+    BDRVQcow2State *s = bs->opaque;
+
+    if (qcow2_pre_write_overlap_check(bs, 0, host_offset, bytes, true) >= 0) {
+        bdrv_co_pdiscard(s->data_file, host_offset, bytes);
+    }
+}
+
 /*
  * Gives the host file's space back, run by run, without touching the mapping.
  * Only a node with discard=unmap asks for that.  A raw external data file is
@@ -332,11 +343,11 @@ qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
         qemu_co_mutex_lock(&s->lock);
         ret = qcow2_get_host_offset(bs, offset, &n, &host_offset, &type);
         if (ret >= 0 && type == QCOW2_SUBCLUSTER_NORMAL) {
-            bdrv_co_pdiscard(s->data_file, host_offset, n);
+            qcow2_zone_co_punch(bs, host_offset, n);
         }
         qemu_co_mutex_unlock(&s->lock);
-        if (ret < 0) {
-            return;
+        if (ret < 0 || !bs->drv) {
+            return; /* corrupt: the rest of the mapping may be wrong as well */
         }
     }
 }
