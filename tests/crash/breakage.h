@@ -24,6 +24,10 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_HIGHEST_END,
     /* C2: a sector takes its neighbours' words from the table */
     ZONE_BREAKAGE_NEIGHBOURS,
+    /* C2: what writes in a ZRWA are the first to cover counts as written */
+    ZONE_BREAKAGE_ZRWA_IN_FLIGHT,
+    /* C2: a gap below a write in a ZRWA is not zeroed */
+    ZONE_BREAKAGE_ZRWA_GAP,
     /* C3: reads are not cut at the write pointer */
     ZONE_BREAKAGE_NO_CLAMP,
     /* C4: Reset leaves its word to the next commit */

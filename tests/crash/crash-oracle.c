@@ -267,8 +267,49 @@ static bool crash_discarded(const CrashCheck *check, int64_t offset_bytes)
     return false;
 }
 
+/* In a ZRWA, what nobody has written comes below the write pointer as zeros */
+static bool crash_had_zrwa(const CrashCheck *check)
+{
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind == CRASH_OP_ZRWA && !op->refused &&
+            op->submitted <= check->time && crash_op_in_life(op, check->life)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * In a ZRWA a sector may be written more than once: then what was flushed, or
+ * something later, is to be found.  found: NULL for zeros.
+ */
+static const CrashOp *crash_find_later(const CrashCheck *check,
+                                       int64_t offset_bytes,
+                                       const CrashOp *found)
+{
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (crash_op_required(op, check->fence, check->time) &&
+            crash_op_surely_in_life(op, check->life) && op != found &&
+            op->offset_bytes <= offset_bytes &&
+            offset_bytes < op->offset_bytes + op->length_bytes &&
+            (!found || found->acked < op->submitted)) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
 static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
 {
+    const CrashOp *later;
     const uint8_t *data = check->zone->data + pos_bytes;
     int64_t offset_bytes = check->zone->info.start_bytes + pos_bytes;
     uint32_t sector = 0;
@@ -278,10 +319,20 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
         op->offset_bytes + (int64_t)sector * CRASH_SECTOR_BYTES ==
         offset_bytes && op->submitted <= check->time &&
         crash_op_in_life(op, check->life)) {
-        return NULL;
+        later = crash_find_later(check, offset_bytes, op);
+        if (!later || crash_hole_covers(check, offset_bytes)) {
+            return NULL;
+        }
+        return crash_fault(check, "C1: byte %" PRId64 " of the zone has "
+                           "operation %u, not operation %u that was flushed",
+                           pos_bytes, op->id, later->id);
     }
     if (crash_discarded(check, offset_bytes) ||
         crash_hole_covers(check, offset_bytes)) {
+        return NULL;
+    }
+    if (crash_is_zero(data, CRASH_SECTOR_BYTES) && crash_had_zrwa(check) &&
+        !crash_find_later(check, offset_bytes, NULL)) {
         return NULL;
     }
     if (op) {
@@ -630,6 +681,8 @@ static const char *crash_op_str(CrashOpKind kind)
         [CRASH_OP_FINISH] = "finish",
         [CRASH_OP_SET_ZDE] = "set extension",
         [CRASH_OP_DISCARD] = "discard",
+        [CRASH_OP_ZRWA] = "open with ZRWA",
+        [CRASH_OP_ZRWA_FLUSH] = "flush ZRWA",
     };
 
     return names[kind];

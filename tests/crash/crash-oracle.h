@@ -24,6 +24,8 @@ typedef enum CrashOpKind {
     CRASH_OP_FINISH,
     CRASH_OP_SET_ZDE,
     CRASH_OP_DISCARD,
+    CRASH_OP_ZRWA,              /* Open with a Zone Random Write Area */
+    CRASH_OP_ZRWA_FLUSH,
 } CrashOpKind;
 
 typedef struct CrashOp {

@@ -14,6 +14,9 @@
 #include "system/block-backend-zone.h"
 #include "crash-workload.h"
 
+#define CRASH_ZRWA_BYTES        16384
+#define CRASH_ZRWA_STEP_BYTES   4096
+
 static uint32_t crash_pick(CrashRun *run, uint32_t below)
 {
     return g_rand_int_range(run->rand, 0, below);
@@ -75,6 +78,20 @@ static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
     crash_end(run, op, ret);
 }
 
+/* Anywhere in the window, again and again; off its end it is refused */
+static void coroutine_fn crash_co_write_in_zrwa(CrashRun *run,
+                                                const ZoneInfo *info,
+                                                int64_t length_bytes)
+{
+    uint64_t end_bytes = info->start_bytes + info->capacity_bytes;
+    uint64_t sectors = 2 * CRASH_ZRWA_BYTES / CRASH_SECTOR_BYTES;
+    uint64_t offset_bytes = info->wp_bytes +
+                            crash_pick(run, sectors) * CRASH_SECTOR_BYTES;
+
+    offset_bytes = MIN(offset_bytes, end_bytes - length_bytes);
+    crash_co_write_at(run, info->zone_idx, offset_bytes, length_bytes, false);
+}
+
 static void coroutine_fn crash_co_write(CrashRun *run, uint32_t zone_idx)
 {
     const ZoneGeometry *geometry = &run->image->geometry;
@@ -98,6 +115,10 @@ static void coroutine_fn crash_co_write(CrashRun *run, uint32_t zone_idx)
         room = length_bytes;
     }
     length_bytes = MIN(length_bytes, room);
+    if (info.attributes & ZONE_ATTR_ZRWAV) {
+        crash_co_write_in_zrwa(run, &info, length_bytes);
+        return;
+    }
     crash_co_write_at(run, zone_idx,
                       append ? info.start_bytes : info.reserved_bytes,
                       length_bytes, append);
@@ -150,7 +171,8 @@ static int coroutine_fn crash_co_action(CrashRun *run, const CrashOp *op)
     const ZoneGeometry *geometry = &run->image->geometry;
     g_autofree uint8_t *zde = g_malloc0(MAX(geometry->zd_extension_bytes, 1));
     ZoneAction action = {
-        .offset_bytes = geometry->zone_bytes * op->zone_idx,
+        .offset_bytes = op->kind == CRASH_OP_ZRWA_FLUSH ? op->offset_bytes :
+                        geometry->zone_bytes * op->zone_idx,
         .select_all = op->select_all,
         .zde = zde,
     };
@@ -165,6 +187,12 @@ static int coroutine_fn crash_co_action(CrashRun *run, const CrashOp *op)
     case CRASH_OP_SET_ZDE:
         action.op = BLK_ZO_SET_ZDED;
         crash_stamp(op->id, 0, zde, geometry->zd_extension_bytes);
+        break;
+    case CRASH_OP_ZRWA:
+        action.op = BLK_ZO_OPEN_ZRWA;
+        break;
+    case CRASH_OP_ZRWA_FLUSH:
+        action.op = BLK_ZO_FLUSH_ZRWA;
         break;
     default:
         g_assert_not_reached();
@@ -218,6 +246,37 @@ static void coroutine_fn crash_co_manage_all(CrashRun *run, CrashOpKind kind)
     memset(run->managed, 0, sizeof(run->managed));
 }
 
+/* A flush of a part of the window, or a new window where there is none */
+static void coroutine_fn crash_co_zrwa(CrashRun *run, uint32_t hot_idx)
+{
+    uint32_t zone_idx = run->hot[hot_idx];
+    uint64_t end_bytes;
+    ZoneInfo info;
+    CrashOp *op;
+
+    if (!run->zrwa || run->managed[hot_idx] ||
+        zone_idx < run->image->geometry.conventional_zones) {
+        return;
+    }
+    blk_get_zone_info(run->image->blk, zone_idx, &info);
+    if (!(info.attributes & ZONE_ATTR_ZRWAV)) {
+        crash_co_manage(run, CRASH_OP_ZRWA, hot_idx);
+        return;
+    }
+    end_bytes = info.wp_bytes + CRASH_ZRWA_STEP_BYTES *
+                (1 + crash_pick(run, CRASH_ZRWA_BYTES / CRASH_ZRWA_STEP_BYTES));
+    if (end_bytes >= info.start_bytes + info.capacity_bytes) {
+        return;
+    }
+    run->managed[hot_idx] = true;
+    run->nr_managed++;
+    op = crash_begin(run, CRASH_OP_ZRWA_FLUSH, zone_idx);
+    op->offset_bytes = end_bytes;
+    crash_end(run, op, crash_co_action(run, op));
+    run->managed[hot_idx] = false;
+    run->nr_managed--;
+}
+
 /* Open and Close: nothing of them is stored */
 static void coroutine_fn crash_co_open_close(CrashRun *run, uint32_t zone_idx)
 {
@@ -243,7 +302,9 @@ static void coroutine_fn crash_co_work(CrashRun *run)
         hot_idx = crash_pick(run, run->nr_hot);
     }
     zone_idx = run->hot[hot_idx];
-    if (dice < 64) {
+    if (run->zrwa && crash_percent(run, 15)) {
+        crash_co_zrwa(run, hot_idx);
+    } else if (dice < 64) {
         crash_co_write(run, zone_idx);
     } else if (dice < 73) {
         crash_co_flush(run);
@@ -340,6 +401,12 @@ static void crash_run_load(CrashRun *run)
             return;
         }
     }
+    /* what goes on behind completed requests: the holes of zones after Reset */
+    do {
+        while (aio_poll(ctx, false)) {
+            /* until only the disks can go on */
+        }
+    } while (crash_log_step(run->log));
     run->log->delay = false;
 }
 
@@ -401,6 +468,11 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
 
     crash_image_open(run->image, &error_abort);
     run->meta_offset = crash_image_meta_offset(run->image);
+    run->zrwa = crash_percent(run, 40);
+    if (run->zrwa) {
+        blk_set_zone_zrwa(run->image->blk, CRASH_ZRWA_BYTES,
+                          CRASH_ZRWA_STEP_BYTES, 3);
+    }
     if (variant->errors) {
         run->log->fault = crash_run_fault;
         run->log->fault_opaque = run;
