@@ -376,19 +376,22 @@ zone_io_co_zrwa_flush(ZoneIO *io, int64_t end)
         return -EINVAL;
     }
     zone_idx = zone_table_idx(io->table, end - 1);
-    zone_io_co_hold(io, zone_idx);
-    ret = zone_io_co_zrwa_fill(io, zone_idx, end);
-    if (ret >= 0) {
+    do {
+        zone_io_co_hold(io, zone_idx);
+        ret = zone_io_co_zrwa_fill(io, zone_idx, end);
         zone_io_lock(io);
-        status = zone_table_zrwa_flush(io->table, end);
-        if (status == ZONE_OK) {
+        status = ret < 0 ? ZONE_OK : zone_table_zrwa_flush(io->table, end);
+        if (ret >= 0 && status == ZONE_OK) {
             io->ops->mark_dirty(io->bs, zone_idx);
         }
+        zone_table_release(io->table, zone_idx);
+        zone_io_wake(io);
+        if (status == ZONE_BUSY) {
+            zone_io_wait(io); /* without a hold: its owner may wait for it */
+        }
         zone_io_unlock(io);
-        ret = status == ZONE_OK ? 0 : zone_io_refuse(io, end, status);
-    }
-    zone_io_co_release(io, zone_idx);
-    return ret;
+    } while (status == ZONE_BUSY);
+    return status == ZONE_OK ? ret : zone_io_refuse(io, end, status);
 }
 
 /* Stored words already are what a power cycle makes of a zone */

@@ -483,11 +483,13 @@ static ZoneStatus check_resources(const ZoneTable *table, uint32_t zone_idx,
     }
     if (transition->open_delta > 0 && geometry->max_open_zones &&
         table->counts.open >= geometry->max_open_zones) {
-        if (geometry->auto_close) {
-            *victim = find_victim(table);
-        }
-        if (*victim == ZONE_NONE) {
+        if (!geometry->auto_close ||
+            !table->counts.by_state[ZONE_STATE_IMPLICITLY_OPENED]) {
             return ZONE_ERR_TOO_MANY_OPEN;
+        }
+        *victim = find_victim(table);
+        if (*victim == ZONE_NONE) {
+            return ZONE_BUSY; /* there is one, once its action has ended */
         }
     }
     if (adds_zrwa && geometry->max_zrwa_zones &&
@@ -695,6 +697,7 @@ ZoneStatus zone_table_open_all(ZoneTable *table)
     uint32_t nr_closed = table->counts.by_state[ZONE_STATE_CLOSED];
     uint32_t zone_idx = table->lists[ZONE_STATE_CLOSED].head;
     uint32_t room = UINT32_MAX;
+    uint32_t nr_held = 0;
     uint32_t i;
 
     if (table->geometry.max_open_zones) {
@@ -710,10 +713,11 @@ ZoneStatus zone_table_open_all(ZoneTable *table)
         i = table->lists[ZONE_STATE_IMPLICITLY_OPENED].head;
         for (; i != ZONE_NONE && room < nr_closed; i = table->next[i]) {
             room += !zone_is_held(table, i);
+            nr_held += zone_is_held(table, i);
         }
     }
     if (room < nr_closed) {
-        return ZONE_ERR_TOO_MANY_OPEN;
+        return nr_held >= nr_closed - room ? ZONE_BUSY : ZONE_ERR_TOO_MANY_OPEN;
     }
 
     /* Zones closed to make room queue up behind those that were Closed */

@@ -201,7 +201,8 @@ struct ZoneWrite {
  * range, state, write pointer, capacity boundary, resources; opens the zone
  * implicitly (auto-closing another one if needed and allowed); reserves.  A
  * write may not cross into another zone (ZONE_ERR_BOUNDARY).  A zone that a
- * management action holds gives ZONE_BUSY and changes nothing.
+ * management action holds gives ZONE_BUSY and changes nothing; so does one that
+ * cannot be opened because all zones that could be closed for it are held.
  * bytes > 0.  Zones with a ZRWA accept [wp, wp + 2 * zrwa_bytes).
  */
 ZoneStatus zone_table_write_begin(ZoneTable *table, ZoneWrite *write,

@@ -193,7 +193,9 @@ static ZoneStatus room_to_open(const RefTable *ref, const RefZone *zone)
     if (ref->g.max_open_zones != 0 &&
         counts.open + 1 > ref->g.max_open_zones &&
         auto_close_candidate(ref) == NULL) {
-        return ZONE_ERR_TOO_MANY_OPEN;
+        return ref->g.auto_close &&
+               counts.by_state[ZONE_STATE_IMPLICITLY_OPENED] ?
+               ZONE_BUSY : ZONE_ERR_TOO_MANY_OPEN;
     }
     return ZONE_OK;
 }
@@ -391,7 +393,7 @@ ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
     /* An append that is too long is measured by the capacity alone */
     status = write_status(ref, zone_idx, top, top);
     if (status == ZONE_OK || status == ZONE_ERR_TOO_MANY_OPEN ||
-        status == ZONE_ERR_TOO_MANY_ACTIVE) {
+        status == ZONE_ERR_TOO_MANY_ACTIVE || status == ZONE_BUSY) {
         if (top + bytes / ref->block_bytes > ref->capacity_blocks) {
             return ZONE_ERR_BOUNDARY;
         }
@@ -691,6 +693,7 @@ ZoneStatus ref_open_all(RefTable *ref)
     ZoneCounts counts = ref_counts(ref);
     uint32_t nr_closed = counts.by_state[ZONE_STATE_CLOSED];
     uint32_t room = 0;
+    uint32_t room_later = 0;
     bool *chosen = g_new0(bool, ref->g.nr_zones);
     ZoneStatus status = ZONE_OK;
     uint32_t i;
@@ -702,14 +705,16 @@ ZoneStatus ref_open_all(RefTable *ref)
         if (chosen[i] && zone->held) {
             status = ZONE_BUSY;
         }
-        if (zone->state == ZONE_STATE_IMPLICITLY_OPENED && !zone->held &&
+        if (zone->state == ZONE_STATE_IMPLICITLY_OPENED &&
             ref->g.auto_close) {
-            room++;
+            room += !zone->held;
+            room_later++;
         }
     }
     if (status == ZONE_OK && ref->g.max_open_zones != 0 &&
         counts.open + nr_closed > ref->g.max_open_zones + room) {
-        status = ZONE_ERR_TOO_MANY_OPEN;
+        status = counts.open + nr_closed > ref->g.max_open_zones + room_later ?
+                 ZONE_ERR_TOO_MANY_OPEN : ZONE_BUSY;
     }
     for (i = 0; i < ref->g.nr_zones; i++) {
         if (status == ZONE_OK && chosen[i]) {
