@@ -131,11 +131,6 @@ void qcow2_zone_detach_aio_context(BlockDriverState *bs);
     .type = QEMU_OPT_SIZE,                                              \
     .help = "Map clusters of a zone in runs of this length"
 
-/* Those that can change while the node is in use */
-#define QCOW2_ZONE_MUTABLE_OPTS                                         \
-    QCOW2_OPT_OVERLAP_ZONE_TABLE, QCOW2_OPT_ZONE_COMMIT_INTERVAL,       \
-    QCOW2_OPT_ZONE_PREMAP_SIZE,
-
 /* Checks the options before anything is written; true when opts has no zones */
 bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
                              int version, uint64_t cluster_bytes, Error **errp);
