@@ -284,6 +284,27 @@ static bool crash_had_zrwa(const CrashCheck *check)
 }
 
 /*
+ * Where a write begins in a zero cluster, the base zeroes all of its range
+ * before it writes there, also what is in a cluster with data.
+ */
+static bool crash_write_under_way(const CrashCheck *check, int64_t offset_bytes)
+{
+    guint i;
+
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind == CRASH_OP_WRITE && !op->refused &&
+            op->submitted <= check->time && op->acked > check->time &&
+            op->offset_bytes <= offset_bytes &&
+            offset_bytes < op->offset_bytes + op->length_bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
  * In a ZRWA a sector may be written more than once: then what was flushed, or
  * something later, is to be found.  found: NULL for zeros.
  */
@@ -332,7 +353,8 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
         return NULL;
     }
     if (crash_is_zero(data, CRASH_SECTOR_BYTES) && crash_had_zrwa(check) &&
-        !crash_find_later(check, offset_bytes, NULL)) {
+        (crash_write_under_way(check, offset_bytes) ||
+         !crash_find_later(check, offset_bytes, NULL))) {
         return NULL;
     }
     if (op) {
