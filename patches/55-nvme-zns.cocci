@@ -4,8 +4,8 @@
 //   which checks writes in the order of submission and answers with a refusal
 //   of its own. What kept zones here goes, and calls into zns.c take its
 //   place. A Copy that ends before its first I/O no longer accounts for what
-//   was never started. Compare, Verify and Dataset Management check zones as reads do,
-//   which they did not.
+//   was never started. Compare, Verify and Dataset Management check zones as
+//   reads do, which they did not.
 // Retire-When: upstream's nvme-ns uses zones of the block layer.
 // Files: hw/nvme/ctrl.c hw/nvme/ns.c hw/nvme/nvme.h
 // Spatch-Options: --no-includes
