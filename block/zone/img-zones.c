@@ -102,20 +102,6 @@ static void print_head(BlockBackend *blk)
 
 /* List *******************************************************************/
 
-/* States in which a zone has a write pointer that means something */
-static bool has_write_pointer(const ZoneInfo *info)
-{
-    switch (info->state) {
-    case ZONE_STATE_EMPTY:
-    case ZONE_STATE_IMPLICITLY_OPENED:
-    case ZONE_STATE_EXPLICITLY_OPENED:
-    case ZONE_STATE_CLOSED:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static char *attributes_str(uint8_t attributes)
 {
     static const struct {
@@ -146,7 +132,7 @@ static void print_zone(const ZoneInfo *info)
     g_autofree char *wp = NULL;
     g_autofree char *written = NULL;
 
-    if (has_write_pointer(info)) {
+    if (zone_state_has_wp(info->state)) {
         wp = g_strdup_printf("0x%" PRIx64, info->wp_bytes);
         written = size_to_str(info->wp_bytes - info->start_bytes);
     }

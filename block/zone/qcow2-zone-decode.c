@@ -19,9 +19,6 @@
 #define QCOW2_ZONE_LAYOUT_VERSION       1
 #define QCOW2_ZONE_CAPACITY_ALIGNMENT   4096
 #define QCOW2_ZONE_ZDE_ALIGNMENT        4096
-#define QCOW2_ZONE_MAX_ZONES            (1u << 24)
-#define QCOW2_ZONE_ZDE_UNIT_BYTES       64
-#define QCOW2_ZONE_MAX_ZDE_BYTES        16320
 /* Of any cluster of qcow2: what its tables have bits for */
 #define QCOW2_ZONE_MAX_OFFSET           ((UINT64_C(1) << 56) - 1)
 
@@ -152,16 +149,16 @@ static bool check_max_append(const ZoneGeometry *g, Error **errp)
 
 static bool check_zd_extension(const ZoneGeometry *g, Error **errp)
 {
-    if (g->zd_extension_bytes % QCOW2_ZONE_ZDE_UNIT_BYTES) {
+    if (g->zd_extension_bytes % ZONE_ZDE_UNIT_BYTES) {
         error_setg(errp, "Zone descriptor extension size %" PRIu32 " is not a "
                    "multiple of %d", g->zd_extension_bytes,
-                   QCOW2_ZONE_ZDE_UNIT_BYTES);
+                   ZONE_ZDE_UNIT_BYTES);
         return false;
     }
-    if (g->zd_extension_bytes > QCOW2_ZONE_MAX_ZDE_BYTES) {
+    if (g->zd_extension_bytes > ZONE_MAX_ZDE_BYTES) {
         error_setg(errp, "Zone descriptor extension size %" PRIu32 " exceeds "
                    "the maximum of %d", g->zd_extension_bytes,
-                   QCOW2_ZONE_MAX_ZDE_BYTES);
+                   ZONE_MAX_ZDE_BYTES);
         return false;
     }
     return true;
@@ -187,9 +184,9 @@ static bool check_nr_zones(const ZoneGeometry *g, uint64_t device_bytes,
                    device_bytes);
         return false;
     }
-    if (g->nr_zones > QCOW2_ZONE_MAX_ZONES) {
+    if (g->nr_zones > ZONE_MAX_ZONES) {
         error_setg(errp, "%" PRIu32 " zones exceed the maximum of %u",
-                   g->nr_zones, QCOW2_ZONE_MAX_ZONES);
+                   g->nr_zones, ZONE_MAX_ZONES);
         return false;
     }
     return true;

@@ -117,6 +117,19 @@ const char *zone_state_str(ZoneState state)
     return names[state] ? names[state] : "Unknown";
 }
 
+bool zone_state_has_wp(ZoneState state)
+{
+    switch (state) {
+    case ZONE_STATE_EMPTY:
+    case ZONE_STATE_IMPLICITLY_OPENED:
+    case ZONE_STATE_EXPLICITLY_OPENED:
+    case ZONE_STATE_CLOSED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 const char *zone_event_str(ZoneEvent event)
 {
     static const char *const names[ZONE_EVENT__MAX] = {

@@ -17,9 +17,6 @@
 #include "block/zone/volatile.h"
 
 #define ZONED_DEFAULT_ZONE_BYTES    (128 * MiB)
-#define ZONED_MAX_ZONES             (1u << 24)
-#define ZONED_ZDE_UNIT_BYTES        64
-#define ZONED_MAX_ZDE_BYTES         16320
 /* What all positions and lengths are multiples of */
 #define ZONED_UNIT_BYTES            BDRV_SECTOR_SIZE
 
@@ -243,7 +240,7 @@ static bool check_zones(const ZonedValues *v, uint64_t file_bytes,
         return false;
     }
     return check_not_zero(OPT_ZONES, v->nr_zones, errp) &&
-           check_max(OPT_ZONES, v->nr_zones, ZONED_MAX_ZONES, errp) &&
+           check_max(OPT_ZONES, v->nr_zones, ZONE_MAX_ZONES, errp) &&
            check_zones_fit(v, file_bytes, errp) &&
            check_zones_end(v, errp) &&
            check_not_above(OPT_CONVENTIONAL_ZONES, v->conventional_zones,
@@ -265,9 +262,9 @@ static bool check_limits(const ZonedValues *v, Error **errp)
            check_max(OPT_MAX_APPEND_BYTES, v->max_append_bytes, UINT32_MAX,
                      errp) &&
            check_multiple(OPT_ZD_EXTENSION_SIZE, v->zd_extension_bytes,
-                          ZONED_ZDE_UNIT_BYTES, errp) &&
+                          ZONE_ZDE_UNIT_BYTES, errp) &&
            check_max(OPT_ZD_EXTENSION_SIZE, v->zd_extension_bytes,
-                     ZONED_MAX_ZDE_BYTES, errp);
+                     ZONE_MAX_ZDE_BYTES, errp);
 }
 
 static bool check_zrwa_wanted(const char *name, bool given, Error **errp)

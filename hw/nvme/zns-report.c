@@ -68,17 +68,8 @@ static uint8_t *report_slot(ZoneReport *report, uint32_t slot)
 static void encode_zone(NvmeNamespace *ns, const ZoneInfo *info,
                         NvmeZoneDescr *descr)
 {
-    uint64_t wp = nvme_zns_b2l(ns, info->wp_bytes);
-
-    switch (info->state) {
-    case ZONE_STATE_READ_ONLY:
-    case ZONE_STATE_FULL:
-    case ZONE_STATE_OFFLINE:
-        wp = UINT64_MAX;        /* these states have none */
-        break;
-    default:
-        break;
-    }
+    uint64_t wp = zone_state_has_wp(info->state) ?
+                  nvme_zns_b2l(ns, info->wp_bytes) : UINT64_MAX;
 
     *descr = (NvmeZoneDescr) {
         .zt = NVME_ZONE_TYPE_SEQ_WRITE,

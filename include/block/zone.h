@@ -70,9 +70,14 @@ ZoneStatus zone_status_from_errno(int ret);
 const char *zone_status_str(ZoneStatus status);
 /* "Empty", "Implicitly Opened", ...: the words of the standard */
 const char *zone_state_str(ZoneState state);
+/* Has a zone in this state a write pointer that means something? */
+bool zone_state_has_wp(ZoneState state);
 
 #define ZONE_MAX_BYTES          (UINT64_C(1) << 40) /* 1 TiB a zone */
+#define ZONE_MAX_ZONES          (UINT32_C(1) << 24)
 #define ZONE_MIN_ZRWA_BYTES     512
+#define ZONE_ZDE_UNIT_BYTES     64
+#define ZONE_MAX_ZDE_BYTES      16320
 
 /*
  * What a drive is.  Limits: 0 = no limit.
@@ -81,12 +86,13 @@ const char *zone_state_str(ZoneState state);
 typedef struct ZoneGeometry {
     uint64_t zone_bytes;        /* 1 .. ZONE_MAX_BYTES, any multiple of 512 */
     uint64_t capacity_bytes;    /* 1 .. zone_bytes */
-    uint32_t nr_zones;
+    uint32_t nr_zones;          /* of images and drives <= ZONE_MAX_ZONES */
     uint32_t conventional_zones; /* the first ones; <= nr_zones */
     uint32_t max_open_zones;    /* <= max_active_zones unless that is 0 */
     uint32_t max_active_zones;
     uint32_t max_append_bytes;
-    uint32_t zd_extension_bytes; /* per zone; 0 = none */
+    uint32_t zd_extension_bytes; /* per zone; multiple of ZONE_ZDE_UNIT_BYTES
+                                   up to ZONE_MAX_ZDE_BYTES; 0 = none */
     bool auto_close;            /* an Implicitly Opened zone may be closed to
                                    make room (section 2.1.1.4.1) */
     /* Zone Random Write Area (section 5.7); zrwa_bytes 0 = not supported */
@@ -100,8 +106,7 @@ typedef struct ZoneInfo {
     uint64_t start_bytes;
     uint64_t length_bytes;
     uint64_t capacity_bytes;
-    uint64_t wp_bytes;          /* the frontier; meaningless for conventional,
-                                   Read Only, Full and Offline zones */
+    uint64_t wp_bytes;          /* the frontier: see zone_state_has_wp() */
     uint64_t reserved_bytes;    /* where the next write or append would go */
     ZoneState state;
     uint8_t attributes;         /* ZONE_ATTR_*, ZRWAV included */

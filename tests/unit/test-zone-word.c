@@ -226,6 +226,16 @@ static void test_names(void)
     g_assert_cmpstr(zone_state_str(15), ==, "Offline");
 }
 
+/* In the other states, and in conventional zones, it means nothing */
+static void test_states_with_wp(void)
+{
+    for (ZoneState state = 0; state < ZONE_STATE__MAX; state++) {
+        g_assert_true(zone_state_has_wp(state) ==
+                      (state >= ZONE_STATE_EMPTY &&
+                       state <= ZONE_STATE_CLOSED));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -233,6 +243,7 @@ int main(int argc, char **argv)
     g_test_add_func("/zone/word/valid", test_valid);
     g_test_add_func("/zone/word/faults", test_faults);
     g_test_add_func("/zone/word/states", test_states);
+    g_test_add_func("/zone/word/states-with-wp", test_states_with_wp);
     g_test_add_func("/zone/word/attributes", test_attributes);
     g_test_add_func("/zone/word/zdev-without-extensions",
                     test_zdev_without_extensions);

@@ -287,13 +287,6 @@ static BlockdevZoneState zone_state_to_qapi(ZoneState state)
     return i;
 }
 
-static bool zone_has_wp(ZoneState state)
-{
-    return state == ZONE_STATE_EMPTY || state == ZONE_STATE_CLOSED ||
-           state == ZONE_STATE_IMPLICITLY_OPENED ||
-           state == ZONE_STATE_EXPLICITLY_OPENED;
-}
-
 static BlockdevZone *zone_to_qapi(const ZoneInfo *info)
 {
     BlockdevZone *zone = g_new0(BlockdevZone, 1);
@@ -305,7 +298,7 @@ static BlockdevZone *zone_to_qapi(const ZoneInfo *info)
                 BLOCKDEV_ZONE_TYPE_SEQUENTIAL_WRITE_REQUIRED,
         .state = zone_state_to_qapi(info->state),
         .start = info->start_bytes,
-        .has_wp = zone_has_wp(info->state),
+        .has_wp = zone_state_has_wp(info->state),
         .wp = info->wp_bytes,
         .capacity = info->capacity_bytes,
         .finished_by_controller = info->attributes & ZONE_ATTR_ZFC,
@@ -368,23 +361,28 @@ static BlockdevZones *zones_to_qapi(ZoneIO *io, BlockDriverState *bs,
 }
 
 /*
- * Adds matching zones of [zone_idx, end) until there are limit of them in all.
- * Returns where it has stopped.
+ * Adds matching zones from zone_idx on, ZONE_QUERY_BATCH of them at most and
+ * no more than *limit.  Returns where the next call goes on.
  */
 static uint32_t zones_add_batch(ZoneIO *io, BlockdevZoneState state,
-                                uint32_t zone_idx, uint32_t end,
+                                uint32_t zone_idx,
                                 BlockdevZoneList ***tail, uint32_t *limit)
 {
+    const ZoneTable *table = zone_io_table(io);
     ZoneInfo info;
+    uint32_t nr;
 
     zone_io_lock(io);
-    for (; zone_idx < end && *limit; zone_idx++) {
-        zone_table_info(zone_io_table(io), zone_idx, &info);
-        if (state == BLOCKDEV_ZONE_STATE__MAX ||
-            zone_states[state] == info.state) {
-            QAPI_LIST_APPEND(*tail, zone_to_qapi(&info));
-            --*limit;
+    for (nr = 0; nr < ZONE_QUERY_BATCH && *limit; nr++) {
+        if (state != BLOCKDEV_ZONE_STATE__MAX) {
+            zone_idx = zone_table_find(table, zone_states[state], zone_idx);
         }
+        if (zone_idx == zone_io_geometry(io)->nr_zones) {
+            break;
+        }
+        zone_table_info(table, zone_idx++, &info);
+        QAPI_LIST_APPEND(*tail, zone_to_qapi(&info));
+        --*limit;
     }
     zone_io_unlock(io);
     return zone_idx;
@@ -400,10 +398,7 @@ static void zones_add(ZoneIO *io, BlockdevZones *zones,
         return;
     }
     while (zone_idx < zones->total_zones && limit) {
-        zone_idx = zones_add_batch(io, state, zone_idx,
-                                   MIN(zones->total_zones - zone_idx,
-                                       ZONE_QUERY_BATCH) + zone_idx,
-                                   &tail, &limit);
+        zone_idx = zones_add_batch(io, state, zone_idx, &tail, &limit);
     }
     zones->has_next_start = zone_idx < zones->total_zones;
     zones->next_start = zone_idx;
