@@ -107,15 +107,34 @@ void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx)
     zone_io_unlock(io);
 }
 
+/* What is to be done, with the zone held, before the data is written */
+typedef enum ZoneIOBefore {
+    ZONE_IO_NOTHING,
+    ZONE_IO_FILL_GAP,           /* what a write in a ZRWA leaves out: zeros */
+    ZONE_IO_PREPARE,            /* what the driver wants */
+} ZoneIOBefore;
+
+static ZoneIOBefore zone_io_before(ZoneIO *io, const ZoneWrite *write)
+{
+    if (!write->tracked) {
+        return ZONE_IO_NOTHING;
+    }
+    if (zone_table_has_zrwa(io->table, write->zone_idx)) {
+        return zone_table_write_gap(io->table, write) < write->start_bytes ?
+               ZONE_IO_FILL_GAP : ZONE_IO_NOTHING;
+    }
+    return io->ops->wants_prepare && io->ops->wants_prepare(io->bs, write) ?
+           ZONE_IO_PREPARE : ZONE_IO_NOTHING;
+}
+
 /*
  * Starts a write, or an append if the position is to be assigned.  Waits for
- * a management action that owns the zone.  Where [*gap, write->start_bytes) is
- * not empty the zone is held, for zone_io_co_fill_gap() to zero it; appends
- * have no gap.
+ * a management action that owns the zone.  Holds the zone unless *before is
+ * ZONE_IO_NOTHING: zone_io_co_before() ends that.
  */
 static int coroutine_fn zone_io_begin(ZoneIO *io, ZoneWrite *write,
                                       int64_t offset, int64_t bytes,
-                                      bool append, uint64_t *gap)
+                                      bool append, ZoneIOBefore *before)
 {
     ZoneStatus status;
 
@@ -130,8 +149,8 @@ static int coroutine_fn zone_io_begin(ZoneIO *io, ZoneWrite *write,
         zone_io_wait(io);
     }
     if (status == ZONE_OK) {
-        *gap = zone_table_write_gap(io->table, write);
-        if (*gap < write->start_bytes) {
+        *before = zone_io_before(io, write);
+        if (*before != ZONE_IO_NOTHING) {
             zone_table_hold(io->table, write->zone_idx);
         }
     }
@@ -151,23 +170,37 @@ static void coroutine_fn zone_io_end(ZoneIO *io, ZoneWrite *write, int ret)
     zone_io_unlock(io);
 }
 
-/*
- * What a ZRWA write leaves out before it must read as zeros.  The hold that
- * zone_io_begin() took for this keeps other writes out of the gap.
- */
+/* The hold keeps other writes out of the gap */
 static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_fill_gap(ZoneIO *io, ZoneWrite *write, uint64_t gap)
+zone_io_co_fill_gap(ZoneIO *io, ZoneWrite *write)
 {
+    uint64_t gap;
     int ret;
 
-    if (gap == write->start_bytes) {
-        return 0;
-    }
+    zone_io_lock(io);
+    gap = zone_table_write_gap(io->table, write);
+    zone_io_unlock(io);
     ret = io->ops->co_write_zeroes(io->bs, gap, write->start_bytes - gap, 0);
     if (ret >= 0) {
         zone_io_lock(io);
         zone_table_gap_filled(io->table, write);
         zone_io_unlock(io);
+    }
+    return ret;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zone_io_co_before(ZoneIO *io, ZoneWrite *write, ZoneIOBefore before)
+{
+    int ret = 0;
+
+    if (before == ZONE_IO_NOTHING) {
+        return 0;
+    }
+    if (before == ZONE_IO_FILL_GAP) {
+        ret = zone_io_co_fill_gap(io, write);
+    } else {
+        io->ops->co_prepare(io->bs, write);
     }
     zone_io_co_release(io, write->zone_idx);
     return ret;
@@ -190,8 +223,8 @@ zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
                    QEMUIOVector *qiov, size_t qiov_offset,
                    BdrvRequestFlags flags)
 {
+    ZoneIOBefore before;
     ZoneWrite write;
-    uint64_t gap;
     int ret;
 
     if (bytes == 0) {
@@ -200,11 +233,11 @@ zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
     if (offset >= zone_io_zoned_bytes(io)) {
         return zone_io_co_submit(io, offset, bytes, qiov, qiov_offset, flags);
     }
-    ret = zone_io_begin(io, &write, offset, bytes, false, &gap);
+    ret = zone_io_begin(io, &write, offset, bytes, false, &before);
     if (ret < 0) {
         return ret;
     }
-    ret = zone_io_co_fill_gap(io, &write, gap);
+    ret = zone_io_co_before(io, &write, before);
     if (ret >= 0) {
         ret = zone_io_co_submit(io, offset, bytes, qiov, qiov_offset, flags);
     }
@@ -223,8 +256,8 @@ int coroutine_fn
 zone_io_co_append(ZoneIO *io, int64_t *offset, QEMUIOVector *qiov,
                   BdrvRequestFlags flags)
 {
+    ZoneIOBefore before;
     ZoneWrite write;
-    uint64_t gap;
     int ret;
 
     ret = zone_io_check_writable(io);
@@ -236,12 +269,15 @@ zone_io_co_append(ZoneIO *io, int64_t *offset, QEMUIOVector *qiov,
         !QEMU_IS_ALIGNED(qiov->size, io->bs->bl.request_alignment)) {
         return -EINVAL;
     }
-    ret = zone_io_begin(io, &write, *offset, qiov->size, true, &gap);
+    ret = zone_io_begin(io, &write, *offset, qiov->size, true, &before);
     if (ret < 0) {
         return ret;
     }
-    ret = io->ops->co_write(io->bs, write.start_bytes, qiov->size, qiov, 0,
-                            flags & ~BDRV_REQ_FUA);
+    ret = zone_io_co_before(io, &write, before);
+    if (ret >= 0) {
+        ret = io->ops->co_write(io->bs, write.start_bytes, qiov->size, qiov, 0,
+                                flags & ~BDRV_REQ_FUA);
+    }
     *offset = write.start_bytes;
     zone_io_end(io, &write, ret);
 

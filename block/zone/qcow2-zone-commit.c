@@ -184,6 +184,9 @@ static GArray *qcow2_zone_stage(Qcow2Zone *zone, ZoneBatch *batch,
         }
         batch->sector[batch->nr++] = sector++;
     }
+    if (batch->nr) {
+        qcow2_zone_count_commit(zone);
+    }
     zone_io_unlock(zone->io);
     *next_sector = sector;
     return qcow2_zone_exceeds(zone, nr_more) ? g_steal_pointer(&releases)

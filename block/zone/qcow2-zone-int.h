@@ -43,6 +43,10 @@ struct Qcow2Zone {
     bool words_cached;          /* some have been written but not flushed;
                                    commit lock */
     QEMUTimer *commit_timer;
+
+    /* How much is written between two commits, lately; table's lock */
+    uint64_t recent_bytes;
+    uint32_t recent_commits;
     bool stopped;               /* the node is unusable: commit nothing more;
                                    table's lock */
 };
@@ -90,11 +94,22 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
                     const void *buf, BdrvRequestFlags flags);
 
-/* ZoneIOOps.co_write: maps clusters ahead of the data */
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_write(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                    QEMUIOVector *qiov, size_t qiov_offset,
-                    BdrvRequestFlags flags);
+/* ZoneIOOps of what is done ahead of the data */
+bool qcow2_zone_wants_prepare(BlockDriverState *bs, const ZoneWrite *write);
+void coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_prepare(BlockDriverState *bs, const ZoneWrite *write);
+/* A commit has words to store; with the table's lock held */
+void qcow2_zone_count_commit(Qcow2Zone *zone);
+
+/*
+ * Maps the clusters of [offset, end), whole ones, that have no mapping.  The
+ * zone is held, and nothing has been written there in this life of it.
+ */
+void coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_premap(BlockDriverState *bs, uint64_t offset, uint64_t end);
+
+/* Does Reset give the file's space back? */
+bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs);
 
 /* Reads all words into words (nr_zones of them), in host byte order */
 int coroutine_fn GRAPH_RDLOCK

@@ -3,37 +3,15 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The first write to a run of clusters maps the whole run, contiguous in the
- * file and without zeroing it: reads are clamped at the write pointer, so
- * what the clusters have from before never shows.  The writes that follow find
- * their cluster mapped: no allocation, no copy-on-write, no L2 update.
- *
- * Runs start at multiples of their length from the start of the zone, so
- * sequential writes meet each start once, and nothing has to be remembered.
+ * A run of clusters is mapped as a whole, contiguous in the file and without
+ * zeroing it: reads are clamped at the write pointer, so what the clusters have
+ * from before never shows.  The writes that follow find their cluster mapped:
+ * no allocation, no copy-on-write, no L2 update.
  */
 
 #include "qemu/osdep.h"
 #include "block/zone/qcow2-zone-int.h"
 #include "trace.h"
-
-/*
- * Is something in the range being allocated right now?  Then a write has
- * overtaken the one that starts the run, and goes its own way.
- */
-static bool qcow2_zone_allocating(BDRVQcow2State *s, uint64_t offset,
-                                  uint64_t end)
-{
-    QCowL2Meta *m;
-
-    QLIST_FOREACH(m, &s->cluster_allocs, next_in_flight) {
-        if (m->offset < end &&
-            m->offset + ((uint64_t)m->nb_clusters << s->cluster_bits) >
-            offset) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Where the last of the clusters ends that are being allocated right now */
 static uint64_t qcow2_zone_allocating_end(BDRVQcow2State *s)
@@ -111,8 +89,8 @@ qcow2_zone_co_map(BlockDriverState *bs, uint64_t offset, unsigned int *bytes)
 }
 
 /*
- * Maps what has no mapping in [offset, end).  Whatever has one keeps it: data,
- * but also zeros that a write has put there that overtook this one.
+ * Maps what has no mapping in [offset, end).  Whatever has one keeps it: from
+ * an earlier life of the zone.
  */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_map_run(BlockDriverState *bs, uint64_t offset, uint64_t end)
@@ -140,61 +118,15 @@ qcow2_zone_co_map_run(BlockDriverState *bs, uint64_t offset, uint64_t end)
     return ret;
 }
 
-/*
- * Failure does no harm: the write maps its own clusters then, and its error is
- * the one that counts.
- */
-static void coroutine_fn GRAPH_RDLOCK
+/* Failure does no harm: writes map their own clusters then */
+void coroutine_fn
 qcow2_zone_co_premap(BlockDriverState *bs, uint64_t offset, uint64_t end)
 {
     BDRVQcow2State *s = bs->opaque;
-    int ret = -EBUSY;
+    int ret;
 
     qemu_co_mutex_lock(&s->lock);
-    if (!qcow2_zone_allocating(s, offset, end)) {
-        ret = qcow2_zone_co_map_run(bs, offset, end);
-    }
+    ret = qcow2_zone_co_map_run(bs, offset, end);
     qemu_co_mutex_unlock(&s->lock);
     trace_qcow2_zone_premap(bs, offset, end - offset, ret);
-}
-
-/* Where blocks may be rewritten, what is above them need not be unwritten */
-static bool qcow2_zone_is_sequential(Qcow2Zone *zone, uint32_t zone_idx)
-{
-    ZoneInfo info;
-
-    if (zone_idx < zone->geometry.conventional_zones) {
-        return false;
-    }
-    zone_io_lock(zone->io);
-    zone_table_info(zone_io_table(zone->io), zone_idx, &info);
-    zone_io_unlock(zone->io);
-    return !(info.attributes & ZONE_ATTR_ZRWAV);
-}
-
-int coroutine_fn
-qcow2_zone_co_write(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                    QEMUIOVector *qiov, size_t qiov_offset,
-                    BdrvRequestFlags flags)
-{
-    BDRVQcow2State *s = bs->opaque;
-    Qcow2Zone *zone = s->zone;
-    uint64_t run_bytes = s->zone_options.premap_bytes;
-    uint64_t pos_bytes = offset % zone->geometry.zone_bytes;
-    uint64_t zone_start = offset - pos_bytes;
-    uint64_t first_bytes, end_bytes;
-
-    if (run_bytes) {
-        first_bytes = QEMU_ALIGN_UP(pos_bytes, run_bytes);
-        if (first_bytes < pos_bytes + bytes &&
-            qcow2_zone_is_sequential(zone, offset /
-                                     zone->geometry.zone_bytes)) {
-            end_bytes = MIN(QEMU_ALIGN_UP(pos_bytes + bytes, run_bytes),
-                            ROUND_UP(zone->geometry.capacity_bytes,
-                                     s->cluster_size));
-            qcow2_zone_co_premap(bs, zone_start + first_bytes,
-                                 zone_start + end_bytes);
-        }
-    }
-    return qcow2_co_pwritev_part(bs, offset, bytes, qiov, qiov_offset, flags);
 }

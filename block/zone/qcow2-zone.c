@@ -32,6 +32,9 @@ bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
                                                QCOW2_ZONE_COMMIT_INTERVAL_MS);
     uint64_t premap_bytes = qemu_opt_get_size(opts, QCOW2_OPT_ZONE_PREMAP_SIZE,
                                               QCOW2_ZONE_PREMAP_BYTES);
+    uint64_t prezero_bytes = qemu_opt_get_size(opts,
+                                               QCOW2_OPT_ZONE_PREZERO_SIZE,
+                                               QCOW2_ZONE_PREZERO_BYTES);
 
     if (interval_ms > UINT32_MAX) {
         error_setg(errp, QCOW2_OPT_ZONE_COMMIT_INTERVAL " %" PRIu64 " exceeds "
@@ -44,9 +47,16 @@ bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
                    (uint64_t)QCOW2_ZONE_MAX_PREMAP_BYTES);
         return false;
     }
+    if (prezero_bytes > QCOW2_ZONE_MAX_PREZERO_BYTES) {
+        error_setg(errp, QCOW2_OPT_ZONE_PREZERO_SIZE " %" PRIu64 " exceeds "
+                   "the maximum of %" PRIu64, prezero_bytes,
+                   (uint64_t)QCOW2_ZONE_MAX_PREZERO_BYTES);
+        return false;
+    }
 
     options->commit_interval_ms = interval_ms;
     options->premap_bytes = ROUND_UP(premap_bytes, s->cluster_size);
+    options->prezero_bytes = ROUND_UP(prezero_bytes, BDRV_SECTOR_SIZE);
     return true;
 }
 
@@ -293,7 +303,7 @@ int coroutine_fn qcow2_zone_co_flush_to_os(BlockDriverState *bs)
     return ret < 0 ? ret : qcow2_co_flush_to_os(bs);
 }
 
-static bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs)
+bool qcow2_zone_wants_drop(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;
 
@@ -354,7 +364,9 @@ qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
 
 const ZoneIOOps qcow2_zone_io_ops = {
     .co_read         = qcow2_co_preadv_part,
-    .co_write        = qcow2_zone_co_write,
+    .co_write        = qcow2_co_pwritev_part,
+    .wants_prepare   = qcow2_zone_wants_prepare,
+    .co_prepare      = qcow2_zone_co_prepare,
     .co_write_zeroes = qcow2_zone_co_zero,
     .co_commit_words = qcow2_zone_co_commit_words,
     .co_store_zde    = qcow2_zone_co_store_zde,

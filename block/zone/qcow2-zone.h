@@ -29,10 +29,15 @@ typedef struct QCowL2Meta QCowL2Meta;
 #define QCOW2_ZONE_PREMAP_BYTES        (16 * MiB)
 /* One allocation must not fill the refcount cache */
 #define QCOW2_ZONE_MAX_PREMAP_BYTES    (1 * GiB)
+#define QCOW2_OPT_ZONE_PREZERO_SIZE    "zone-prezero-size"
+#define QCOW2_ZONE_PREZERO_BYTES       (256 * KiB)
+/* So much memory is needed, for as long as the zeros are written */
+#define QCOW2_ZONE_MAX_PREZERO_BYTES   (16 * MiB)
 
 typedef struct Qcow2ZoneOptions {
     uint64_t commit_interval_ms;    /* 0: only when asked to */
     uint64_t premap_bytes;          /* whole clusters; 0: never */
+    uint64_t prezero_bytes;         /* whole sectors; 0: never */
 } Qcow2ZoneOptions;
 
 /* Takes the runtime options; false and errp when one is out of range */
@@ -117,6 +122,13 @@ void qcow2_zone_detach_aio_context(BlockDriverState *bs);
     .type = QEMU_OPT_SIZE,                                              \
     .help = "Zone descriptor extension size (multiple of 64)"
 
+/* Runtime options that can be changed while the image is in use */
+#define QCOW2_ZONE_MUTABLE_OPTS                                         \
+    QCOW2_OPT_OVERLAP_ZONE_TABLE,                                       \
+    QCOW2_OPT_ZONE_COMMIT_INTERVAL,                                     \
+    QCOW2_OPT_ZONE_PREMAP_SIZE,                                         \
+    QCOW2_OPT_ZONE_PREZERO_SIZE
+
 /* The entries that zones add to the list of runtime options, likewise */
 #define QCOW2_ZONE_RUNTIME_OPTS                                         \
     .name = QCOW2_OPT_OVERLAP_ZONE_TABLE,                               \
@@ -129,7 +141,11 @@ void qcow2_zone_detach_aio_context(BlockDriverState *bs);
     }, {                                                                \
     .name = QCOW2_OPT_ZONE_PREMAP_SIZE,                                 \
     .type = QEMU_OPT_SIZE,                                              \
-    .help = "Map clusters of a zone in runs of this length"
+    .help = "Map clusters of a zone in runs of this length"             \
+    }, {                                                                \
+    .name = QCOW2_OPT_ZONE_PREZERO_SIZE,                                \
+    .type = QEMU_OPT_SIZE,                                              \
+    .help = "Where flushes are frequent, write zeros so far ahead"
 
 /* Checks the options before anything is written; true when opts has no zones */
 bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,

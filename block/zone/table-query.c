@@ -25,6 +25,11 @@ void zone_table_info(const ZoneTable *table, uint32_t zone_idx, ZoneInfo *info)
     };
 }
 
+bool zone_table_has_zrwa(const ZoneTable *table, uint32_t zone_idx)
+{
+    return zone_has_zrwa(table, zone_idx);
+}
+
 ZoneCounts zone_table_counts(const ZoneTable *table)
 {
     return table->counts;

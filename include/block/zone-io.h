@@ -34,6 +34,19 @@ typedef struct ZoneIOOps {
     int coroutine_fn GRAPH_RDLOCK_PTR
     (*co_write)(BlockDriverState *bs, int64_t offset, int64_t bytes,
                 QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags);
+    /*
+     * A sequential write or append has begun, in a zone without a ZRWA, with
+     * the table's lock held: does the driver want co_prepare() before its data
+     * is written?  NULL: never.
+     */
+    bool (*wants_prepare)(BlockDriverState *bs, const ZoneWrite *write);
+    /*
+     * Readies the storage for the write and what will follow it.  The zone is
+     * held meanwhile: from the start of the write up to the capacity there is
+     * neither data nor a write in flight.  Failure does no harm.
+     */
+    void coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_prepare)(BlockDriverState *bs, const ZoneWrite *write);
     /* Zeros the range whatever its alignment; never -ENOTSUP */
     int coroutine_fn GRAPH_RDLOCK_PTR
     (*co_write_zeroes)(BlockDriverState *bs, int64_t offset, int64_t bytes,

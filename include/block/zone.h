@@ -158,6 +158,8 @@ uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx);
 uint64_t zone_empty_word(const ZoneGeometry *geometry, uint32_t zone_idx);
 
 void zone_table_info(const ZoneTable *table, uint32_t zone_idx, ZoneInfo *info);
+/* The same as ZONE_ATTR_ZRWAV there, for those who need no more */
+bool zone_table_has_zrwa(const ZoneTable *table, uint32_t zone_idx);
 ZoneCounts zone_table_counts(const ZoneTable *table);
 
 /* Zone that holds a byte; offset_bytes below the zoned part's end */

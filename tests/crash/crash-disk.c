@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "qapi/error.h"
 #include "block/block_int.h"
 #include "qemu/coroutine.h"
@@ -259,6 +260,33 @@ static int64_t coroutine_fn crash_disk_co_getlength(BlockDriverState *bs)
     return ROUND_UP(disk->length_bytes, disk->alignment_bytes);
 }
 
+static bool crash_disk_is_zero(const CrashDisk *disk, int64_t offset)
+{
+    int64_t n = MIN(disk->alignment_bytes, disk->length_bytes - offset);
+
+    return n <= 0 || buffer_is_zero(disk->data + offset, n);
+}
+
+/* Zeros are holes */
+static int coroutine_fn
+crash_disk_co_block_status(BlockDriverState *bs, bool want_zero,
+                           int64_t offset, int64_t bytes, int64_t *pnum,
+                           int64_t *map, BlockDriverState **file)
+{
+    CrashDisk *disk = crash_node_disk(bs);
+    bool zero = crash_disk_is_zero(disk, offset);
+    int64_t n = 0;
+
+    do {
+        n += disk->alignment_bytes;
+    } while (n < bytes && crash_disk_is_zero(disk, offset + n) == zero);
+    *pnum = MIN(n, bytes);
+    *map = offset;
+    *file = bs;
+    return BDRV_BLOCK_OFFSET_VALID |
+           (zero ? BDRV_BLOCK_ZERO : BDRV_BLOCK_DATA);
+}
+
 /* Grows only: by zeros at the new end, which are lost like any other write */
 static int coroutine_fn
 crash_disk_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
@@ -309,6 +337,7 @@ static BlockDriver bdrv_crash_disk = {
     .bdrv_co_pwritev        = crash_disk_co_pwritev,
     .bdrv_co_pwrite_zeroes  = crash_disk_co_pwrite_zeroes,
     .bdrv_co_pdiscard       = crash_disk_co_pdiscard,
+    .bdrv_co_block_status   = crash_disk_co_block_status,
     .bdrv_co_flush_to_disk  = crash_disk_co_flush,
 };
 

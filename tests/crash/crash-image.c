@@ -249,6 +249,7 @@ static QDict *crash_image_options(const CrashImage *image)
     qdict_put_str(options, "file", "crash-0");
     qdict_put_str(options, "overlap-check", "all");
     qdict_put_int(options, QCOW2_OPT_ZONE_COMMIT_INTERVAL, 0);
+    qdict_put_int(options, QCOW2_OPT_ZONE_PREZERO_SIZE, image->cluster_bytes);
     /* the least there can be, so that tables are written early */
     qdict_put_int(options, "cache-clean-interval", 0);
     qdict_put_int(options, "l2-cache-size", image->cluster_bytes);

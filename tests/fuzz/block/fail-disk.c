@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/coroutine.h"
+#include "qemu/cutils.h"
 #include "qemu/lockable.h"
 #include "block/block_int.h"
 #include "fail-disk.h"
@@ -215,6 +216,36 @@ fail_disk_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
     return ret;
 }
 
+/* With the contents' lock held */
+static bool is_zero(const FailDisk *disk, int64_t offset)
+{
+    int64_t n = MIN(FAIL_SECTOR_BYTES, disk->length_bytes - offset);
+
+    return n <= 0 || buffer_is_zero(disk->data + offset, n);
+}
+
+/* Zeros are holes */
+static int coroutine_fn
+fail_disk_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
+                          int64_t bytes, int64_t *pnum, int64_t *map,
+                          BlockDriverState **file)
+{
+    FailDisk *disk = node_disk(bs);
+    int64_t n = 0;
+    bool zero;
+
+    QEMU_LOCK_GUARD(&contents_lock);
+    zero = is_zero(disk, offset);
+    do {
+        n += FAIL_SECTOR_BYTES;
+    } while (n < bytes && is_zero(disk, offset + n) == zero);
+    *pnum = MIN(n, bytes);
+    *map = offset;
+    *file = bs;
+    return BDRV_BLOCK_OFFSET_VALID |
+           (zero ? BDRV_BLOCK_ZERO : BDRV_BLOCK_DATA);
+}
+
 static int coroutine_fn fail_disk_co_flush(BlockDriverState *bs)
 {
     FailDisk *disk = node_disk(bs);
@@ -285,6 +316,7 @@ static BlockDriver bdrv_fail_disk = {
     .bdrv_co_pwritev        = fail_disk_co_pwritev,
     .bdrv_co_pwrite_zeroes  = fail_disk_co_pwrite_zeroes,
     .bdrv_co_pdiscard       = fail_disk_co_pdiscard,
+    .bdrv_co_block_status   = fail_disk_co_block_status,
     .bdrv_co_flush_to_disk  = fail_disk_co_flush,
 };
 
