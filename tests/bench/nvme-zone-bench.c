@@ -72,6 +72,7 @@ typedef struct BenchOptions {
     unsigned depth;
     unsigned streams;           /* zones that are written at the same time */
     unsigned zones;             /* to be reset */
+    unsigned pause_ms;          /* before each reset */
     unsigned state;             /* to report; 0 = any, as in the command */
     bool dbbuf;
 } BenchOptions;
@@ -299,6 +300,8 @@ static void exec_cmd(Drive *drive, Queue *queue, const NvmeCmd *cmd)
         if (g_get_monotonic_time() > end_us) {
             fail("command 0x%x does not complete", cmd->opcode);
         }
+        /* QEMU may have been put to sleep on this processor */
+        g_thread_yield();
     }
 }
 
@@ -603,6 +606,7 @@ static void test_reset(Drive *drive, const BenchOptions *options)
             .zsa = NVME_ZONE_ACTION_RESET,
         };
 
+        g_usleep(options->pause_ms * 1000);
         start_us = g_get_monotonic_time();
         exec_cmd(drive, &drive->io, (NvmeCmd *)&cmd);
         us[i] = g_get_monotonic_time() - start_us;
@@ -717,6 +721,8 @@ static void parse_option(BenchOptions *options, const char *name,
         options->streams = number;
     } else if (!strcmp(name, "zones")) {
         options->zones = number;
+    } else if (!strcmp(name, "pause")) {
+        options->pause_ms = number;
     } else if (!strcmp(name, "state")) {
         options->state = number;
     } else if (!strcmp(name, "dbbuf")) {
