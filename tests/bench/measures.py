@@ -211,7 +211,7 @@ def write_measures(lab, aio):
 def flush_measures(lab, aio):
     for writers, zones in ((1, 1), (8, 1), (8, 8)):
         options = {'bytes': 4 * KIB, 'depth': writers, 'streams': zones,
-                   'total': writers * MIB // min(lab.scale, 4), 'flush': 1}
+                   'total': writers * 4 * MIB // min(lab.scale, 4), 'flush': 1}
         found = {
             RAW: block_run(lab, 'write', RAW, 'raw', aio, '', **options),
             PLAIN: block_run(lab, 'write', PLAIN, 'plain', aio, '', **options),
