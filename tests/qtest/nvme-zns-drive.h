@@ -58,6 +58,7 @@ typedef struct ZnsDrive {
     QGuestAllocator alloc;
     ZnsCtrl *ctrl;
     uint64_t buf_addr;          /* ZNS_BUF_BYTES of guest memory */
+    bool may_leak;              /* clusters: QEMU was killed amid writes */
 } ZnsDrive;
 
 /* A test: run on a fresh drive of each kind in on */
@@ -105,6 +106,13 @@ void zns_restart(ZnsDrive *drive);
 void zns_terminate_and_restart(ZnsDrive *drive);
 /* SIGKILL, and a new QEMU on the same image */
 void zns_kill_and_restart(ZnsDrive *drive);
+/* The halves of these, for a look at the image in between */
+void zns_quit(ZnsDrive *drive);
+void zns_terminate(ZnsDrive *drive);
+void zns_kill(ZnsDrive *drive);
+void zns_boot(ZnsDrive *drive);
+/* True when qemu-img check finds nothing, or leaks that may be */
+bool zns_check_image(const ZnsDrive *drive);
 
 static inline uint64_t zns_lba(const ZnsDrive *drive, uint32_t zone_idx)
 {
@@ -113,12 +121,16 @@ static inline uint64_t zns_lba(const ZnsDrive *drive, uint32_t zone_idx)
 
 /* Data */
 
+/* Of ZNS_SEED in the environment, or new; the test's log has it */
+uint32_t zns_pick_seed(void);
 /* Block idx of what a command with this seed writes */
 void zns_fill_pattern(void *block, size_t block_bytes, uint32_t seed,
                       uint64_t idx);
 /* Puts the pattern of nr_blocks into guest memory */
 void zns_put_pattern(ZnsDrive *drive, uint64_t addr, uint32_t nr_blocks,
                      uint32_t seed);
+/* Reads into memory that the caller frees; NULL when the command fails */
+char *zns_load_blocks(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks);
 /* True when nr_blocks from lba read back without error as the pattern */
 bool zns_holds(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
                uint32_t seed);

@@ -77,16 +77,6 @@ static void raw_delete(RawQueue *raw)
     zns_assert_ok(admin(raw->drive, NVME_ADM_CMD_DELETE_CQ, raw->qid, 0, 0));
 }
 
-static uint32_t pick_seed(void)
-{
-    const char *text = getenv("ZNS_SEED");
-    uint32_t seed = text ? g_ascii_strtoull(text, NULL, 0)
-                         : g_get_real_time();
-
-    g_test_message("ZNS_SEED=%u repeats this", seed);
-    return seed;
-}
-
 static RawQueue *raw_new(ZnsDrive *drive)
 {
     QPCIDevice *pci = qpci_device_find(drive->bus, QPCI_DEVFN(SLOT, 0));
@@ -99,7 +89,7 @@ static RawQueue *raw_new(ZnsDrive *drive)
     g_free(pci);
     *raw = (RawQueue) {
         .drive = drive,
-        .rand = g_rand_new_with_seed(pick_seed()),
+        .rand = g_rand_new_with_seed(zns_pick_seed()),
         .qid = 2,
         .doorbells = bar + 0x1000,
         .sq_addr = guest_alloc(&drive->alloc, DEPTH * sizeof(NvmeCmd)),
