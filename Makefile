@@ -4,7 +4,8 @@
 
 PARTS := unit fuzz queue fail qtest iotests guest base san tsan
 CRASH_TARGETS := $(addprefix tests/crash/,zone-crash zone-crash-broken) \
-                 qemu-img qemu-io storage-daemon/qemu-storage-daemon
+                 qemu-img qemu-io storage-daemon/qemu-storage-daemon \
+                 tests/qtest/nvme-zns-test qemu-system-x86_64
 
 all:
 	@scripts/build
@@ -61,8 +62,8 @@ help:
 	@echo '                  (san and tsan have builds of their own, and are not in check)'
 	@echo '  check-fuzz        SECONDS=7200 for two hours; 30 seconds if not given'
 	@echo '  check-guest       JOB=btrfs for one guest job'
-	@echo 'make check-crash  N=100000 crash states at least, KILLS=200 times SIGKILL;'
-	@echo '                  make check tries fewer'
+	@echo 'make check-crash  N=100000 crash states at least; SIGKILL KILLS=200 times to'
+	@echo '                  the storage daemon, and to QEMU; make check tries fewer'
 	@echo 'make bench        measure against raw, qcow2 and the base;'
 	@echo '                  BENCH_OPTIONS= are those of tests/bench/bench'
 	@echo 'make bench-quick  a part of it: under 3 minutes, once all is built'
