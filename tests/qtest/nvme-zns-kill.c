@@ -37,6 +37,7 @@
 
 #define DEFAULT_ROUNDS  3
 #define MAX_COMMANDS    400
+#define MAX_FLUSH_PERCENT 12
 /* Guest memory of a command in flight */
 #define SLOT_BYTES      (32 * KiB)
 #define TIME_LIMIT_US   (30 * G_USEC_PER_SEC)
@@ -221,7 +222,7 @@ static void send_write(KillRun *run, KillZone *zone)
     cmd = new_command(run, zone->kind, zone);
     cmd->nr_blocks = MIN(nr_blocks,
                          run->drive->capacity_blocks - zone->nr_blocks);
-    cmd->fua = below(run, 20) == 0;
+    cmd->fua = below(run, 100) < run->flush_percent;
     cmd->placed = zone->kind == CMD_WRITE;
     if (cmd->placed) {
         cmd->lba += zone->nr_blocks;
@@ -289,9 +290,9 @@ static void send_something(KillRun *run)
     KillZone *zone = pick_zone(run);
     unsigned dice = below(run, 100);
 
-    if (!zone || dice < 6) {
+    if (!zone || dice < run->flush_percent) {
         send_command(run, new_command(run, CMD_FLUSH, NULL));
-    } else if (dice < 7) {
+    } else if (dice == 99) {
         send_select_all(run);
     } else if (has_completed(run, zone->written_by) &&
                (kill_is_full(run, zone) || dice < 45)) {
@@ -463,6 +464,7 @@ static void play_round(KillRun *run)
     run->hot_idx = run->round * KILL_GROUP_ZONES % KILL_GROUP_STEP;
     run->nr_sent = 0;
     run->depth = 1 + below(run, KILL_MAX_DEPTH);
+    run->flush_percent = below(run, MAX_FLUSH_PERCENT + 1);
     death = pick_death(run);
     load(run);
     end_qemu(run, death);

@@ -66,6 +66,7 @@ typedef struct KillRun {
     uint32_t hot_idx;           /* the first zone of this round's first group */
     KillCommand *window[KILL_MAX_DEPTH];    /* in flight */
     unsigned depth;
+    unsigned flush_percent;     /* of commands, and how many writes have FUA */
     uint32_t nr_sent;           /* in this round */
     KillCommand *alone;         /* Select All, in flight */
     unsigned nr_completed;      /* in all rounds */
