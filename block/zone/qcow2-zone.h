@@ -122,13 +122,6 @@ void qcow2_zone_detach_aio_context(BlockDriverState *bs);
     .type = QEMU_OPT_SIZE,                                              \
     .help = "Zone descriptor extension size (multiple of 64)"
 
-/* Runtime options that can be changed while the image is in use */
-#define QCOW2_ZONE_MUTABLE_OPTS                                         \
-    QCOW2_OPT_OVERLAP_ZONE_TABLE,                                       \
-    QCOW2_OPT_ZONE_COMMIT_INTERVAL,                                     \
-    QCOW2_OPT_ZONE_PREMAP_SIZE,                                         \
-    QCOW2_OPT_ZONE_PREZERO_SIZE
-
 /* The entries that zones add to the list of runtime options, likewise */
 #define QCOW2_ZONE_RUNTIME_OPTS                                         \
     .name = QCOW2_OPT_OVERLAP_ZONE_TABLE,                               \
