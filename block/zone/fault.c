@@ -136,11 +136,21 @@ static ZoneStatus zone_io_check_attributes(ZoneState state, uint8_t set)
     return ZONE_OK;
 }
 
-static uint64_t zone_word_with_attributes(uint64_t word, uint8_t set,
-                                          uint8_t clear)
+/*
+ * The word to store.  That of a zone whose ZRWA was written up to the capacity
+ * is Full already, where nothing is left to finish; the table sees to that when
+ * the zone becomes Full there.
+ */
+static uint64_t zone_io_word_with_attributes(ZoneIO *io, uint32_t zone_idx,
+                                             uint8_t set, uint8_t clear)
 {
+    uint64_t word = zone_table_word(io->table, zone_idx);
     uint8_t attributes = (zone_word_attributes(word) & ~clear) | set;
 
+    if (zone_stored_state(zone_io_geometry(io), zone_idx, word) ==
+        ZONE_STATE_FULL) {
+        attributes &= ~ZONE_ATTR_FZR;
+    }
     return zone_word_encode(zone_word_state(word), zone_word_conventional(word),
                             attributes, zone_word_wp_bytes(word));
 }
@@ -171,8 +181,7 @@ zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
     zone_io_lock(io);
     zone_table_info(io->table, zone_idx, &info);
     status = zone_io_check_attributes(info.state, set);
-    word = zone_word_with_attributes(zone_table_word(io->table, zone_idx), set,
-                                     clear);
+    word = zone_io_word_with_attributes(io, zone_idx, set, clear);
     zone_io_unlock(io);
     trace_zone_io_set_attributes(io->bs, zone_idx, set, clear,
                                  zone_status_str(status));
