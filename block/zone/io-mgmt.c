@@ -175,18 +175,20 @@ zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
  * 3. The word with ZDEV is made durable.  A crash after it leaves the zone
  *    Closed with its extension.
  *
- * When 2 or 3 fails the zone is made Empty again.
+ * When 2 or 3 fails the zone is made Empty again, with the attributes that it
+ * had.
  */
 static int coroutine_fn GRAPH_RDLOCK
 zone_io_co_set_zde(ZoneIO *io, uint32_t zone_idx, const void *zde)
 {
     ZoneStatus status;
-    uint64_t word;
+    uint64_t word, word_before;
     int ret;
 
     zone_io_co_hold(io, zone_idx);
     zone_io_co_commit_lock(io);
     zone_io_lock(io);
+    word_before = zone_table_word(io->table, zone_idx);
     status = zone_table_event(io->table, zone_idx, ZONE_EVENT_SET_ZDE, NULL);
     word = zone_table_word(io->table, zone_idx);
     zone_io_unlock(io);
@@ -202,7 +204,7 @@ zone_io_co_set_zde(ZoneIO *io, uint32_t zone_idx, const void *zde)
         }
         if (ret < 0) {
             zone_io_lock(io);
-            zone_table_event(io->table, zone_idx, ZONE_EVENT_RESET, NULL);
+            zone_table_load_word(io->table, zone_idx, word_before);
             zone_io_unlock(io);
         }
     }
