@@ -47,17 +47,22 @@ static void crash_report_open(const CrashStates *states,
     }
 }
 
-static char *crash_explain(const CrashRun *run, uint64_t step, char *fault)
+/* How many choices there are decides which step is which */
+static char *crash_explain(const CrashRun *run, const CrashOptions *options,
+                           uint64_t step, char *fault)
 {
     char *text = g_strdup_printf("%s; replay: -p /zone/crash/%s "
-                                 "--load-seed=%u --step=%" PRIu64, fault,
-                                 run->image->variant->name, run->seed, step);
+                                 "--load-seed=%u --step=%" PRIu64
+                                 " --choices=%u", fault,
+                                 run->image->variant->name, run->seed, step,
+                                 options->choices);
 
     g_free(fault);
     return text;
 }
 
-static char *crash_try_state(const CrashRun *run, const CrashStates *states,
+static char *crash_try_state(const CrashRun *run, const CrashOptions *options,
+                             const CrashStates *states,
                              const CrashChoice *choice, uint64_t step)
 {
     const guint32 seeds[] = { run->seed, step, step >> 32 };
@@ -71,7 +76,7 @@ static char *crash_try_state(const CrashRun *run, const CrashStates *states,
     g_rand_free(rand);
     if (fault) {
         crash_report_open(states, choice);
-        fault = crash_explain(run, step, fault);
+        fault = crash_explain(run, options, step, fault);
     }
     return fault;
 }
@@ -112,7 +117,8 @@ static char *crash_try_run(const CrashRun *run, const CrashOptions *options,
 
             if (options->step < 0 ? (step + run->seed) % options->stride == 0
                                   : options->step == step) {
-                fault = crash_try_state(run, states, &choice, step);
+                fault = crash_try_state(run, options, states, &choice,
+                                        step);
                 tally->states++;
             }
         }
@@ -133,8 +139,8 @@ char *crash_try_variant(const CrashVariant *variant,
 
         tally->runs++;
         if (run->stuck) {
-            fault = crash_explain(run, 0, g_strdup("the load came to a "
-                                                   "standstill"));
+            fault = crash_explain(run, options, 0,
+                                  g_strdup("the load came to a standstill"));
         } else {
             fault = crash_try_handed_over(run);
             tally->states++;
