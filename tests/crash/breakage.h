@@ -34,6 +34,12 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_RESET_NOT_DURABLE,
     /* C4: the word with ZDEV is written before the slot */
     ZONE_BREAKAGE_ZDE_WORD_FIRST,
+    /* C4: Read Only and Offline leave their words to the next commit */
+    ZONE_BREAKAGE_FAULT_NOT_DURABLE,
+    /* C4: attributes leave their word to the next commit */
+    ZONE_BREAKAGE_ATTRIBUTES_NOT_DURABLE,
+    /* C4: the word of a Read Only zone is written before its data is flushed */
+    ZONE_BREAKAGE_READ_ONLY_NO_FLUSH,
     /* C5: inactivation commits nothing */
     ZONE_BREAKAGE_NO_COMMIT_AT_EXIT,
     /* C6: zones that were written to are open after opening the image */

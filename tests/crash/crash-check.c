@@ -53,6 +53,14 @@ static char *crash_view_zone(const CrashRun *run, CrashImage *image,
     blk_get_zone_info(image->blk, zone_idx, &zone->info);
     ret = blk_pread(image->blk, geometry->zone_bytes * zone_idx,
                     geometry->zone_bytes, view->data[hot_idx], 0);
+    if (zone->info.state == ZONE_STATE_OFFLINE) {
+        if (zone_status_from_errno(ret) != ZONE_ERR_OFFLINE) {
+            return g_strdup_printf("zone %u is Offline, and a read gives %d",
+                                   zone_idx, ret);
+        }
+        memset(view->data[hot_idx], 0, geometry->zone_bytes);
+        ret = 0;
+    }
     if (ret >= 0 && geometry->zd_extension_bytes) {
         ret = blk_get_zone_extension(image->blk, zone_idx, view->zde[hot_idx]);
     }
@@ -75,7 +83,10 @@ static char *crash_view_fill(const CrashRun *run, CrashImage *image,
     return fault;
 }
 
-/* Block status has to say zero from the write pointer to the zone's end */
+/*
+ * Block status has to say zero from the write pointer to the zone's end, but
+ * for Offline zones, where no read may be left out
+ */
 static char *crash_check_status(const CrashRun *run, CrashImage *image,
                                 const CrashZone *zone)
 {
@@ -91,7 +102,8 @@ static char *crash_check_status(const CrashRun *run, CrashImage *image,
     for (; offset_bytes < end_bytes; offset_bytes += n) {
         ret = bdrv_block_status_above(blk_bs(image->blk), NULL, offset_bytes,
                                       end_bytes - offset_bytes, &n, NULL, NULL);
-        if (ret < 0 || !(ret & BDRV_BLOCK_ZERO)) {
+        if (ret < 0 || !(ret & BDRV_BLOCK_ZERO) !=
+                       (info->state == ZONE_STATE_OFFLINE)) {
             return g_strdup_printf("C3: block status 0x%x at byte %" PRId64
                                    " of zone %u, above its write pointer", ret,
                                    offset_bytes - (int64_t)info->start_bytes,
@@ -170,6 +182,41 @@ static int crash_append(CrashImage *image, const ZoneInfo *info, uint8_t *buf,
     return ret;
 }
 
+/* A Read Only or Offline zone takes no write and no Reset, and stays as it is */
+static char *crash_refuse_zone(const CrashRun *run, CrashImage *image,
+                               CrashView *view, uint32_t hot_idx)
+{
+    const ZoneGeometry *geometry = &image->geometry;
+    ZoneInfo info = view->zone[hot_idx].info;
+    ZoneStatus refusal = info.state == ZONE_STATE_OFFLINE ?
+                         ZONE_ERR_OFFLINE : ZONE_ERR_READ_ONLY;
+    g_autofree uint8_t *before = g_memdup2(view->data[hot_idx],
+                                           geometry->zone_bytes);
+    uint8_t buf[CRASH_SECTOR_BYTES] = { };
+    int append = crash_append(image, &info, buf, sizeof(buf));
+    int write = blk_pwrite(image->blk, info.start_bytes, sizeof(buf), buf, 0);
+    int reset = blk_zone_mgmt(image->blk, BLK_ZO_RESET, info.start_bytes,
+                              geometry->zone_bytes);
+    char *fault;
+
+    if (zone_status_from_errno(append) != refusal ||
+        zone_status_from_errno(write) != refusal ||
+        zone_status_from_errno(reset) != ZONE_ERR_INVALID_TRANSITION) {
+        return g_strdup_printf("zone %u is %s; append gives %d, write %d, "
+                               "Reset %d", info.zone_idx,
+                               zone_state_str(info.state), append, write,
+                               reset);
+    }
+    fault = crash_view_zone(run, image, view, hot_idx);
+    if (!fault && (view->zone[hot_idx].info.state != info.state ||
+                   memcmp(before, view->data[hot_idx],
+                          geometry->zone_bytes))) {
+        fault = g_strdup_printf("zone %u is %s and has changed", info.zone_idx,
+                                zone_state_str(info.state));
+    }
+    return fault;
+}
+
 /* Appends, after a Reset where the zone is Full; all else stays as it was */
 static char *crash_use_zone(const CrashRun *run, CrashImage *image,
                             CrashView *view, uint32_t hot_idx)
@@ -185,6 +232,10 @@ static char *crash_use_zone(const CrashRun *run, CrashImage *image,
 
     if (info.state == ZONE_STATE_CONVENTIONAL) {
         return NULL;
+    }
+    if (info.state == ZONE_STATE_READ_ONLY ||
+        info.state == ZONE_STATE_OFFLINE) {
+        return crash_refuse_zone(run, image, view, hot_idx);
     }
     if (info.state == ZONE_STATE_FULL) {
         ret = blk_zone_mgmt(image->blk, BLK_ZO_RESET, info.start_bytes,

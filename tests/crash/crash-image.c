@@ -31,6 +31,7 @@ const CrashVariant crash_variants[] = {
     { .name = "discard", .discard = true },
     { .name = "limits", .limits = true },
     { .name = "errors", .errors = true },
+    { .name = "zrwa", .zrwa = true },
     { .name = "mixed-1", .extended_l2 = true, .lazy_refcounts = true,
       .direct = true, .limits = true, .discard = true },
     { .name = "mixed-2", .data_file = true, .luks = true, .discard = true,

@@ -24,6 +24,7 @@ typedef struct CrashVariant {
     bool discard;
     bool limits;                /* few active zones */
     bool errors;                /* writes of words fail now and then */
+    bool zrwa;                  /* every load has Zone Random Write Areas */
 } CrashVariant;
 
 typedef struct CrashImage {

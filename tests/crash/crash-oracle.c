@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
-#include "crash-oracle.h"
+#include "crash-oracle-internal.h"
 
 #define CRASH_MAGIC     UINT64_C(0x5ec70f0000000000)
 #define SECTOR_WORDS    (CRASH_SECTOR_BYTES / sizeof(uint64_t))
@@ -55,21 +55,31 @@ CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,
     return op;
 }
 
+/* Select All passes Read Only and Offline zones by; Offline means the former */
+static bool crash_select_passes_by(const GPtrArray *ops, const CrashOp *action)
+{
+    bool read_only = false, offline = false;
+    guint i;
+
+    for (i = 0; i < ops->len; i++) {
+        const CrashOp *op = crash_op(ops, i);
+
+        if (op->acked < action->submitted && crash_op_succeeded(op)) {
+            read_only |= op->kind == CRASH_OP_READ_ONLY;
+            offline |= op->kind == CRASH_OP_OFFLINE ||
+                       op->kind == CRASH_OP_FAULT_OFFLINE;
+        }
+    }
+    return offline || read_only == (action->kind != CRASH_OP_OFFLINE);
+}
+
 void crash_oracle_end(CrashOracle *oracle, CrashOp *op, int ret, uint64_t now)
 {
     op->acked = now;
-    op->refused = zone_status_from_errno(ret) != ZONE_OK;
+    op->refused = zone_status_from_errno(ret) != ZONE_OK ||
+                  (op->select_all &&
+                   crash_select_passes_by(oracle->zone_ops[op->zone_idx], op));
     op->failed = ret < 0 && !op->refused;
-}
-
-static CrashOp *crash_op(const GPtrArray *ops, guint i)
-{
-    return g_ptr_array_index(ops, i);
-}
-
-static bool crash_op_succeeded(const CrashOp *op)
-{
-    return !op->refused && !op->failed;
 }
 
 static void crash_op_find_lives(const GPtrArray *ops, CrashOp *op)
@@ -186,36 +196,9 @@ static bool crash_op_required(const CrashOp *op, uint64_t fence, uint64_t time)
            (op->acked <= fence || (op->fua && op->acked <= time));
 }
 
-static bool crash_op_in_life(const CrashOp *op, uint32_t life)
-{
-    return op->life_min <= life && life <= op->life_max;
-}
-
-static bool crash_op_surely_in_life(const CrashOp *op, uint32_t life)
-{
-    return op->life_min == life && life == op->life_max;
-}
-
 /* One sequential zone ****************************************************/
 
-typedef struct CrashCheck {
-    const CrashOracle *oracle;
-    const CrashZone *zone;
-    const GPtrArray *ops;
-    uint64_t time;
-    uint64_t fence;
-    uint32_t life;
-} CrashCheck;
-
-static uint64_t crash_zone_written(const CrashZone *zone)
-{
-    return zone->info.wp_bytes - zone->info.start_bytes;
-}
-
-static char *crash_fault(const CrashCheck *check, const char *format, ...)
-    G_GNUC_PRINTF(2, 3);
-
-static char *crash_fault(const CrashCheck *check, const char *format, ...)
+char *crash_fault(const CrashCheck *check, const char *format, ...)
 {
     const ZoneInfo *info = &check->zone->info;
     g_autofree char *what = NULL;
@@ -284,10 +267,12 @@ static bool crash_had_zrwa(const CrashCheck *check)
 }
 
 /*
- * Where a write begins in a zero cluster, the base zeroes all of its range
- * before it writes there, also what is in a cluster with data.
+ * A write that covers the sector and that no flush has made durable, or NULL.  In a
+ * ZRWA: where it begins in a zero cluster, the base zeroes all of its range
+ * first, also what is in a cluster with data.
  */
-static bool crash_write_under_way(const CrashCheck *check, int64_t offset_bytes)
+static const CrashOp *crash_find_unflushed(const CrashCheck *check,
+                                           int64_t offset_bytes)
 {
     guint i;
 
@@ -295,9 +280,34 @@ static bool crash_write_under_way(const CrashCheck *check, int64_t offset_bytes)
         const CrashOp *op = crash_op(check->ops, i);
 
         if (op->kind == CRASH_OP_WRITE && !op->refused &&
-            op->submitted <= check->time && op->acked > check->time &&
+            op->submitted <= check->time &&
+            crash_op_in_life(op, check->life) &&
+            !crash_op_required(op, check->fence, check->time) &&
             op->offset_bytes <= offset_bytes &&
             offset_bytes < op->offset_bytes + op->length_bytes) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Was the sector written over, or zeroed as a gap, and then written again?  In
+ * the base, an entry of an L2 table that says no longer zero may get to the
+ * disk before the data, so that what was in the cluster before shows.
+ */
+static bool crash_written_over(const CrashCheck *check, int64_t offset_bytes)
+{
+    const CrashOp *unflushed = crash_find_unflushed(check, offset_bytes);
+    guint i;
+
+    for (i = 0; unflushed && i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if ((op->kind == CRASH_OP_WRITE || op->kind == CRASH_OP_ZRWA_FLUSH) &&
+            !op->refused && op->submitted < unflushed->submitted &&
+            crash_op_in_life(op, check->life) &&
+            op->offset_bytes + op->length_bytes > offset_bytes) {
             return true;
         }
     }
@@ -352,9 +362,11 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
         crash_hole_covers(check, offset_bytes)) {
         return NULL;
     }
-    if (crash_is_zero(data, CRASH_SECTOR_BYTES) && crash_had_zrwa(check) &&
-        (crash_write_under_way(check, offset_bytes) ||
-         !crash_find_later(check, offset_bytes, NULL))) {
+    if (crash_had_zrwa(check) &&
+        (crash_written_over(check, offset_bytes) ||
+         (crash_is_zero(data, CRASH_SECTOR_BYTES) &&
+          (crash_find_unflushed(check, offset_bytes) ||
+           !crash_find_later(check, offset_bytes, NULL))))) {
         return NULL;
     }
     if (op) {
@@ -399,8 +411,8 @@ static char *crash_check_above_wp(const CrashCheck *check)
     return NULL;
 }
 
-static char *crash_check_writes(const CrashCheck *check, uint64_t fence,
-                                const char *contract)
+char *crash_check_writes(const CrashCheck *check, uint64_t fence,
+                         const char *contract)
 {
     guint i;
 
@@ -420,158 +432,18 @@ static char *crash_check_writes(const CrashCheck *check, uint64_t fence,
     return NULL;
 }
 
-/* May the zone have become Full by being written, before the action ended? */
-static bool crash_maybe_filled(const CrashCheck *check, const CrashOp *action)
-{
-    const ZoneInfo *info = &check->zone->info;
-    guint i;
-
-    for (i = 0; i < check->ops->len; i++) {
-        const CrashOp *op = crash_op(check->ops, i);
-
-        if (op->kind == CRASH_OP_WRITE && !op->refused &&
-            op->submitted < action->acked &&
-            crash_op_in_life(op, check->life) &&
-            op->offset_bytes + op->length_bytes ==
-            info->start_bytes + check->oracle->geometry->capacity_bytes) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
- * Finish of Select All passes zones by that are Empty, and those that are Full:
- * if they became so by writes that nobody has flushed, nobody has to find that.
- */
-static bool crash_finish_certain(const CrashCheck *check,
-                                 const CrashOp *finish)
-{
-    guint i;
-
-    if (!finish->select_all) {
-        return true;
-    }
-    if (crash_maybe_filled(check, finish)) {
-        return false;
-    }
-    for (i = 0; i < check->ops->len; i++) {
-        const CrashOp *op = crash_op(check->ops, i);
-
-        if ((op->kind == CRASH_OP_WRITE || op->kind == CRASH_OP_SET_ZDE) &&
-            crash_op_succeeded(op) && op->acked < finish->submitted &&
-            crash_op_surely_in_life(op, check->life)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static char *crash_check_finish(const CrashCheck *check)
-{
-    const ZoneInfo *info = &check->zone->info;
-    bool filled = crash_zone_written(check->zone) ==
-                  check->oracle->geometry->capacity_bytes;
-    bool possible = filled;
-    char *fault = NULL;
-    guint i;
-
-    for (i = 0; i < check->ops->len && !fault; i++) {
-        const CrashOp *op = crash_op(check->ops, i);
-
-        if (op->kind != CRASH_OP_FINISH || op->refused ||
-            op->submitted > check->time || !crash_op_in_life(op, check->life)) {
-            continue;
-        }
-        possible = true;
-        if (op->failed || op->acked > check->time ||
-            !crash_op_surely_in_life(op, check->life) ||
-            !crash_finish_certain(check, op)) {
-            continue;
-        }
-        if (info->state != ZONE_STATE_FULL) {
-            return crash_fault(check, "C4: operation %u has finished the zone, "
-                               "which is not Full", op->id);
-        }
-        fault = crash_check_writes(check, op->submitted, "C4");
-    }
-    if (!fault && info->state == ZONE_STATE_FULL && !possible) {
-        fault = crash_fault(check, "C4: nobody has finished the zone");
-    }
-    return fault;
-}
-
-static char *crash_check_zde(const CrashCheck *check)
-{
-    uint32_t zde_bytes = check->oracle->geometry->zd_extension_bytes;
-    bool valid = check->zone->info.attributes & ZONE_ATTR_ZDEV;
-    g_autofree uint8_t *expected = g_malloc(MAX(zde_bytes, 1));
-    bool found = false;
-    guint i;
-
-    for (i = 0; i < check->ops->len; i++) {
-        const CrashOp *op = crash_op(check->ops, i);
-
-        if (op->kind != CRASH_OP_SET_ZDE || op->refused ||
-            op->submitted > check->time || !crash_op_in_life(op, check->life)) {
-            continue;
-        }
-        crash_stamp(op->id, 0, expected, zde_bytes);
-        found |= valid && !memcmp(expected, check->zone->zde, zde_bytes);
-        if (!valid && !op->failed && op->acked <= check->time &&
-            crash_op_surely_in_life(op, check->life)) {
-            return crash_fault(check, "C4: operation %u has set the descriptor "
-                               "extension, which is gone", op->id);
-        }
-    }
-    if (valid && !found) {
-        return crash_fault(check, "C4: nobody has set this descriptor "
-                           "extension");
-    }
-    return NULL;
-}
-
-static char *crash_check_state(const CrashCheck *check)
-{
-    const ZoneInfo *info = &check->zone->info;
-    uint64_t written_bytes = crash_zone_written(check->zone);
-    ZoneState expected = ZONE_STATE_CLOSED;
-
-    if (info->attributes & ~ZONE_ATTR_STORED) {
-        return crash_fault(check, "C6: attributes that a power cycle clears");
-    }
-    if (info->state == ZONE_STATE_FULL) {
-        return NULL;
-    }
-    if (written_bytes == check->oracle->geometry->capacity_bytes) {
-        expected = ZONE_STATE_FULL;
-    } else if (!written_bytes && !(info->attributes & ZONE_ATTR_ZDEV)) {
-        expected = ZONE_STATE_EMPTY;
-    }
-    if (info->state != expected) {
-        return crash_fault(check, "C6: the zone should be %s",
-                           zone_state_str(expected));
-    }
-    return NULL;
-}
-
 static char *crash_check_life(const CrashCheck *check)
 {
     char *fault = crash_check_state(check);
 
-    if (!fault) {
-        fault = crash_check_writes(check, check->fence, "C1");
+    if (fault || check->zone->info.state == ZONE_STATE_OFFLINE) {
+        return fault; /* and nothing in it can be read */
     }
+    fault = crash_check_writes(check, check->fence, "C1");
     if (!fault) {
         fault = crash_check_below_wp(check);
     }
-    if (!fault) {
-        fault = crash_check_above_wp(check);
-    }
-    if (!fault) {
-        fault = crash_check_finish(check);
-    }
-    return fault ? fault : crash_check_zde(check);
+    return fault ? fault : crash_check_above_wp(check);
 }
 
 /* The lives that the zone may be in at the crash */
@@ -705,6 +577,10 @@ static const char *crash_op_str(CrashOpKind kind)
         [CRASH_OP_DISCARD] = "discard",
         [CRASH_OP_ZRWA] = "open with ZRWA",
         [CRASH_OP_ZRWA_FLUSH] = "flush ZRWA",
+        [CRASH_OP_OFFLINE] = "offline",
+        [CRASH_OP_READ_ONLY] = "becomes read only",
+        [CRASH_OP_FAULT_OFFLINE] = "goes offline",
+        [CRASH_OP_ATTRIBUTES] = "attributes",
     };
 
     return names[kind];
@@ -728,11 +604,12 @@ static char *crash_add_history(const CrashCheck *check, char *fault)
 
         if (op->submitted <= check->time) {
             g_string_append_printf(text, " [%u %s%s %" PRId64 "+%" PRId64
-                                   " time %" PRIu64 " to %" PRId64
-                                   "%s%s%s, lives %u to %u]", op->id,
+                                   " set 0x%x clear 0x%x time %" PRIu64 " to %"
+                                   PRId64 "%s%s%s, lives %u to %u]", op->id,
                                    crash_op_str(op->kind),
                                    op->select_all ? " all" : "",
                                    op->offset_bytes, op->length_bytes,
+                                   op->set, op->clear,
                                    op->submitted, (int64_t)op->acked,
                                    op->fua ? ", FUA" : "",
                                    op->refused ? ", refused" : "",

@@ -26,6 +26,10 @@ typedef enum CrashOpKind {
     CRASH_OP_DISCARD,
     CRASH_OP_ZRWA,              /* Open with a Zone Random Write Area */
     CRASH_OP_ZRWA_FLUSH,
+    CRASH_OP_OFFLINE,           /* the host's */
+    CRASH_OP_READ_ONLY,         /* the drive's own */
+    CRASH_OP_FAULT_OFFLINE,     /* the drive's own */
+    CRASH_OP_ATTRIBUTES,
 } CrashOpKind;
 
 typedef struct CrashOp {
@@ -34,6 +38,8 @@ typedef struct CrashOp {
     uint32_t zone_idx;
     int64_t offset_bytes;       /* of the device; -1 until it is known */
     int64_t length_bytes;
+    uint8_t set;                /* ZONE_ATTR_* of CRASH_OP_ATTRIBUTES */
+    uint8_t clear;
     bool fua;
     bool select_all;            /* one of the zones of a Select All */
     bool refused;               /* changed nothing */

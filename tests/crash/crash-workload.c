@@ -11,6 +11,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "block/block_int.h"
+#include "block/zone-io.h"
 #include "system/block-backend-zone.h"
 #include "crash-workload.h"
 
@@ -78,16 +79,26 @@ static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
     crash_end(run, op, ret);
 }
 
-/* Anywhere in the window, again and again; off its end it is refused */
+/*
+ * Anywhere in the window, again and again, or near the end of what has been
+ * written, where writes are the first to cover something.  Off the window's end
+ * it is refused.
+ */
 static void coroutine_fn crash_co_write_in_zrwa(CrashRun *run,
                                                 const ZoneInfo *info,
                                                 int64_t length_bytes)
 {
     uint64_t end_bytes = info->start_bytes + info->capacity_bytes;
     uint64_t sectors = 2 * CRASH_ZRWA_BYTES / CRASH_SECTOR_BYTES;
-    uint64_t offset_bytes = info->wp_bytes +
-                            crash_pick(run, sectors) * CRASH_SECTOR_BYTES;
+    uint64_t offset_bytes;
 
+    if (crash_percent(run, 50)) {
+        offset_bytes = info->reserved_bytes +
+                       crash_pick(run, 4) * CRASH_ZRWA_STEP_BYTES;
+    } else {
+        offset_bytes = info->wp_bytes +
+                       crash_pick(run, sectors) * CRASH_SECTOR_BYTES;
+    }
     offset_bytes = MIN(offset_bytes, end_bytes - length_bytes);
     crash_co_write_at(run, info->zone_idx, offset_bytes, length_bytes, false);
 }
@@ -166,6 +177,29 @@ static void coroutine_fn crash_co_discard(CrashRun *run, uint32_t zone_idx)
 
 /* Management **************************************************************/
 
+/* What the monitor makes the drive do */
+static int coroutine_fn crash_co_fault(CrashRun *run, const CrashOp *op)
+{
+    BlockDriverState *bs = blk_bs(run->image->blk);
+    ZoneIO *io = bdrv_zone_io(bs);
+    int ret;
+
+    bdrv_inc_in_flight(bs);
+    WITH_GRAPH_RDLOCK_GUARD() {
+        if (op->kind == CRASH_OP_ATTRIBUTES) {
+            ret = zone_io_co_set_attributes(io, op->zone_idx, op->set,
+                                            op->clear);
+        } else {
+            ret = zone_io_co_set_state(io, op->zone_idx,
+                                       op->kind == CRASH_OP_READ_ONLY ?
+                                       ZONE_EVENT_FAULT_READ_ONLY :
+                                       ZONE_EVENT_FAULT_OFFLINE);
+        }
+    }
+    bdrv_dec_in_flight(bs);
+    return ret;
+}
+
 static int coroutine_fn crash_co_action(CrashRun *run, const CrashOp *op)
 {
     const ZoneGeometry *geometry = &run->image->geometry;
@@ -194,10 +228,27 @@ static int coroutine_fn crash_co_action(CrashRun *run, const CrashOp *op)
     case CRASH_OP_ZRWA_FLUSH:
         action.op = BLK_ZO_FLUSH_ZRWA;
         break;
+    case CRASH_OP_OFFLINE:
+        action.op = BLK_ZO_OFFLINE;
+        break;
     default:
-        g_assert_not_reached();
+        return crash_co_fault(run, op);
     }
     return blk_zone_action(run->image->blk, &action);
+}
+
+static void crash_pick_attributes(CrashRun *run, CrashOp *op)
+{
+    static const uint8_t attributes[] = {
+        ZONE_ATTR_FZR, ZONE_ATTR_RZR, ZONE_ATTR_FZR | ZONE_ATTR_RZR
+    };
+    uint8_t picked = attributes[crash_pick(run, ARRAY_SIZE(attributes))];
+
+    if (crash_percent(run, 70)) {
+        op->set = picked;
+    } else {
+        op->clear = picked;
+    }
 }
 
 static void coroutine_fn crash_co_manage(CrashRun *run, CrashOpKind kind,
@@ -212,6 +263,9 @@ static void coroutine_fn crash_co_manage(CrashRun *run, CrashOpKind kind,
     run->managed[hot_idx] = true;
     run->nr_managed++;
     op = crash_begin(run, kind, run->hot[hot_idx]);
+    if (kind == CRASH_OP_ATTRIBUTES) {
+        crash_pick_attributes(run, op);
+    }
     crash_end(run, op, crash_co_action(run, op));
     run->managed[hot_idx] = false;
     run->nr_managed--;
@@ -277,6 +331,44 @@ static void coroutine_fn crash_co_zrwa(CrashRun *run, uint32_t hot_idx)
     run->nr_managed--;
 }
 
+/* A Read Only zone, to which alone the host's Offline applies, if any */
+static uint32_t crash_pick_read_only(CrashRun *run, uint32_t hot_idx)
+{
+    ZoneInfo info;
+    uint32_t i;
+
+    for (i = 0; i < run->nr_hot; i++) {
+        blk_get_zone_info(run->image->blk, run->hot[i], &info);
+        if (info.state == ZONE_STATE_READ_ONLY) {
+            return i;
+        }
+    }
+    return hot_idx;
+}
+
+/* Seldom states: such a zone is lost to the rest of the load */
+static void coroutine_fn crash_co_fail(CrashRun *run, uint32_t hot_idx)
+{
+    uint32_t dice = crash_pick(run, 100);
+
+    if (dice < 65) {
+        crash_co_manage(run, CRASH_OP_ATTRIBUTES, hot_idx);
+        if (dice < 20) {
+            /* which keeps them, also when it fails */
+            crash_co_manage(run, CRASH_OP_SET_ZDE, hot_idx);
+        }
+    } else if (dice < 82) {
+        crash_co_manage(run, CRASH_OP_READ_ONLY, hot_idx);
+    } else if (dice < 88) {
+        crash_co_manage(run, CRASH_OP_FAULT_OFFLINE, hot_idx);
+    } else if (dice < 97) {
+        crash_co_manage(run, CRASH_OP_OFFLINE, crash_pick_read_only(run,
+                                                                    hot_idx));
+    } else {
+        crash_co_manage_all(run, CRASH_OP_OFFLINE);
+    }
+}
+
 /* Open and Close: nothing of them is stored */
 static void coroutine_fn crash_co_open_close(CrashRun *run, uint32_t zone_idx)
 {
@@ -304,6 +396,10 @@ static void coroutine_fn crash_co_work(CrashRun *run)
     zone_idx = run->hot[hot_idx];
     if (run->zrwa && crash_percent(run, 15)) {
         crash_co_zrwa(run, hot_idx);
+    } else if (run->faults && crash_percent(run, 12)) {
+        crash_co_fail(run, hot_idx);
+    } else if (run->image->variant->zrwa && crash_percent(run, 20)) {
+        crash_co_commit(run); /* waits for another while writes come */
     } else if (dice < 64) {
         crash_co_write(run, zone_idx);
     } else if (dice < 73) {
@@ -425,6 +521,33 @@ static void crash_run_pick_zones(CrashRun *run)
     run->nr_hot = i;
 }
 
+/*
+ * Earlier lives: zones whose clusters are mapped and hold something, which
+ * nobody may see again
+ */
+static void crash_run_age(CrashRun *run)
+{
+    const ZoneGeometry *geometry = &run->image->geometry;
+    g_autofree uint8_t *buf = g_malloc(geometry->capacity_bytes);
+    uint32_t i;
+
+    memset(buf, 0x5a, geometry->capacity_bytes);
+    crash_image_open(run->image, &error_abort);
+    for (i = 0; i < run->nr_hot; i++) {
+        if (run->hot[i] >= geometry->conventional_zones) {
+            uint64_t start_bytes = geometry->zone_bytes * run->hot[i];
+
+            g_assert_cmpint(blk_pwrite(run->image->blk, start_bytes,
+                                       geometry->capacity_bytes, buf, 0),
+                            >=, 0);
+            g_assert_cmpint(blk_zone_mgmt(run->image->blk, BLK_ZO_RESET,
+                                          start_bytes, geometry->zone_bytes),
+                            >=, 0);
+        }
+    }
+    crash_image_close(run->image);
+}
+
 static void crash_run_attach_log(CrashRun *run, CrashLog *log)
 {
     unsigned i;
@@ -457,6 +580,10 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
     run->seed = seed;
     run->rand = g_rand_new_with_seed(seed);
     run->image = crash_image_new(variant, run->rand);
+    crash_run_pick_zones(run);
+    if (crash_percent(run, variant->zrwa ? 80 : 40)) {
+        crash_run_age(run);
+    }
     run->start = crash_image_like(run->image);
     for (i = 0; i < CRASH_MAX_DISKS && run->image->disk[i]; i++) {
         crash_disk_copy(run->start->disk[i], run->image->disk[i]);
@@ -464,11 +591,11 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
     run->oracle = crash_oracle_new(&run->image->geometry);
     run->log = crash_log_new(run->rand);
     crash_run_attach_log(run, run->log);
-    crash_run_pick_zones(run);
 
     crash_image_open(run->image, &error_abort);
     run->meta_offset = crash_image_meta_offset(run->image);
-    run->zrwa = crash_percent(run, 40);
+    run->zrwa = crash_percent(run, variant->zrwa ? 100 : 40);
+    run->faults = crash_percent(run, 50);
     if (run->zrwa) {
         blk_set_zone_zrwa(run->image->blk, CRASH_ZRWA_BYTES,
                           CRASH_ZRWA_STEP_BYTES, 3);

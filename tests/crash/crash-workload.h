@@ -25,6 +25,7 @@ typedef struct CrashRun {
     uint32_t focus;             /* where most requests go, an index of hot */
     bool whole_clusters;        /* writes of those, which overtake each other */
     bool zrwa;                  /* the drive has Zone Random Write Areas */
+    bool faults;                /* zones fail, the drive sets attributes */
     bool managed[CRASH_MAX_HOT]; /* a management action is under way */
     uint32_t nr_managed;
     uint32_t ops_left;

@@ -16,6 +16,8 @@
 
 /* With so many states at most a breakage has to be found */
 #define CRASH_BROKEN_STATES 200000
+/* Rare histories are found by more loads, not by more states of each */
+#define CRASH_BROKEN_STRIDE 10
 
 typedef struct CrashBreakage {
     ZoneBreakage breakage;
@@ -34,9 +36,9 @@ static const CrashBreakage breakages[] = {
     { ZONE_BREAKAGE_NEIGHBOURS, "C2",
       "words-of-neighbours-from-the-table", "plain" },
     { ZONE_BREAKAGE_ZRWA_IN_FLIGHT, "C2",
-      "zrwa-counts-writes-in-flight", "plain" },
+      "zrwa-counts-writes-in-flight", "zrwa" },
     { ZONE_BREAKAGE_ZRWA_GAP, "C2",
-      "zrwa-gap-not-zeroed", "plain" },
+      "zrwa-gap-not-zeroed", "zrwa" },
     { ZONE_BREAKAGE_NO_CLAMP, "C3",
       "reads-not-cut", "plain" },
     { ZONE_BREAKAGE_WORDS_NOT_DURABLE, "C4",
@@ -45,6 +47,12 @@ static const CrashBreakage breakages[] = {
       "reset-not-durable", "plain" },
     { ZONE_BREAKAGE_ZDE_WORD_FIRST, "C4",
       "word-before-slot", "plain" },
+    { ZONE_BREAKAGE_FAULT_NOT_DURABLE, "C4",
+      "read-only-and-offline-not-durable", "plain" },
+    { ZONE_BREAKAGE_ATTRIBUTES_NOT_DURABLE, "C4",
+      "attributes-not-durable", "plain" },
+    { ZONE_BREAKAGE_READ_ONLY_NO_FLUSH, "C4",
+      "read-only-before-data", "plain" },
     { ZONE_BREAKAGE_NO_COMMIT_AT_EXIT, "C5",
       "no-commit-at-exit", "plain" },
     { ZONE_BREAKAGE_LOAD_OPEN, "C6",
@@ -68,7 +76,7 @@ static char *crash_find(const CrashBreakage *broken, uint64_t max_states,
         .max_states = max_states,
         .step = -1,
         .choices = 6,
-        .stride = 1,
+        .stride = CRASH_BROKEN_STRIDE,
     };
     const CrashVariant *variant = crash_variant_find(broken->variant);
 

@@ -10,8 +10,9 @@
  * opened with the real driver, compared with what the load was told, checked,
  * used, closed, opened again.
  *
- * A failure prints variant, seed and step; the same three replay it:
- *   zone-crash -p /zone/crash/VARIANT --load-seed=SEED --step=STEP
+ * A failure prints what replays it:
+ *   zone-crash -p /zone/crash/VARIANT --load-seed=SEED --step=STEP \
+ *     --choices=CHOICES
  */
 
 #include "qemu/osdep.h"
@@ -19,13 +20,15 @@
 
 /* LUKS takes a hundred times longer to open: so much fewer states of it */
 #define CRASH_LUKS_SHARE    25
+/* Loads differ more than the states of one */
+#define CRASH_STRIDE        8
 
 static CrashOptions options = {
     .seed = 1,
     .max_states = 500,
     .step = -1,
     .choices = 6,
-    .stride = 1,
+    .stride = CRASH_STRIDE,
 };
 
 static void crash_test_variant(gconstpointer opaque)
@@ -44,7 +47,7 @@ static void crash_test_variant(gconstpointer opaque)
     }
     if (variant->luks) {
         own.max_states = DIV_ROUND_UP(own.max_states, CRASH_LUKS_SHARE);
-        own.stride = CRASH_LUKS_SHARE;
+        own.stride *= CRASH_LUKS_SHARE;
     }
     fault = crash_try_variant(variant, &own, &tally);
     g_test_message("%s: %" PRIu64 " states after %" PRIu64 " requests of %"
@@ -77,7 +80,7 @@ static void crash_test_damage(void)
 static void crash_parse(int *argc, char ***argv)
 {
     gint64 seed = options.seed, states = options.max_states, step = -1;
-    gint choices = options.choices;
+    gint choices = options.choices, stride = options.stride;
     gboolean progress = false;
     const GOptionEntry entries[] = {
         { "load-seed", 0, 0, G_OPTION_ARG_INT64, &seed,
@@ -88,6 +91,8 @@ static void crash_parse(int *argc, char ***argv)
           "only this state of the first load", "N" },
         { "choices", 0, 0, G_OPTION_ARG_INT, &choices,
           "states after one request, where many are open", "N" },
+        { "stride", 0, 0, G_OPTION_ARG_INT, &stride,
+          "try one in so many states of a load", "N" },
         { "progress", 0, 0, G_OPTION_ARG_NONE, &progress,
           "say after each load how far it is", NULL },
         { }
@@ -105,7 +110,7 @@ static void crash_parse(int *argc, char ***argv)
         .max_states = states,
         .step = step,
         .choices = MAX(choices, 3),
-        .stride = 1,
+        .stride = MAX(stride, 1),
         .progress = progress,
     };
 }

@@ -1,0 +1,57 @@
+/*
+ * The oracle's own: shared by crash-oracle.c and crash-oracle-state.c only
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_CRASH_ORACLE_INTERNAL_H
+#define TESTS_CRASH_ORACLE_INTERNAL_H
+
+#include "crash-oracle.h"
+
+/* One zone after a crash, taken to be in one of its lives */
+typedef struct CrashCheck {
+    const CrashOracle *oracle;
+    const CrashZone *zone;
+    const GPtrArray *ops;
+    uint64_t time;
+    uint64_t fence;
+    uint32_t life;
+} CrashCheck;
+
+static inline CrashOp *crash_op(const GPtrArray *ops, guint i)
+{
+    return g_ptr_array_index(ops, i);
+}
+
+static inline bool crash_op_succeeded(const CrashOp *op)
+{
+    return !op->refused && !op->failed;
+}
+
+static inline bool crash_op_in_life(const CrashOp *op, uint32_t life)
+{
+    return op->life_min <= life && life <= op->life_max;
+}
+
+static inline bool crash_op_surely_in_life(const CrashOp *op, uint32_t life)
+{
+    return op->life_min == life && life == op->life_max;
+}
+
+static inline uint64_t crash_zone_written(const CrashZone *zone)
+{
+    return zone->info.wp_bytes - zone->info.start_bytes;
+}
+
+char *crash_fault(const CrashCheck *check, const char *format, ...)
+    G_GNUC_PRINTF(2, 3);
+
+/* What had completed by the fence has to be below the write pointer */
+char *crash_check_writes(const CrashCheck *check, uint64_t fence,
+                         const char *contract);
+
+/* State, attributes and extension; nothing that is in the zone */
+char *crash_check_state(const CrashCheck *check);
+
+#endif /* TESTS_CRASH_ORACLE_INTERNAL_H */
