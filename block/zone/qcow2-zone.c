@@ -10,9 +10,13 @@
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "qemu/memalign.h"
+#include "qemu/units.h"
 #include "qapi/error.h"
 #include "block/zone/qcow2-zone-int.h"
 #include "trace.h"
+
+/* Zeros that are written as data go in pieces of this */
+#define QCOW2_ZONE_ZEROS_BYTES  (256 * KiB)
 
 ZoneIO *qcow2_zone_io(BlockDriverState *bs)
 {
@@ -198,26 +202,49 @@ qcow2_zone_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
     return zone_io_co_pwrite_zeroes(io, offset, bytes, flags);
 }
 
-/* Less than a subcluster of zeros, as data */
+/* Zeros as data */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_write_zero_data(BlockDriverState *bs, int64_t offset,
                               int64_t bytes)
 {
-    QEMU_AUTO_VFREE void *buf = qemu_try_blockalign(bs, bytes);
+    int64_t buf_bytes = MIN(bytes, QCOW2_ZONE_ZEROS_BYTES);
+    QEMU_AUTO_VFREE void *buf = qemu_try_blockalign(bs, buf_bytes);
     QEMUIOVector qiov;
+    int64_t n;
+    int ret = 0;
 
     if (!buf) {
         return -ENOMEM;
     }
-    memset(buf, 0, bytes);
-    qemu_iovec_init_buf(&qiov, buf, bytes);
-    return qcow2_co_pwritev_part(bs, offset, bytes, &qiov, 0, 0);
+    memset(buf, 0, buf_bytes);
+    for (; bytes && ret >= 0; offset += n, bytes -= n) {
+        n = MIN(bytes, buf_bytes);
+        qemu_iovec_init_buf(&qiov, buf, n);
+        ret = qcow2_co_pwritev_part(bs, offset, n, &qiov, 0, 0);
+    }
+    return ret;
+}
+
+static bool qcow2_zone_has_zrwa(BlockDriverState *bs, int64_t offset)
+{
+    ZoneIO *io = qcow2_zone_io(bs);
+    ZoneTable *table = zone_io_table(io);
+    ZoneInfo info;
+
+    zone_io_lock(io);
+    zone_table_info(table, zone_table_idx(table, offset), &info);
+    zone_io_unlock(io);
+    return info.attributes & ZONE_ATTR_ZRWAV;
 }
 
 /*
  * ZoneIOOps.co_write_zeroes: whole subclusters become zero subclusters.  Head
  * and tail are written as data: what else is in their subclusters may be left
  * over from an earlier life of the zone, and must not decide.
+ *
+ * So is all of it in a ZRWA, where a write may follow: the mapping that says no
+ * longer zero could get to disk before the data of that, and below the write
+ * pointer show what the clusters had before.
  */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_zero(BlockDriverState *bs, int64_t offset, int64_t bytes,
@@ -229,6 +256,9 @@ qcow2_zone_co_zero(BlockDriverState *bs, int64_t offset, int64_t bytes,
     int64_t tail = MAX(QEMU_ALIGN_DOWN(end, s->subcluster_size), body);
     int ret = 0;
 
+    if (qcow2_zone_has_zrwa(bs, offset)) {
+        return qcow2_zone_co_write_zero_data(bs, offset, bytes);
+    }
     if (body > offset) {
         ret = qcow2_zone_co_write_zero_data(bs, offset, body - offset);
     }
