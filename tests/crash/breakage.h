@@ -16,6 +16,8 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_NONE,
     /* C1: a flush leaves out what completed above a write in flight */
     ZONE_BREAKAGE_NO_SETTLE,
+    /* C1: the copy of the words on disk is Empty words after opening */
+    ZONE_BREAKAGE_DURABLE_FORGOTTEN,
     /* C4: words are written and not flushed */
     ZONE_BREAKAGE_WORDS_NOT_DURABLE,
     /* C2: words are written before their data is flushed */

@@ -307,6 +307,18 @@ static char *crash_compare_views(const CrashRun *run, const CrashView *before,
     return NULL;
 }
 
+void crash_check_learn(const CrashRun *run)
+{
+    g_autoptr(CrashView) view = g_new0(CrashView, 1);
+    g_autofree char *fault = crash_view_fill(run, run->image, view);
+    uint32_t i;
+
+    g_assert_null(fault); /* it could be read before */
+    for (i = 0; i < run->nr_hot; i++) {
+        crash_oracle_found(run->oracle, &view->zone[i]);
+    }
+}
+
 static char *crash_open(CrashImage *image)
 {
     Error *err = NULL;

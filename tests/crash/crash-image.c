@@ -230,6 +230,15 @@ CrashImage *crash_image_like(const CrashImage *image)
     return like;
 }
 
+void crash_image_copy(CrashImage *image, const CrashImage *from)
+{
+    unsigned i;
+
+    for (i = 0; i < CRASH_MAX_DISKS && from->disk[i]; i++) {
+        crash_disk_copy(image->disk[i], from->disk[i]);
+    }
+}
+
 void crash_image_free(CrashImage *image)
 {
     unsigned i;

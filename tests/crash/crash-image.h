@@ -44,6 +44,8 @@ const char *crash_variant_missing(const CrashVariant *variant);
 CrashImage *crash_image_new(const CrashVariant *variant, GRand *rand);
 /* The same kind of image on new, empty disks */
 CrashImage *crash_image_like(const CrashImage *image);
+/* Takes the contents of the disks of another image of the same kind */
+void crash_image_copy(CrashImage *image, const CrashImage *from);
 void crash_image_free(CrashImage *image);
 
 bool crash_image_open(CrashImage *image, Error **errp);

@@ -44,6 +44,20 @@ static inline uint64_t crash_zone_written(const CrashZone *zone)
     return zone->info.wp_bytes - zone->info.start_bytes;
 }
 
+/* What an earlier crash has left of the zone, in life 0; else NULL */
+static inline const CrashZone *crash_zone_found(const CrashCheck *check)
+{
+    return check->life == 0 ?
+           check->oracle->found[check->zone->info.zone_idx] : NULL;
+}
+
+static inline bool crash_was_found(const CrashCheck *check, ZoneState state)
+{
+    const CrashZone *found = crash_zone_found(check);
+
+    return found && found->info.state == state;
+}
+
 char *crash_fault(const CrashCheck *check, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
 

@@ -60,8 +60,14 @@ static bool crash_zone_is(const CrashCheck *check, ZoneState state)
 /* Was the zone surely neither Empty nor just opened when the action began? */
 static bool crash_surely_used(const CrashCheck *check, const CrashOp *action)
 {
+    const CrashZone *found =
+        check->oracle->found[check->zone->info.zone_idx];
     guint i;
 
+    if (found && found->info.state != ZONE_STATE_EMPTY &&
+        action->life_max == 0) {
+        return true;
+    }
     for (i = 0; i < check->ops->len; i++) {
         const CrashOp *op = crash_op(check->ops, i);
 
@@ -116,10 +122,16 @@ static bool crash_zone_filled(const CrashCheck *check)
 
 static char *crash_check_finish(const CrashCheck *check)
 {
-    bool possible = crash_zone_filled(check);
+    bool was_full = crash_was_found(check, ZONE_STATE_FULL);
+    bool possible = crash_zone_filled(check) || was_full;
     char *fault = NULL;
     guint i;
 
+    if (was_full && !crash_zone_is(check, ZONE_STATE_FULL) &&
+        !crash_zone_is(check, ZONE_STATE_READ_ONLY)) {
+        return crash_fault(check, "C4: the zone was Full after the crash "
+                           "before");
+    }
     for (i = 0; i < check->ops->len && !fault; i++) {
         const CrashOp *op = crash_op(check->ops, i);
         CrashEffect effect = crash_op_effect_in_life(check, op);
@@ -146,14 +158,22 @@ static char *crash_check_finish(const CrashCheck *check)
 
 /* Read Only and Offline **************************************************/
 
-/* The strongest effect of those actions; *since: when the first began */
-static CrashEffect crash_faulted(const CrashCheck *check, CrashOpKind kind,
-                                 CrashOpKind other_kind, uint64_t *since)
+/*
+ * The strongest effect of those actions, which lead to the state; *since: when
+ * the first began
+ */
+static CrashEffect crash_faulted(const CrashCheck *check, ZoneState state,
+                                 CrashOpKind kind, CrashOpKind other_kind,
+                                 uint64_t *since)
 {
     CrashEffect strongest = CRASH_EFFECT_NONE;
     guint i;
 
     *since = CRASH_NEVER;
+    if (crash_was_found(check, state)) {
+        *since = 0;
+        strongest = CRASH_EFFECT_SURE;
+    }
     for (i = 0; i < check->ops->len; i++) {
         const CrashOp *op = crash_op(check->ops, i);
         CrashEffect effect;
@@ -177,7 +197,8 @@ static CrashEffect crash_faulted(const CrashCheck *check, CrashOpKind kind,
 static char *crash_check_offline(const CrashCheck *check)
 {
     uint64_t since;
-    CrashEffect effect = crash_faulted(check, CRASH_OP_OFFLINE,
+    CrashEffect effect = crash_faulted(check, ZONE_STATE_OFFLINE,
+                                       CRASH_OP_OFFLINE,
                                        CRASH_OP_FAULT_OFFLINE, &since);
 
     if (!crash_zone_is(check, ZONE_STATE_OFFLINE)) {
@@ -200,8 +221,9 @@ static char *crash_check_offline(const CrashCheck *check)
 static char *crash_check_read_only(const CrashCheck *check)
 {
     uint64_t since;
-    CrashEffect effect = crash_faulted(check, CRASH_OP_READ_ONLY,
-                                       CRASH_OP_READ_ONLY, &since);
+    CrashEffect effect = crash_faulted(check, ZONE_STATE_READ_ONLY,
+                                       CRASH_OP_READ_ONLY, CRASH_OP_READ_ONLY,
+                                       &since);
 
     if (!crash_zone_is(check, ZONE_STATE_READ_ONLY)) {
         return effect == CRASH_EFFECT_SURE ?
@@ -259,10 +281,15 @@ static unsigned crash_attribute_after(const CrashCheck *check,
 static char *crash_check_attribute(const CrashCheck *check, uint8_t attribute,
                                    const char *name)
 {
+    const CrashZone *found =
+        check->oracle->found[check->zone->info.zone_idx];
     bool set = check->zone->info.attributes & attribute;
     unsigned values = CRASH_MAY_BE_CLEAR;
     guint i;
 
+    if (found && (found->info.attributes & attribute)) {
+        values = CRASH_MAY_BE_SET;
+    }
     for (i = 0; i < check->ops->len; i++) {
         const CrashOp *op = crash_op(check->ops, i);
         CrashEffect effect = crash_op_effect(check, op);
@@ -308,10 +335,16 @@ static char *crash_check_zde(const CrashCheck *check)
 {
     uint32_t zde_bytes = check->oracle->geometry->zd_extension_bytes;
     bool valid = check->zone->info.attributes & ZONE_ATTR_ZDEV;
+    const CrashZone *before = crash_zone_found(check);
     g_autofree uint8_t *expected = g_malloc(MAX(zde_bytes, 1));
     bool found = false;
     guint i;
 
+    if (before && (before->info.attributes & ZONE_ATTR_ZDEV)) {
+        return valid && !memcmp(before->zde, check->zone->zde, zde_bytes) ?
+               NULL : crash_fault(check, "C4: the descriptor extension is not "
+                                  "that after the crash before");
+    }
     for (i = 0; i < check->ops->len; i++) {
         const CrashOp *op = crash_op(check->ops, i);
         CrashEffect effect = crash_op_effect_in_life(check, op);

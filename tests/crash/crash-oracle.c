@@ -11,12 +11,14 @@
 #define CRASH_MAGIC     UINT64_C(0x5ec70f0000000000)
 #define SECTOR_WORDS    (CRASH_SECTOR_BYTES / sizeof(uint64_t))
 
-CrashOracle *crash_oracle_new(const ZoneGeometry *geometry)
+CrashOracle *crash_oracle_new(const ZoneGeometry *geometry, uint32_t first_id)
 {
     CrashOracle *oracle = g_new0(CrashOracle, 1);
     uint32_t i;
 
     oracle->geometry = geometry;
+    oracle->first_id = first_id;
+    oracle->found = g_new0(CrashZone *, geometry->nr_zones);
     oracle->ops = g_ptr_array_new_with_free_func(g_free);
     oracle->zone_ops = g_new(GPtrArray *, geometry->nr_zones);
     for (i = 0; i < geometry->nr_zones; i++) {
@@ -31,10 +33,26 @@ void crash_oracle_free(CrashOracle *oracle)
 
     for (i = 0; i < oracle->geometry->nr_zones; i++) {
         g_ptr_array_unref(oracle->zone_ops[i]);
+        if (oracle->found[i]) {
+            g_free((void *)oracle->found[i]->data);
+            g_free((void *)oracle->found[i]->zde);
+            g_free(oracle->found[i]);
+        }
     }
+    g_free(oracle->found);
     g_free(oracle->zone_ops);
     g_ptr_array_unref(oracle->ops);
     g_free(oracle);
+}
+
+void crash_oracle_found(CrashOracle *oracle, const CrashZone *zone)
+{
+    const ZoneGeometry *geometry = oracle->geometry;
+    CrashZone *found = g_memdup2(zone, sizeof(*zone));
+
+    found->data = g_memdup2(zone->data, geometry->zone_bytes);
+    found->zde = g_memdup2(zone->zde, geometry->zd_extension_bytes);
+    oracle->found[zone->info.zone_idx] = found;
 }
 
 CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,
@@ -43,7 +61,7 @@ CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,
     CrashOp *op = g_new0(CrashOp, 1);
 
     op->kind = kind;
-    op->id = oracle->ops->len;
+    op->id = oracle->first_id + oracle->ops->len;
     op->zone_idx = zone_idx;
     op->offset_bytes = -1;
     op->submitted = now;
@@ -56,9 +74,13 @@ CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,
 }
 
 /* Select All passes Read Only and Offline zones by; Offline means the former */
-static bool crash_select_passes_by(const GPtrArray *ops, const CrashOp *action)
+static bool crash_select_passes_by(const CrashOracle *oracle,
+                                   const CrashOp *action)
 {
-    bool read_only = false, offline = false;
+    const GPtrArray *ops = oracle->zone_ops[action->zone_idx];
+    const CrashZone *found = oracle->found[action->zone_idx];
+    bool read_only = found && found->info.state == ZONE_STATE_READ_ONLY;
+    bool offline = found && found->info.state == ZONE_STATE_OFFLINE;
     guint i;
 
     for (i = 0; i < ops->len; i++) {
@@ -77,8 +99,7 @@ void crash_oracle_end(CrashOracle *oracle, CrashOp *op, int ret, uint64_t now)
 {
     op->acked = now;
     op->refused = zone_status_from_errno(ret) != ZONE_OK ||
-                  (op->select_all &&
-                   crash_select_passes_by(oracle->zone_ops[op->zone_idx], op));
+                  (op->select_all && crash_select_passes_by(oracle, op));
     op->failed = ret < 0 && !op->refused;
 }
 
@@ -150,7 +171,8 @@ static const CrashOp *crash_unstamp(const CrashOracle *oracle,
 
     memcpy(head, data, sizeof(head));
     id = head[0];
-    if (head[0] != (CRASH_MAGIC | id) || id >= oracle->ops->len ||
+    if (head[0] != (CRASH_MAGIC | id) || id < oracle->first_id ||
+        id - oracle->first_id >= oracle->ops->len ||
         head[1] > UINT32_MAX) {
         return NULL;
     }
@@ -159,7 +181,7 @@ static const CrashOp *crash_unstamp(const CrashOracle *oracle,
     if (memcmp(expected, data, sizeof(expected))) {
         return NULL;
     }
-    return crash_op(oracle->ops, id);
+    return crash_op(oracle->ops, id - oracle->first_id);
 }
 
 static bool crash_is_zero(const uint8_t *data, int64_t length_bytes)
@@ -267,54 +289,6 @@ static bool crash_had_zrwa(const CrashCheck *check)
 }
 
 /*
- * A write that covers the sector and that no flush has made durable, or NULL.  In a
- * ZRWA: where it begins in a zero cluster, the base zeroes all of its range
- * first, also what is in a cluster with data.
- */
-static const CrashOp *crash_find_unflushed(const CrashCheck *check,
-                                           int64_t offset_bytes)
-{
-    guint i;
-
-    for (i = 0; i < check->ops->len; i++) {
-        const CrashOp *op = crash_op(check->ops, i);
-
-        if (op->kind == CRASH_OP_WRITE && !op->refused &&
-            op->submitted <= check->time &&
-            crash_op_in_life(op, check->life) &&
-            !crash_op_required(op, check->fence, check->time) &&
-            op->offset_bytes <= offset_bytes &&
-            offset_bytes < op->offset_bytes + op->length_bytes) {
-            return op;
-        }
-    }
-    return NULL;
-}
-
-/*
- * Was the sector written over, or zeroed as a gap, and then written again?  In
- * the base, an entry of an L2 table that says no longer zero may get to the
- * disk before the data, so that what was in the cluster before shows.
- */
-static bool crash_written_over(const CrashCheck *check, int64_t offset_bytes)
-{
-    const CrashOp *unflushed = crash_find_unflushed(check, offset_bytes);
-    guint i;
-
-    for (i = 0; unflushed && i < check->ops->len; i++) {
-        const CrashOp *op = crash_op(check->ops, i);
-
-        if ((op->kind == CRASH_OP_WRITE || op->kind == CRASH_OP_ZRWA_FLUSH) &&
-            !op->refused && op->submitted < unflushed->submitted &&
-            crash_op_in_life(op, check->life) &&
-            op->offset_bytes + op->length_bytes > offset_bytes) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
  * In a ZRWA a sector may be written more than once: then what was flushed, or
  * something later, is to be found.  found: NULL for zeros.
  */
@@ -336,6 +310,22 @@ static const CrashOp *crash_find_later(const CrashCheck *check,
         }
     }
     return NULL;
+}
+
+/* What was below the write pointer after the crash before is still there */
+static char *crash_check_found_sector(const CrashCheck *check,
+                                      int64_t pos_bytes)
+{
+    int64_t offset_bytes = check->zone->info.start_bytes + pos_bytes;
+
+    if (!memcmp(check->zone->data + pos_bytes,
+                crash_zone_found(check)->data + pos_bytes,
+                CRASH_SECTOR_BYTES) ||
+        crash_discarded(check, offset_bytes)) {
+        return NULL;
+    }
+    return crash_fault(check, "C1: byte %" PRId64 " of the zone is not what "
+                       "was found after the crash before", pos_bytes);
 }
 
 static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
@@ -362,11 +352,8 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
         crash_hole_covers(check, offset_bytes)) {
         return NULL;
     }
-    if (crash_had_zrwa(check) &&
-        (crash_written_over(check, offset_bytes) ||
-         (crash_is_zero(data, CRASH_SECTOR_BYTES) &&
-          (crash_find_unflushed(check, offset_bytes) ||
-           !crash_find_later(check, offset_bytes, NULL))))) {
+    if (crash_is_zero(data, CRASH_SECTOR_BYTES) && crash_had_zrwa(check) &&
+        !crash_find_later(check, offset_bytes, NULL)) {
         return NULL;
     }
     if (op) {
@@ -384,13 +371,21 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
 
 static char *crash_check_below_wp(const CrashCheck *check)
 {
+    const CrashZone *found = crash_zone_found(check);
+    uint64_t found_bytes = found ? crash_zone_written(found) : 0;
     uint64_t end_bytes = crash_zone_written(check->zone);
     uint64_t pos_bytes;
     char *fault = NULL;
 
+    if (end_bytes < found_bytes) {
+        return crash_fault(check, "C1: the write pointer was at %" PRIu64
+                           " after the crash before", found_bytes);
+    }
     for (pos_bytes = 0; pos_bytes < end_bytes && !fault;
          pos_bytes += CRASH_SECTOR_BYTES) {
-        fault = crash_check_sector(check, pos_bytes);
+        fault = pos_bytes < found_bytes ?
+                crash_check_found_sector(check, pos_bytes) :
+                crash_check_sector(check, pos_bytes);
     }
     return fault;
 }
@@ -498,12 +493,15 @@ static char *crash_check_sequential(CrashCheck *check)
  * hold the last of those, or something later.  Where nobody has ever written,
  * zeros, except in the cluster of a write that nobody has flushed: the base
  * does not flush what it copies to an external data file there, and encrypted
- * zeros are no zeros.
+ * zeros are no zeros.  What an earlier crash has left counts as flushed, but
+ * for zeros, which may be where nobody has written.
  */
 static char *crash_check_conventional_sector(const CrashCheck *check,
                                              int64_t pos_bytes)
 {
     const CrashZone *zone = check->zone;
+    const CrashZone *before = crash_zone_found(check);
+    const uint8_t *data = zone->data + pos_bytes;
     int64_t offset_bytes = zone->info.start_bytes + pos_bytes;
     uint64_t required = 0;
     bool loose = false, near = false, flushed;
@@ -533,10 +531,18 @@ static char *crash_check_conventional_sector(const CrashCheck *check,
             loose = true;
         }
     }
+    if (before && !required &&
+        !memcmp(data, before->data + pos_bytes, CRASH_SECTOR_BYTES)) {
+        return NULL;
+    }
+    if (before && !crash_is_zero(before->data + pos_bytes,
+                                 CRASH_SECTOR_BYTES)) {
+        near = false;
+    }
     if (loose || (!required && near)) {
         return NULL;
     }
-    found = crash_unstamp(check->oracle, zone->data + pos_bytes, &sector);
+    found = crash_unstamp(check->oracle, data, &sector);
     if (found && (found->zone_idx != zone->info.zone_idx ||
                   found->offset_bytes + (int64_t)sector * CRASH_SECTOR_BYTES !=
                   offset_bytes || found->submitted > check->time)) {
@@ -545,8 +551,7 @@ static char *crash_check_conventional_sector(const CrashCheck *check,
     if (found && found->acked >= required) {
         return NULL;
     }
-    if (!required && crash_is_zero(zone->data + pos_bytes,
-                                   CRASH_SECTOR_BYTES)) {
+    if (!required && !before && crash_is_zero(data, CRASH_SECTOR_BYTES)) {
         return NULL;
     }
     return crash_fault(check, "C1: byte %" PRId64 " of the conventional zone "

@@ -8,7 +8,8 @@
  * is compared with what was submitted and acknowledged by T.
  *
  * Life n of a zone begins with its n-th Reset.  An operation that was under
- * way at the same time as a Reset may belong to either life.
+ * way at the same time as a Reset may belong to either life.  Life 0 begins
+ * Empty, or as what an earlier crash has left.
  */
 
 #ifndef TESTS_CRASH_ORACLE_H
@@ -50,12 +51,6 @@ typedef struct CrashOp {
     uint32_t life_max;
 } CrashOp;
 
-typedef struct CrashOracle {
-    const ZoneGeometry *geometry;
-    GPtrArray *ops;             /* CrashOp, by id */
-    GPtrArray **zone_ops;       /* the same by zone, without flushes */
-} CrashOracle;
-
 /* What the driver says of one zone */
 typedef struct CrashZone {
     ZoneInfo info;
@@ -63,8 +58,21 @@ typedef struct CrashZone {
     const uint8_t *zde;         /* zd_extension_bytes of it */
 } CrashZone;
 
-CrashOracle *crash_oracle_new(const ZoneGeometry *geometry);
+typedef struct CrashOracle {
+    const ZoneGeometry *geometry;
+    uint32_t first_id;          /* above those of the load before a crash */
+    GPtrArray *ops;             /* CrashOp, by id from first_id on */
+    GPtrArray **zone_ops;       /* the same by zone, without flushes */
+    CrashZone **found;          /* what was found of a zone, or NULL */
+} CrashOracle;
+
+CrashOracle *crash_oracle_new(const ZoneGeometry *geometry, uint32_t first_id);
 void crash_oracle_free(CrashOracle *oracle);
+/*
+ * Before all operations: the zone begins as this, which is durable (it was on
+ * the disk when the load began)
+ */
+void crash_oracle_found(CrashOracle *oracle, const CrashZone *zone);
 
 /* zone_idx is ignored for flushes */
 CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,

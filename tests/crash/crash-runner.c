@@ -61,18 +61,77 @@ static char *crash_explain(const CrashRun *run, const CrashOptions *options,
     return text;
 }
 
+/* Cuts of the second load, on average */
+#define CRASH_AGAIN_CUTS    4
+/* ... and the choices where many requests are open, of which one is tried */
+#define CRASH_AGAIN_CHOICES 6
+
+static char *crash_try_second_state(const CrashRun *run,
+                                    const CrashStates *states, GRand *rand)
+{
+    uint32_t nr = crash_states_nr_choices(states, CRASH_AGAIN_CHOICES);
+    CrashChoice choice = crash_states_choice(states, nr,
+                                             g_rand_int_range(rand, 0, nr));
+    CrashImage *image = crash_image_like(run->image);
+    char *fault;
+
+    crash_states_build(states, &choice, rand, image);
+    fault = crash_check_state_of(run, states->time, image, rand);
+    crash_image_free(image);
+    if (fault) {
+        crash_report_open(states, &choice);
+    }
+    return fault;
+}
+
+/*
+ * A short load on what the first crash has left, and some of the crashes of
+ * that.  What the first crash has left is durable.
+ */
+static char *crash_try_again(const CrashRun *first, const CrashImage *image,
+                             GRand *rand, CrashTally *tally)
+{
+    CrashRun *run = crash_run_again(first, image, g_rand_int(rand));
+    g_autofree char *fault = NULL;
+    CrashStates *states;
+
+    if (run->stuck) {
+        return g_strdup("the load after the crash came to a standstill");
+    }
+    states = crash_states_new(run);
+    while (!fault && crash_states_next_cut(states)) {
+        if (g_rand_int_range(rand, 0, run->log->events->len) <
+            CRASH_AGAIN_CUTS) {
+            fault = crash_try_second_state(run, states, rand);
+            tally->states++;
+        }
+    }
+    crash_states_free(states);
+    crash_run_free(run);
+    return fault ? g_strdup_printf("after a second crash: %s", fault) : NULL;
+}
+
 static char *crash_try_state(const CrashRun *run, const CrashOptions *options,
                              const CrashStates *states,
-                             const CrashChoice *choice, uint64_t step)
+                             const CrashChoice *choice, uint64_t step,
+                             CrashTally *tally)
 {
     const guint32 seeds[] = { run->seed, step, step >> 32 };
     GRand *rand = g_rand_new_with_seed_array(seeds, ARRAY_SIZE(seeds));
     CrashImage *image = crash_image_like(run->image);
+    CrashImage *crashed = crash_image_like(run->image);
     char *fault;
 
     crash_states_build(states, choice, rand, image);
+    crash_image_copy(crashed, image);
     fault = crash_check_state_of(run, states->time, image, rand);
+    tally->states++;
+    if (!fault && options->again &&
+        g_rand_int_range(rand, 0, options->again) == 0) {
+        fault = crash_try_again(run, crashed, rand, tally);
+    }
     crash_image_free(image);
+    crash_image_free(crashed);
     g_rand_free(rand);
     if (fault) {
         crash_report_open(states, choice);
@@ -117,9 +176,8 @@ static char *crash_try_run(const CrashRun *run, const CrashOptions *options,
 
             if (options->step < 0 ? (step + run->seed) % options->stride == 0
                                   : options->step == step) {
-                fault = crash_try_state(run, options, states, &choice,
-                                        step);
-                tally->states++;
+                fault = crash_try_state(run, options, states, &choice, step,
+                                        tally);
             }
         }
     }

@@ -15,6 +15,7 @@ typedef struct CrashOptions {
     int64_t step;               /* only this one of the first load, or -1 */
     uint32_t choices;           /* states of a cut with many requests open */
     uint32_t stride;            /* only one state of so many */
+    uint32_t again;             /* a second crash after one of so many; 0: no */
     bool progress;              /* say how far it is */
 } CrashOptions;
 

@@ -13,7 +13,7 @@
 #include "block/block_int.h"
 #include "block/zone-io.h"
 #include "system/block-backend-zone.h"
-#include "crash-workload.h"
+#include "crash-check.h"
 
 #define CRASH_ZRWA_BYTES        16384
 #define CRASH_ZRWA_STEP_BYTES   4096
@@ -470,7 +470,7 @@ static bool crash_run_fault(void *opaque, const CrashRequest *request)
     return crash_percent(run, 20);
 }
 
-static void crash_run_load(CrashRun *run)
+static void crash_run_load(CrashRun *run, uint32_t nr_ops)
 {
     AioContext *ctx = qemu_get_aio_context();
     uint32_t depth = 1 + crash_pick(run, 12);
@@ -478,7 +478,7 @@ static void crash_run_load(CrashRun *run)
     bool starve = crash_percent(run, 50);
     uint32_t i;
 
-    run->ops_left = 20 + crash_pick(run, 60);
+    run->ops_left = nr_ops;
     run->focus = crash_pick(run, run->nr_hot);
     run->whole_clusters = crash_percent(run, 40);
     run->log->delay = true;
@@ -560,22 +560,49 @@ static void crash_run_attach_log(CrashRun *run, CrashLog *log)
 /* What migration does before the other side opens the image */
 static void crash_run_hand_over(CrashRun *run)
 {
-    unsigned i;
-
     blk_set_force_allow_inactivate(run->image->blk);
     g_assert_cmpint(bdrv_inactivate_all(), ==, 0);
     run->handed_over = crash_image_like(run->image);
-    for (i = 0; i < CRASH_MAX_DISKS && run->image->disk[i]; i++) {
-        crash_disk_copy(run->handed_over->disk[i], run->image->disk[i]);
-    }
+    crash_image_copy(run->handed_over, run->image);
     bdrv_activate_all(&error_abort);
+}
+
+/* From here on the disks record */
+static void crash_run_start(CrashRun *run, uint32_t first_id)
+{
+    run->start = crash_image_like(run->image);
+    crash_image_copy(run->start, run->image);
+    run->oracle = crash_oracle_new(&run->image->geometry, first_id);
+    run->log = crash_log_new(run->rand);
+    crash_run_attach_log(run, run->log);
+    crash_image_open(run->image, &error_abort);
+    run->meta_offset = crash_image_meta_offset(run->image);
+    run->zrwa = crash_percent(run, run->image->variant->zrwa ? 100 : 40);
+    run->faults = crash_percent(run, 50);
+    if (run->zrwa) {
+        blk_set_zone_zrwa(run->image->blk, CRASH_ZRWA_BYTES,
+                          CRASH_ZRWA_STEP_BYTES, 3);
+    }
+    if (run->image->variant->errors) {
+        run->log->fault = crash_run_fault;
+        run->log->fault_opaque = run;
+    }
+}
+
+static void crash_run_end(CrashRun *run)
+{
+    /* a clean exit keeps what a flush would keep (C5) */
+    CrashOp *end = crash_begin(run, CRASH_OP_FLUSH, 0);
+
+    crash_image_close(run->image);
+    crash_end(run, end, 0);
+    crash_run_attach_log(run, NULL);
+    crash_oracle_close(run->oracle);
 }
 
 CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
 {
     CrashRun *run = g_new0(CrashRun, 1);
-    CrashOp *end;
-    unsigned i;
 
     run->seed = seed;
     run->rand = g_rand_new_with_seed(seed);
@@ -584,37 +611,37 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
     if (crash_percent(run, variant->zrwa ? 80 : 40)) {
         crash_run_age(run);
     }
-    run->start = crash_image_like(run->image);
-    for (i = 0; i < CRASH_MAX_DISKS && run->image->disk[i]; i++) {
-        crash_disk_copy(run->start->disk[i], run->image->disk[i]);
+    crash_run_start(run, 0);
+    crash_run_load(run, 20 + crash_pick(run, 60));
+    if (!run->stuck) {
+        crash_run_hand_over(run);
+        crash_run_end(run);
     }
-    run->oracle = crash_oracle_new(&run->image->geometry);
-    run->log = crash_log_new(run->rand);
-    crash_run_attach_log(run, run->log);
+    return run;
+}
 
-    crash_image_open(run->image, &error_abort);
-    run->meta_offset = crash_image_meta_offset(run->image);
-    run->zrwa = crash_percent(run, variant->zrwa ? 100 : 40);
-    run->faults = crash_percent(run, 50);
-    if (run->zrwa) {
-        blk_set_zone_zrwa(run->image->blk, CRASH_ZRWA_BYTES,
-                          CRASH_ZRWA_STEP_BYTES, 3);
+CrashRun *crash_run_again(const CrashRun *first, const CrashImage *image,
+                          uint32_t seed)
+{
+    CrashRun *run = g_new0(CrashRun, 1);
+
+    run->seed = seed;
+    run->rand = g_rand_new_with_seed(seed);
+    run->image = crash_image_like(image);
+    crash_image_copy(run->image, image);
+    if (image->variant->lazy_refcounts) {
+        /* the base repairs at open, and may not be interrupted at that */
+        crash_image_open(run->image, &error_abort);
+        crash_image_close(run->image);
     }
-    if (variant->errors) {
-        run->log->fault = crash_run_fault;
-        run->log->fault_opaque = run;
+    memcpy(run->hot, first->hot, sizeof(run->hot));
+    run->nr_hot = first->nr_hot;
+    crash_run_start(run, first->oracle->ops->len);
+    crash_check_learn(run);
+    crash_run_load(run, 8 + crash_pick(run, 16));
+    if (!run->stuck) {
+        crash_run_end(run);
     }
-    crash_run_load(run);
-    if (run->stuck) {
-        return run;
-    }
-    crash_run_hand_over(run);
-    /* a clean exit keeps what a flush would keep (C5) */
-    end = crash_begin(run, CRASH_OP_FLUSH, 0);
-    crash_image_close(run->image);
-    crash_end(run, end, 0);
-    crash_run_attach_log(run, NULL);
-    crash_oracle_close(run->oracle);
     return run;
 }
 
@@ -626,7 +653,9 @@ void crash_run_free(CrashRun *run)
     }
     crash_image_free(run->image);
     crash_image_free(run->start);
-    crash_image_free(run->handed_over);
+    if (run->handed_over) {
+        crash_image_free(run->handed_over);
+    }
     crash_log_free(run->log);
     crash_oracle_free(run->oracle);
     g_rand_free(run->rand);

@@ -36,6 +36,12 @@ typedef struct CrashRun {
 
 /* Runs the whole load on a new image, and closes the image */
 CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed);
+/*
+ * Runs a short load on what a crash of the run has left (the disks of image),
+ * in the same zones
+ */
+CrashRun *crash_run_again(const CrashRun *first, const CrashImage *image,
+                          uint32_t seed);
 void crash_run_free(CrashRun *run);
 
 #endif /* TESTS_CRASH_WORKLOAD_H */

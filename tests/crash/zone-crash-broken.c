@@ -29,6 +29,8 @@ typedef struct CrashBreakage {
 static const CrashBreakage breakages[] = {
     { ZONE_BREAKAGE_NO_SETTLE, "C1",
       "flush-leaves-out-what-passed-others", "plain" },
+    { ZONE_BREAKAGE_DURABLE_FORGOTTEN, "C1",
+      "words-on-disk-forgotten-at-open", "plain" },
     { ZONE_BREAKAGE_NO_DATA_FLUSH, "C2",
       "words-before-data", "plain" },
     { ZONE_BREAKAGE_HIGHEST_END, "C2",
@@ -77,6 +79,7 @@ static char *crash_find(const CrashBreakage *broken, uint64_t max_states,
         .step = -1,
         .choices = 6,
         .stride = CRASH_BROKEN_STRIDE,
+        .again = 8,
     };
     const CrashVariant *variant = crash_variant_find(broken->variant);
 

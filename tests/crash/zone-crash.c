@@ -22,6 +22,8 @@
 #define CRASH_LUKS_SHARE    25
 /* Loads differ more than the states of one */
 #define CRASH_STRIDE        8
+/* Another crash follows after one in so many */
+#define CRASH_AGAIN         8
 
 static CrashOptions options = {
     .seed = 1,
@@ -29,6 +31,7 @@ static CrashOptions options = {
     .step = -1,
     .choices = 6,
     .stride = CRASH_STRIDE,
+    .again = CRASH_AGAIN,
 };
 
 static void crash_test_variant(gconstpointer opaque)
@@ -111,6 +114,7 @@ static void crash_parse(int *argc, char ***argv)
         .step = step,
         .choices = MAX(choices, 3),
         .stride = MAX(stride, 1),
+        .again = CRASH_AGAIN,
         .progress = progress,
     };
 }
