@@ -182,7 +182,7 @@ static int crash_append(CrashImage *image, const ZoneInfo *info, uint8_t *buf,
     return ret;
 }
 
-/* A Read Only or Offline zone takes no write and no Reset, and stays as it is */
+/* A Read Only or Offline zone takes neither write nor Reset; nothing changes */
 static char *crash_refuse_zone(const CrashRun *run, CrashImage *image,
                                CrashView *view, uint32_t hot_idx)
 {

@@ -119,19 +119,23 @@ static char *crash_try_state(const CrashRun *run, const CrashOptions *options,
     const guint32 seeds[] = { run->seed, step, step >> 32 };
     GRand *rand = g_rand_new_with_seed_array(seeds, ARRAY_SIZE(seeds));
     CrashImage *image = crash_image_like(run->image);
-    CrashImage *crashed = crash_image_like(run->image);
+    CrashImage *crashed = NULL;
     char *fault;
 
     crash_states_build(states, choice, rand, image);
-    crash_image_copy(crashed, image);
+    if (options->again && g_rand_int_range(rand, 0, options->again) == 0) {
+        crashed = crash_image_like(run->image);
+        crash_image_copy(crashed, image);
+    }
     fault = crash_check_state_of(run, states->time, image, rand);
     tally->states++;
-    if (!fault && options->again &&
-        g_rand_int_range(rand, 0, options->again) == 0) {
-        fault = crash_try_again(run, crashed, rand, tally);
+    if (crashed) {
+        if (!fault) {
+            fault = crash_try_again(run, crashed, rand, tally);
+        }
+        crash_image_free(crashed);
     }
     crash_image_free(image);
-    crash_image_free(crashed);
     g_rand_free(rand);
     if (fault) {
         crash_report_open(states, choice);
