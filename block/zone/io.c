@@ -341,16 +341,22 @@ zone_io_co_preadv(ZoneIO *io, int64_t offset, int64_t bytes,
     return 0;
 }
 
-bool zone_io_extent(ZoneIO *io, int64_t offset, int64_t bytes, int64_t *pnum)
+bool zone_io_discard_extent(ZoneIO *io, int64_t offset, int64_t bytes,
+                            int64_t *pnum)
 {
     uint64_t extent_bytes;
-    bool data;
+    ZoneInfo info;
+    bool may;
 
     zone_io_lock(io);
-    data = zone_table_read_extent(io->table, offset, bytes, &extent_bytes);
+    may = zone_table_read_extent(io->table, offset, bytes, &extent_bytes);
+    if (may && offset < zone_io_zoned_bytes(io)) {
+        zone_table_info(io->table, zone_table_idx(io->table, offset), &info);
+        may = info.state != ZONE_STATE_READ_ONLY;
+    }
     zone_io_unlock(io);
     *pnum = extent_bytes;
-    return data;
+    return may;
 }
 
 int zone_io_block_status(ZoneIO *io, int64_t offset, int64_t bytes,

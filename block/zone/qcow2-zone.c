@@ -229,12 +229,12 @@ static bool qcow2_zone_has_zrwa(BlockDriverState *bs, int64_t offset)
 {
     ZoneIO *io = qcow2_zone_io(bs);
     ZoneTable *table = zone_io_table(io);
-    ZoneInfo info;
+    bool has_zrwa;
 
     zone_io_lock(io);
-    zone_table_info(table, zone_table_idx(table, offset), &info);
+    has_zrwa = zone_table_has_zrwa(table, zone_table_idx(table, offset));
     zone_io_unlock(io);
-    return info.attributes & ZONE_ATTR_ZRWAV;
+    return has_zrwa;
 }
 
 /*
@@ -298,7 +298,7 @@ qcow2_zone_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
         return qcow2_co_pdiscard(bs, offset, bytes);
     }
     for (; bytes && ret >= 0; offset += n, bytes -= n) {
-        if (zone_io_extent(io, offset, bytes, &n)) {
+        if (zone_io_discard_extent(io, offset, bytes, &n)) {
             ret = qcow2_zone_co_discard_extent(bs, offset, n);
         }
     }

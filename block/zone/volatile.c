@@ -306,7 +306,7 @@ zoned_filter_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
 
     bytes = zoned_file_part(bs, offset, bytes);
     for (; bytes && ret >= 0; offset += n, bytes -= n) {
-        if (zone_io_extent(zoned_filter_io(bs), offset, bytes, &n)) {
+        if (zone_io_discard_extent(zoned_filter_io(bs), offset, bytes, &n)) {
             ret = bdrv_co_pdiscard(bs->file, offset, n);
         }
     }

@@ -196,10 +196,12 @@ zone_io_co_get_extension(ZoneIO *io, uint32_t zone_idx, void *zde);
 void coroutine_fn zone_io_co_settle(ZoneIO *io);
 
 /*
- * The first stretch of the range that is uniformly data (returns true), or
- * zeros or unreadable: for discards, which must not reach there.
+ * The length of the first stretch of the range that a discard may give up
+ * (returns true), or has to leave alone: zeros, what cannot be read, and the
+ * data of Read Only zones.
  */
-bool zone_io_extent(ZoneIO *io, int64_t offset, int64_t bytes, int64_t *pnum);
+bool zone_io_discard_extent(ZoneIO *io, int64_t offset, int64_t bytes,
+                            int64_t *pnum);
 
 /*
  * Block status of the first stretch of the range that has one: 0 where the

@@ -18,6 +18,8 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_NO_SETTLE,
     /* C1: the copy of the words on disk is Empty words after opening */
     ZONE_BREAKAGE_DURABLE_FORGOTTEN,
+    /* C1: other writes go on behind one while zeros are written there */
+    ZONE_BREAKAGE_PREPARE_NOT_HELD,
     /* C4: words are written and not flushed */
     ZONE_BREAKAGE_WORDS_NOT_DURABLE,
     /* C2: words are written before their data is flushed */

@@ -31,6 +31,8 @@ static const CrashBreakage breakages[] = {
       "flush-leaves-out-what-passed-others", "plain" },
     { ZONE_BREAKAGE_DURABLE_FORGOTTEN, "C1",
       "words-on-disk-forgotten-at-open", "plain" },
+    { ZONE_BREAKAGE_PREPARE_NOT_HELD, "C1",
+      "zeros-ahead-not-held", "plain" },
     { ZONE_BREAKAGE_NO_DATA_FLUSH, "C2",
       "words-before-data", "plain" },
     { ZONE_BREAKAGE_HIGHEST_END, "C2",
