@@ -103,13 +103,11 @@ void qcow2_zone_count_commit(Qcow2Zone *zone);
 
 /*
  * Maps the clusters of [offset, end), whole ones, that have no mapping.  The
- * zone is held, and nothing has been written there in this life of it.
+ * zone is held, and nothing has been written there in this life of it.  True
+ * when some had one: from an earlier life.
  */
-void coroutine_fn GRAPH_RDLOCK
+bool coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_premap(BlockDriverState *bs, uint64_t offset, uint64_t end);
-
-/* Does Reset give the file's space back? */
-bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs);
 
 /* Reads all words into words (nr_zones of them), in host byte order */
 int coroutine_fn GRAPH_RDLOCK

@@ -90,10 +90,11 @@ qcow2_zone_co_map(BlockDriverState *bs, uint64_t offset, unsigned int *bytes)
 
 /*
  * Maps what has no mapping in [offset, end).  Whatever has one keeps it: from
- * an earlier life of the zone.
+ * an earlier life of the zone.  Sets *mapped when there is such a cluster.
  */
 static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_map_run(BlockDriverState *bs, uint64_t offset, uint64_t end)
+qcow2_zone_co_map_run(BlockDriverState *bs, uint64_t offset, uint64_t end,
+                      bool *mapped)
 {
     BDRVQcow2State *s = bs->opaque;
     QCow2SubclusterType type;
@@ -110,6 +111,7 @@ qcow2_zone_co_map_run(BlockDriverState *bs, uint64_t offset, uint64_t end)
         /* With subclusters, a cluster without a host offset may have zeros */
         if (type != QCOW2_SUBCLUSTER_UNALLOCATED_PLAIN ||
             offset_into_cluster(s, offset) || n < s->cluster_size) {
+            *mapped = true;
             continue;
         }
         n = QEMU_ALIGN_DOWN(n, s->cluster_size);
@@ -119,14 +121,16 @@ qcow2_zone_co_map_run(BlockDriverState *bs, uint64_t offset, uint64_t end)
 }
 
 /* Failure does no harm: writes map their own clusters then */
-void coroutine_fn
+bool coroutine_fn
 qcow2_zone_co_premap(BlockDriverState *bs, uint64_t offset, uint64_t end)
 {
     BDRVQcow2State *s = bs->opaque;
+    bool mapped = false;
     int ret;
 
     qemu_co_mutex_lock(&s->lock);
-    ret = qcow2_zone_co_map_run(bs, offset, end);
+    ret = qcow2_zone_co_map_run(bs, offset, end, &mapped);
     qemu_co_mutex_unlock(&s->lock);
     trace_qcow2_zone_premap(bs, offset, end - offset, ret);
+    return mapped;
 }

@@ -11,7 +11,8 @@
  *
  * - A run of clusters is mapped (qcow2-zone-premap.c).  Runs double in length
  *   up to that of the option: a zone that gets a few blocks costs little.
- * - Holes that a Reset with discard=unmap has left get space in the file again.
+ * - Holes that a Reset with discard=unmap has left there get space in the file
+ *   again: a write into a hole takes longer.
  * - When commits come after little data each, zeros are written.  A file
  *   system that has only reserved a block must change its own metadata when the
  *   block is written, and store the change with the next flush, which takes
@@ -195,9 +196,8 @@ qcow2_zone_co_prepare(BlockDriverState *bs, const ZoneWrite *write)
         first_bytes = qcow2_zone_run_start(s, pos_bytes);
         end_bytes = MIN(qcow2_zone_run_start(s, pos_bytes + write_bytes),
                         ROUND_UP(capacity_bytes, s->cluster_size));
-        qcow2_zone_co_premap(bs, zone_start + first_bytes,
-                             zone_start + end_bytes);
-        if (qcow2_zone_wants_drop(bs)) {
+        if (qcow2_zone_co_premap(bs, zone_start + first_bytes,
+                                 zone_start + end_bytes)) {
             qcow2_zone_co_fill(bs, zone_start + first_bytes,
                                zone_start + end_bytes, NULL);
         }

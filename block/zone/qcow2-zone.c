@@ -333,7 +333,7 @@ int coroutine_fn qcow2_zone_co_flush_to_os(BlockDriverState *bs)
     return ret < 0 ? ret : qcow2_co_flush_to_os(bs);
 }
 
-bool qcow2_zone_wants_drop(BlockDriverState *bs)
+static bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;
 
