@@ -109,6 +109,20 @@ void qcow2_zone_count_commit(Qcow2Zone *zone);
 bool coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_premap(BlockDriverState *bs, uint64_t offset, uint64_t end);
 
+/*
+ * Calls func for the host clusters of [offset, end), run by run, until it
+ * returns an error.  s->lock is held for each run: a discard that is still on
+ * its way could free the clusters, and another zone have its data in them by
+ * then.  Ends with an error where metadata is as well: the image is marked
+ * corrupt, and the rest of the mapping may be wrong, too.
+ */
+typedef int coroutine_fn
+Qcow2ZoneHostFunc(BlockDriverState *bs, uint64_t host_offset, uint64_t bytes,
+                  const void *opaque);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_walk_host(BlockDriverState *bs, uint64_t offset, uint64_t end,
+                        Qcow2ZoneHostFunc *func, const void *opaque);
+
 /* Reads all words into words (nr_zones of them), in host byte order */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words);

@@ -100,8 +100,8 @@ bool qcow2_zone_wants_prepare(BlockDriverState *bs, const ZoneWrite *write)
 }
 
 /*
- * Writes zeros to a part of the file, or reserves space for it, where it has
- * neither data nor zeros that were written.
+ * Where a part of the file has neither data nor zeros that were written:
+ * writes zeros, or reserves space for them if there are none to write.
  */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_fill_holes(BlockDriverState *bs, uint64_t host_offset,
@@ -130,35 +130,6 @@ qcow2_zone_co_fill_holes(BlockDriverState *bs, uint64_t host_offset,
     return ret;
 }
 
-/*
- * The same for a part of the zone, as far as it is mapped.  s->lock is held
- * across each piece: a discard that is still on its way could free clusters,
- * and another zone have its data in them by then.
- */
-static void coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_fill(BlockDriverState *bs, uint64_t offset, uint64_t end,
-                   const void *zeros)
-{
-    BDRVQcow2State *s = bs->opaque;
-    QCow2SubclusterType type;
-    uint64_t host_offset;
-    unsigned int n;
-    int ret = 0;
-
-    for (; offset < end && ret >= 0; offset += n) {
-        n = MIN(end - offset, QEMU_ALIGN_DOWN(INT_MAX, s->cluster_size));
-        qemu_co_mutex_lock(&s->lock);
-        ret = qcow2_get_host_offset(bs, offset, &n, &host_offset, &type);
-        if (ret >= 0 && type == QCOW2_SUBCLUSTER_NORMAL) {
-            ret = qcow2_pre_write_overlap_check(bs, 0, host_offset, n, true);
-            if (ret >= 0) {
-                ret = qcow2_zone_co_fill_holes(bs, host_offset, n, zeros);
-            }
-        }
-        qemu_co_mutex_unlock(&s->lock);
-    }
-}
-
 static void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_prezero(BlockDriverState *bs, uint64_t offset, uint64_t end)
 {
@@ -170,7 +141,8 @@ qcow2_zone_co_prezero(BlockDriverState *bs, uint64_t offset, uint64_t end)
     }
     zeros = qemu_try_blockalign0(bs, end - offset);
     if (zeros) {
-        qcow2_zone_co_fill(bs, offset, end, zeros);
+        qcow2_zone_co_walk_host(bs, offset, end, qcow2_zone_co_fill_holes,
+                                zeros);
         trace_qcow2_zone_prezero(bs, offset, end - offset);
     }
 }
@@ -198,8 +170,9 @@ qcow2_zone_co_prepare(BlockDriverState *bs, const ZoneWrite *write)
                         ROUND_UP(capacity_bytes, s->cluster_size));
         if (qcow2_zone_co_premap(bs, zone_start + first_bytes,
                                  zone_start + end_bytes)) {
-            qcow2_zone_co_fill(bs, zone_start + first_bytes,
-                               zone_start + end_bytes, NULL);
+            qcow2_zone_co_walk_host(bs, zone_start + first_bytes,
+                                    zone_start + end_bytes,
+                                    qcow2_zone_co_fill_holes, NULL);
         }
     }
     zone_io_lock(zone->io);

@@ -342,54 +342,61 @@ static bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs)
             s->discard_passthrough[QCOW2_DISCARD_REQUEST]);
 }
 
-/* A hole where a run of clusters is, unless metadata is there as well */
-static void coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_punch(BlockDriverState *bs, uint64_t host_offset, uint64_t bytes)
+int coroutine_fn
+qcow2_zone_co_walk_host(BlockDriverState *bs, uint64_t offset, uint64_t end,
+                        Qcow2ZoneHostFunc *func, const void *opaque)
+{
+    BDRVQcow2State *s = bs->opaque;
+    QCow2SubclusterType type;
+    uint64_t host_offset;
+    unsigned int n;
+    int ret = 0;
+
+    for (; offset < end && ret >= 0; offset += n) {
+        n = MIN(end - offset, QEMU_ALIGN_DOWN(INT_MAX, s->cluster_size));
+        qemu_co_mutex_lock(&s->lock);
+        ret = qcow2_get_host_offset(bs, offset, &n, &host_offset, &type);
+        if (ret >= 0 && type == QCOW2_SUBCLUSTER_NORMAL) {
+            ret = qcow2_pre_write_overlap_check(bs, 0, host_offset, n, true);
+            if (ret >= 0) {
+                ret = func(bs, host_offset, n, opaque);
+            }
+        }
+        qemu_co_mutex_unlock(&s->lock);
+    }
+    return ret;
+}
+
+/* Space that the host does not take back does no harm */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_punch(BlockDriverState *bs, uint64_t host_offset, uint64_t bytes,
+                    const void *opaque)
 {
     BDRVQcow2State *s = bs->opaque;
 
-    if (qcow2_pre_write_overlap_check(bs, 0, host_offset, bytes, true) >= 0) {
-        bdrv_co_pdiscard(s->data_file, host_offset, bytes);
-    }
+    bdrv_co_pdiscard(s->data_file, host_offset, bytes);
+    return 0;
 }
 
 /*
  * Gives the host file's space back, run by run, without touching the mapping.
  * Only a node with discard=unmap asks for that.  A raw external data file is
  * zeroed in any case, for those who read it without the image.
- *
- * qcow2's lock is held across each hole: a discard that is still on its way
- * could free the clusters, and another zone have its data in them by then.
  */
 static void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
 {
     BDRVQcow2State *s = bs->opaque;
     const ZoneGeometry *geometry = &s->zone->geometry;
-    int64_t offset = geometry->zone_bytes * zone_idx;
-    int64_t end = offset + geometry->capacity_bytes;
-    QCow2SubclusterType type;
-    uint64_t host_offset;
-    unsigned int n;
-    int ret;
+    uint64_t offset = geometry->zone_bytes * zone_idx;
 
     if (data_file_is_raw(bs)) {
-        bdrv_co_pwrite_zeroes(s->data_file, offset, end - offset,
+        bdrv_co_pwrite_zeroes(s->data_file, offset, geometry->capacity_bytes,
                               BDRV_REQ_MAY_UNMAP);
         return;
     }
-    for (; offset < end; offset += n) {
-        n = MIN(end - offset, QEMU_ALIGN_DOWN(INT_MAX, s->cluster_size));
-        qemu_co_mutex_lock(&s->lock);
-        ret = qcow2_get_host_offset(bs, offset, &n, &host_offset, &type);
-        if (ret >= 0 && type == QCOW2_SUBCLUSTER_NORMAL) {
-            qcow2_zone_co_punch(bs, host_offset, n);
-        }
-        qemu_co_mutex_unlock(&s->lock);
-        if (ret < 0 || !bs->drv) {
-            return; /* corrupt: the rest of the mapping may be wrong as well */
-        }
-    }
+    qcow2_zone_co_walk_host(bs, offset, offset + geometry->capacity_bytes,
+                            qcow2_zone_co_punch, NULL);
 }
 
 const ZoneIOOps qcow2_zone_io_ops = {
