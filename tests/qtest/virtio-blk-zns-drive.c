@@ -125,9 +125,22 @@ static void find_device(VzDrive *drive)
     qvirtio_pci_device_enable(drive->pci);
 }
 
+uint32_t vz_nr_queues(const VzDrive *drive)
+{
+    return MAX(drive->spec->nr_queues, 1);
+}
+
+void vz_use_queue(VzDrive *drive, uint32_t idx)
+{
+    drive->vq = drive->vqs[idx];
+    drive->buf_addr = drive->buf_addrs[idx];
+}
+
 /* Resets the device first, as every driver does */
 static void start_driver(VzDrive *drive)
 {
+    uint32_t i;
+
     qvirtio_start_device(drive->vdev);
     drive->features = qvirtio_get_features(drive->vdev);
     qvirtio_set_features(drive->vdev, drive->features &
@@ -135,32 +148,70 @@ static void start_driver(VzDrive *drive)
                            (1ull << VIRTIO_RING_F_INDIRECT_DESC) |
                            (1ull << VIRTIO_RING_F_EVENT_IDX) |
                            drive->spec->ignored_features));
-    drive->vq = qvirtqueue_setup(drive->vdev, &drive->alloc, 0);
+    for (i = 0; i < vz_nr_queues(drive); i++) {
+        drive->vqs[i] = qvirtqueue_setup(drive->vdev, &drive->alloc, i);
+    }
+    drive->vq = drive->vqs[0];
     qvirtio_set_driver_ok(drive->vdev);
+}
+
+static char *device_arguments(const VzSpec *spec)
+{
+    GString *args = g_string_new(NULL);
+    uint32_t i;
+
+    if (!spec->nr_queues) {
+        g_string_printf(args, "-device virtio-blk-pci,id=vz0,drive=zns0,"
+                        "disable-legacy=on,addr=%d.0%s", DRIVE_SLOT,
+                        spec->device_options ?: "");
+        return g_string_free(args, false);
+    }
+    for (i = 0; i < spec->nr_queues; i++) {
+        g_string_append_printf(args, "-object iothread,id=t%u ", i);
+    }
+    g_string_append_printf(args, "-device '{\"driver\": \"virtio-blk-pci\", "
+                           "\"id\": \"vz0\", \"drive\": \"zns0\", "
+                           "\"disable-legacy\": \"on\", \"addr\": \"%d.0\", "
+                           "\"num-queues\": %u, \"iothread-vq-mapping\": [",
+                           DRIVE_SLOT, spec->nr_queues);
+    for (i = 0; i < spec->nr_queues; i++) {
+        g_string_append_printf(args, "%s{\"iothread\": \"t%u\"}",
+                               i ? ", " : "", i);
+    }
+    g_string_append(args, "]}'");
+    return g_string_free(args, false);
 }
 
 void vz_boot(VzDrive *drive)
 {
+    g_autofree char *device = device_arguments(drive->spec);
+    uint32_t i;
+
     drive->qts = qtest_initf(
         "-nodefaults -machine q35 "
-        "-drive if=none,id=zns0,file=%s,format=qcow2%s "
-        "-device virtio-blk-pci,id=vz0,drive=zns0,disable-legacy=on,"
-        "addr=%d.0%s", drive->image, drive->spec->drive_options ?: "",
-        DRIVE_SLOT, drive->spec->device_options ?: "");
+        "-drive if=none,id=zns0,file=%s,format=qcow2%s %s",
+        drive->image, drive->spec->drive_options ?: "", device);
     pc_alloc_init(&drive->alloc, drive->qts, ALLOC_NO_FLAGS);
     drive->bus = qpci_new_pc(drive->qts, &drive->alloc);
     find_device(drive);
     start_driver(drive);
-    drive->buf_addr = guest_alloc(&drive->alloc, VZ_BUF_BYTES);
+    for (i = 0; i < vz_nr_queues(drive); i++) {
+        drive->buf_addrs[i] = guest_alloc(&drive->alloc, VZ_BUF_BYTES);
+    }
+    drive->buf_addr = drive->buf_addrs[0];
 }
 
 void vz_quit(VzDrive *drive)
 {
+    uint32_t i;
+
     qtest_qmp_send(drive->qts, "{ 'execute': 'quit' }");
     qtest_wait_qemu(drive->qts);
     qtest_quit(drive->qts);
-    /* QEMU has the queue no more: only what libqos holds here is left */
-    g_free(drive->vq);
+    /* QEMU has the queues no more: only what libqos holds here is left */
+    for (i = 0; i < vz_nr_queues(drive); i++) {
+        g_free(drive->vqs[i]);
+    }
     g_free(drive->pci->pdev);
     g_free(drive->pci);
     qpci_free_pc(drive->bus);
@@ -169,8 +220,12 @@ void vz_quit(VzDrive *drive)
 
 void vz_reset(VzDrive *drive)
 {
+    uint32_t i;
+
     qvirtio_reset(drive->vdev);
-    qvirtqueue_cleanup(drive->vdev->bus, drive->vq, &drive->alloc);
+    for (i = 0; i < vz_nr_queues(drive); i++) {
+        qvirtqueue_cleanup(drive->vdev->bus, drive->vqs[i], &drive->alloc);
+    }
     start_driver(drive);
 }
 

@@ -18,6 +18,7 @@
 #define VZ_SECTOR_BYTES 512
 #define VZ_MAX_BATCH    16
 #define VZ_BUF_BYTES    (4 * 1024 * 1024)
+#define VZ_MAX_QUEUES   4
 
 /* Limits of 0 mean no limit, option strings of NULL none */
 typedef struct VzSpec {
@@ -28,7 +29,9 @@ typedef struct VzSpec {
     uint32_t max_open_zones;
     uint32_t max_active_zones;
     uint32_t max_append_bytes;
-    const char *device_options; /* more for virtio-blk-pci */
+    uint32_t nr_queues;         /* each in an iothread of its own; 0: one, in
+                                   the main loop */
+    const char *device_options; /* more for virtio-blk-pci in the main loop */
     const char *drive_options;  /* more for -drive */
     uint64_t ignored_features;  /* that the driver does not ask for */
 } VzSpec;
@@ -46,9 +49,11 @@ typedef struct VzDrive {
     QGuestAllocator alloc;
     QVirtioPCIDevice *pci;
     QVirtioDevice *vdev;
-    QVirtQueue *vq;
+    QVirtQueue *vq;             /* for what is submitted and waited for next */
+    QVirtQueue *vqs[VZ_MAX_QUEUES];
     uint64_t features;          /* as offered */
     uint64_t buf_addr;          /* VZ_BUF_BYTES of guest memory */
+    uint64_t buf_addrs[VZ_MAX_QUEUES];
 } VzDrive;
 
 /* Status of a request that has not completed */
@@ -81,6 +86,10 @@ void vz_boot(VzDrive *drive);
 void vz_reset(VzDrive *drive);
 /* "quit", and a new QEMU on the same image */
 void vz_restart(VzDrive *drive);
+
+/* Requests go through this queue from now on, with buffers of its own */
+void vz_use_queue(VzDrive *drive, uint32_t idx);
+uint32_t vz_nr_queues(const VzDrive *drive);
 
 /*
  * Without QEMU: gives zones the stored state (ZONE_STATE_READ_ONLY, ...) that
@@ -140,6 +149,7 @@ extern const VzTest vz_error_tests[];
 extern const VzTest vz_mgmt_tests[];
 extern const VzTest vz_limit_tests[];
 extern const VzTest vz_append_tests[];
+extern const VzTest vz_thread_tests[];
 
 /* Checks that name the caller's line */
 #define vz_assert_status(got, expected) \

@@ -345,6 +345,7 @@ int main(int argc, char **argv)
     add_tests(vz_mgmt_tests);
     add_tests(vz_limit_tests);
     add_tests(vz_append_tests);
+    add_tests(vz_thread_tests);
     add_tests(restart_tests);
     return g_test_run();
 }

@@ -1,0 +1,155 @@
+/*
+ * qtest of zoned virtio-blk drives: queues in iothreads
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What it shows: that four queues, each in an iothread of its own
+ * (iothread-vq-mapping), use the zones of one image at the same time, and that
+ * nothing is lost, doubled or in the wrong place, also after a restart.
+ *
+ * How: in each round every queue has appends to a zone that all share, writes
+ * at the write pointer and a Flush or Reset in zones of its own in flight.  The
+ * positions of appends and the report are compared with what was sent.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/units.h"
+#include "virtio-blk-zns-drive.h"
+
+#define QUEUES          VZ_MAX_QUEUES
+#define ROUNDS          24
+#define APPENDS         4       /* of a queue in a round */
+#define PIECE_SECTORS   8
+#define ROUND_SECTORS   (PIECE_SECTORS * 2)
+#define LIVES           8       /* rounds between two resets */
+
+enum { SHARED, OWN, RESET = OWN + QUEUES, NR_ZONES = RESET + QUEUES };
+
+static const VzSpec spec_threads = {
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .nr_zones = NR_ZONES,
+    .nr_queues = QUEUES,
+};
+
+/* Requests of one queue in one round */
+typedef struct Round {
+    VzReq reqs[APPENDS + 4];
+    unsigned nr;
+} Round;
+
+static VzReq append_req(const VzDrive *drive, uint8_t seed)
+{
+    VzReq req = vz_write_req(vz_start(drive, SHARED), PIECE_SECTORS, seed);
+
+    req.type = VIRTIO_BLK_T_ZONE_APPEND;
+    req.in_bytes = sizeof(uint64_t);
+    return req;
+}
+
+static uint8_t seed_of(unsigned queue, unsigned round)
+{
+    return queue * ROUNDS + round;
+}
+
+static void submit(VzDrive *drive, Round *this, unsigned queue, unsigned round)
+{
+    uint64_t own = vz_start(drive, OWN + queue) + round * ROUND_SECTORS;
+    uint64_t reset = vz_start(drive, RESET + queue);
+    unsigned i;
+
+    this->nr = 0;
+    for (i = 0; i < APPENDS; i++) {
+        this->reqs[this->nr++] = append_req(drive, seed_of(queue, round));
+    }
+    this->reqs[this->nr++] = vz_write_req(own, ROUND_SECTORS,
+                                          seed_of(queue, round));
+    if (round % LIVES == LIVES - 1) {
+        this->reqs[this->nr++] = (VzReq) {
+            .type = VIRTIO_BLK_T_ZONE_RESET, .sector = reset,
+        };
+    } else {
+        this->reqs[this->nr++] = vz_write_req(reset + round % LIVES *
+                                              PIECE_SECTORS, PIECE_SECTORS,
+                                              seed_of(queue, round));
+    }
+    if ((round + queue) % 3 == 0) {
+        this->reqs[this->nr++] = (VzReq) { .type = VIRTIO_BLK_T_FLUSH };
+    }
+    vz_use_queue(drive, queue);
+    vz_submit(drive, this->reqs, this->nr);
+}
+
+/* Who has written each piece of the shared zone, by the answers to appends */
+static void take_places(VzDrive *drive, const Round *this, unsigned queue,
+                        unsigned round, int *seeds)
+{
+    uint64_t start = vz_start(drive, SHARED);
+    unsigned i;
+
+    for (i = 0; i < this->nr; i++) {
+        vz_assert_ok(this->reqs[i].status);
+        if (i < APPENDS) {
+            uint64_t placed = qtest_readq(drive->qts, this->reqs[i].in_addr);
+            uint64_t piece = (placed - start) / PIECE_SECTORS;
+
+            g_assert_cmpuint(placed, ==, start + piece * PIECE_SECTORS);
+            g_assert_cmpuint(piece, <, ROUNDS * QUEUES * APPENDS);
+            g_assert_cmpint(seeds[piece], ==, -1);
+            seeds[piece] = seed_of(queue, round);
+        }
+    }
+}
+
+static void check_all(VzDrive *drive, const int *seeds)
+{
+    const unsigned nr_pieces = ROUNDS * QUEUES * APPENDS;
+    struct virtio_blk_zone_descriptor zone;
+    unsigned queue, i;
+
+    vz_use_queue(drive, 0);
+    zone = vz_zone(drive, SHARED);
+    g_assert_cmpuint(zone.z_wp - zone.z_start, ==, nr_pieces * PIECE_SECTORS);
+    for (i = 0; i < nr_pieces; i++) {
+        g_assert_true(vz_holds(drive, zone.z_start + i * PIECE_SECTORS,
+                               PIECE_SECTORS, seeds[i]));
+    }
+    for (queue = 0; queue < QUEUES; queue++) {
+        zone = vz_zone(drive, OWN + queue);
+        g_assert_cmpuint(zone.z_wp - zone.z_start, ==, ROUNDS * ROUND_SECTORS);
+        for (i = 0; i < ROUNDS; i++) {
+            g_assert_true(vz_holds(drive, zone.z_start + i * ROUND_SECTORS,
+                                   ROUND_SECTORS, seed_of(queue, i)));
+        }
+        vz_assert_zone(drive, RESET + queue, EMPTY, 0);
+        g_assert_true(vz_reads_zeros(drive, vz_start(drive, RESET + queue),
+                                     PIECE_SECTORS));
+    }
+}
+
+static void queues_share_zones(VzDrive *drive)
+{
+    int seeds[ROUNDS * QUEUES * APPENDS];
+    Round rounds[QUEUES];
+    unsigned round, queue;
+
+    memset(seeds, -1, sizeof(seeds));
+    for (round = 0; round < ROUNDS; round++) {
+        for (queue = 0; queue < QUEUES; queue++) {
+            submit(drive, &rounds[queue], queue, round);
+        }
+        for (queue = 0; queue < QUEUES; queue++) {
+            vz_use_queue(drive, queue);
+            vz_wait(drive, rounds[queue].reqs, rounds[queue].nr);
+            take_places(drive, &rounds[queue], queue, round, seeds);
+        }
+    }
+    check_all(drive, seeds);
+    vz_restart(drive);
+    check_all(drive, seeds);
+}
+
+const VzTest vz_thread_tests[] = {
+    { "threads/queues-share-zones", queues_share_zones, &spec_threads },
+    { }
+};
