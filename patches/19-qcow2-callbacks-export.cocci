@@ -22,4 +22,4 @@ identifier f = {
 @@
 @@
  #include "block/block_int.h"
-+#include "block/zone/qcow2-zone.h"
++#include "block/zone/qcow2/zone.h"

@@ -9,7 +9,7 @@
 #include "qobject/qdict.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
-#include "block/zone/volatile.h"
+#include "block/zone/memory/zoned.h"
 #include "system/block-backend.h"
 #include "system/block-backend-zone.h"
 

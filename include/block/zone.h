@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * No I/O, no locks, no coroutines: the caller serialises every call on one
- * table (block/zone/io.c does so with a mutex).  All positions and lengths are
+ * table (block/zone/gate/io.c does so with a mutex).  All positions and lengths are
  * in bytes.  "Section N" names the NVMe Zoned Namespace Command Set
  * Specification 1.1.
  */

@@ -12,7 +12,7 @@
 #include "qom/object.h"
 #include "block/block_int.h"
 #include "block/qcow2.h"
-#include "block/zone/qcow2-zone-int.h"
+#include "block/zone/qcow2/internal.h"
 #include "crypto/pbkdf.h"
 #include "qom/object_interfaces.h"
 #include "crash-image.h"

@@ -17,7 +17,7 @@
 #include "qemu/bswap.h"
 #include "qapi/error.h"
 #include "block/zone.h"
-#include "block/zone/qcow2-zone-decode.h"
+#include "block/zone/qcow2/decode.h"
 #include "fuzz.h"
 
 /* Makes fields agree that a mutation hardly ever hits together */

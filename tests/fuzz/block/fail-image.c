@@ -10,7 +10,7 @@
 #include "qobject/qdict.h"
 #include "block/block_int.h"
 #include "block/qcow2.h"
-#include "block/zone/qcow2-zone-int.h"
+#include "block/zone/qcow2/internal.h"
 #include "fail-image.h"
 
 #define FAIL_CLUSTER_BYTES 16384

@@ -20,7 +20,7 @@
 #include "qemu/main-loop.h"
 #include "block/block_int.h"
 #include "block/qcow2.h"
-#include "block/zone/qcow2-zone-int.h"
+#include "block/zone/qcow2/internal.h"
 #include "fail-image.h"
 
 #define CLUSTER_BYTES       16384

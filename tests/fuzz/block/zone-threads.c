@@ -17,7 +17,7 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/main-loop.h"
-#include "block/zone/qcow2-zone-int.h"
+#include "block/zone/qcow2/internal.h"
 #include "iothread.h"
 #include "fail-image.h"
 

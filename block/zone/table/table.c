@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "table-internal.h"
+#include "internal.h"
 
 #define REFUSE(status_)   { .refusal = (status_) }
 #define STAY(state_)      { .next = (state_) }

@@ -11,7 +11,7 @@
 #include "block/block-io.h"
 #include "block/qcow2.h"
 #include "block/zone-io.h"
-#include "block/zone/qcow2-zone-decode.h"
+#include "block/zone/qcow2/decode.h"
 
 /* Words are written, and torn, in units of this */
 #define QCOW2_ZONE_SECTOR_BYTES     512

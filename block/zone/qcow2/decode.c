@@ -13,7 +13,7 @@
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
 #include "qapi/error.h"
-#include "block/zone/qcow2-zone-decode.h"
+#include "block/zone/qcow2/decode.h"
 
 #define QCOW2_ZONE_MODEL_HOST_MANAGED   1
 #define QCOW2_ZONE_LAYOUT_VERSION       1

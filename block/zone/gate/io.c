@@ -8,8 +8,8 @@
 #include "qemu/iov.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
-#include "block/zone/io-internal.h"
-#include "trace.h"
+#include "block/zone/gate/internal.h"
+#include "../trace.h"
 
 ZoneIO *zone_io_new(BlockDriverState *bs, const ZoneIOOps *ops,
                     ZoneTable *table)

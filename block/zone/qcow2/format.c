@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Reading, writing and creating them; which ones are valid is the matter of
- * qcow2-zone-decode.c.
+ * decode.c.
  */
 
 #include "qemu/osdep.h"
@@ -16,7 +16,7 @@
 #include "qapi/qapi-visit-block-core.h"
 #include "qapi/qobject-input-visitor.h"
 #include "qobject/qdict.h"
-#include "block/zone/qcow2-zone-int.h"
+#include "block/zone/qcow2/internal.h"
 
 #define QCOW2_ZONE_DEFAULT_BYTES        (256 * MiB)
 /* Words are read and written in pieces of this */

@@ -7,7 +7,7 @@
 #include "qemu/osdep.h"
 #include "qemu/range.h"
 #include "qapi/error.h"
-#include "block/zone/qcow2-zone-int.h"
+#include "block/zone/qcow2/internal.h"
 
 bool qcow2_zone_overlaps(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {

@@ -9,7 +9,7 @@
  * pointer, where the read clamp hides what clusters have in them, and with the
  * zone held: no other write is there.
  *
- * - A run of clusters is mapped (qcow2-zone-premap.c).  Runs double in length
+ * - A run of clusters is mapped (premap.c).  Runs double in length
  *   up to that of the option: a zone that gets a few blocks costs little.
  * - Holes that a Reset with discard=unmap has left there get space in the file
  *   again: a write into a hole takes longer.
@@ -22,8 +22,8 @@
 #include "qemu/osdep.h"
 #include "qemu/memalign.h"
 #include "qemu/units.h"
-#include "block/zone/qcow2-zone-int.h"
-#include "trace.h"
+#include "block/zone/qcow2/internal.h"
+#include "../trace.h"
 
 /* The first runs of a zone, unless clusters are longer */
 #define QCOW2_ZONE_FIRST_RUN_BYTES      (1 * MiB)

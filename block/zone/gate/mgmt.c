@@ -6,8 +6,8 @@
 
 #include "qemu/osdep.h"
 #include "block/block_int.h"
-#include "block/zone/io-internal.h"
-#include "trace.h"
+#include "block/zone/gate/internal.h"
+#include "../trace.h"
 
 /* Durable actions on many zones hold at most this many at the same time */
 #define ZONE_ACTION_BATCH 1024

@@ -7,7 +7,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "block/zone/qcow2-zone-int.h"
+#include "block/zone/qcow2/internal.h"
 
 static void coroutine_fn qcow2_zone_timer_entry(void *opaque)
 {

@@ -16,7 +16,7 @@
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
 #include "block/block_int-common.h"
-#include "block/zone/img-zones.h"
+#include "block/zone/img/zones.h"
 #include "system/block-backend.h"
 
 bool img_zones_check(BlockBackend *blk, const char *filename, Error **errp)

@@ -14,7 +14,7 @@
 #include "qobject/qdict.h"
 #include "qobject/qnum.h"
 #include "block/block_int-common.h"
-#include "block/zone/volatile.h"
+#include "block/zone/memory/zoned.h"
 
 #define ZONED_DEFAULT_ZONE_BYTES    (128 * MiB)
 /* What all positions and lengths are multiples of */

@@ -14,7 +14,7 @@
 #include "qobject/qdict.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
-#include "block/zone/volatile.h"
+#include "block/zone/memory/zoned.h"
 
 typedef struct ZonedFilter {
     ZoneIO *io;

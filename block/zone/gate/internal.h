@@ -1,5 +1,5 @@
 /*
- * Zoned I/O: shared by io.c and io-mgmt.c only
+ * Zoned I/O: shared by the files of block/zone/gate only
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *

@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "table-internal.h"
+#include "internal.h"
 
 static void verify_zone(const ZoneTable *table, uint32_t zone_idx)
 {

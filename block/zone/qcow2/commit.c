@@ -15,8 +15,8 @@
 #include "qemu/bswap.h"
 #include "qemu/memalign.h"
 #include "qapi/error.h"
-#include "block/zone/qcow2-zone-int.h"
-#include "trace.h"
+#include "block/zone/qcow2/internal.h"
+#include "../trace.h"
 
 /* Sectors of words that one step writes, in ascending order */
 typedef struct ZoneBatch {

@@ -11,7 +11,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "table-internal.h"
+#include "internal.h"
 
 /* The next write in flight in a zone; NULL starts */
 static ZoneWrite *next_write(const ZoneTable *table, uint32_t zone_idx,

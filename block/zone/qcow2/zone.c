@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Opening and closing, the read clamp, and what is refused.  The format is
- * in qcow2-zone-format.c, durability in qcow2-zone-commit.c.
+ * in format.c, durability in commit.c.
  */
 
 #include "qemu/osdep.h"
@@ -12,8 +12,8 @@
 #include "qemu/memalign.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
-#include "block/zone/qcow2-zone-int.h"
-#include "trace.h"
+#include "block/zone/qcow2/internal.h"
+#include "../trace.h"
 
 /* Zeros that are written as data go in pieces of this */
 #define QCOW2_ZONE_ZEROS_BYTES  (256 * KiB)

@@ -11,10 +11,10 @@
 #include "qapi/error.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
-#include "block/zone/io-internal.h"
+#include "block/zone/gate/internal.h"
 #include "system/block-backend.h"
 #include "system/block-backend-zone.h"
-#include "trace.h"
+#include "../trace.h"
 
 /* Notifiers **************************************************************/
 
