@@ -20,6 +20,9 @@
 #define ZONE_LIVE_ZRWA          (UINT64_C(1) << 58)
 #define ZONE_LIVE_RESERVED_MASK ZONE_WORD_WP_MASK
 
+/* A recommendation to finish, and a ZRWA, end with the active state */
+#define ZONE_ATTR_OF_ACTIVE     (ZONE_ATTR_FZR | ZONE_ATTR_ZRWAV)
+
 /* Zones in one state; the list of Implicitly Opened zones is in LRU order */
 typedef struct ZoneList {
     uint32_t head;
@@ -81,6 +84,17 @@ static inline ZoneState zone_state(const ZoneTable *table, uint32_t zone_idx)
     return table->live[zone_idx] >> ZONE_LIVE_STATE_SHIFT;
 }
 
+static inline bool zone_state_is_open(ZoneState state)
+{
+    return state == ZONE_STATE_IMPLICITLY_OPENED ||
+           state == ZONE_STATE_EXPLICITLY_OPENED;
+}
+
+static inline bool zone_state_is_active(ZoneState state)
+{
+    return zone_state_is_open(state) || state == ZONE_STATE_CLOSED;
+}
+
 static inline bool zone_has_zrwa(const ZoneTable *table, uint32_t zone_idx)
 {
     return table->live[zone_idx] & ZONE_LIVE_ZRWA;
@@ -125,6 +139,17 @@ static inline const ZoneBucket *zone_bucket(const ZoneTable *table,
 {
     return &table->buckets[zone_idx % ZONE_BUCKETS];
 }
+
+/*
+ * The one place where states, ZRWAs and counters change, and lists with them
+ */
+void zone_set_state(ZoneTable *table, uint32_t zone_idx, ZoneState next,
+                    bool zrwa);
+/* A zone that stays Implicitly Opened becomes the one most recently used */
+void zone_touch(ZoneTable *table, uint32_t zone_idx);
+/* What to store for a zone with that word; with a ZRWA, what it will become */
+uint64_t zone_word_to_store(const ZoneTable *table, uint32_t zone_idx,
+                            uint64_t word, bool zrwa);
 
 /*
  * The write pointer to store: up to there all has been written by completed

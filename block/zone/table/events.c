@@ -1,0 +1,321 @@
+/*
+ * Zone table: events, and the resources and rules that they meet
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "block/zone.h"
+#include "internal.h"
+
+static bool event_is_power_cycle(ZoneEvent event)
+{
+    return event == ZONE_EVENT_POWER_CYCLE ||
+           event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN ||
+           event == ZONE_EVENT_POWER_CYCLE_FILLED;
+}
+
+/* What is stored of a zone decides where a power cycle leads it */
+static ZoneEvent power_cycle_of(const ZoneTable *table, uint32_t zone_idx)
+{
+    uint8_t attributes = zone_word_attributes(table->words[zone_idx]);
+    uint64_t wp_bytes = zone_stored_wp(table, zone_idx);
+
+    if (wp_bytes == zone_writable_end(table, zone_idx)) {
+        return ZONE_EVENT_POWER_CYCLE_FILLED;
+    }
+    if (wp_bytes == zone_start(table, zone_idx) &&
+        !(attributes & ZONE_ATTR_ZDEV)) {
+        return ZONE_EVENT_POWER_CYCLE_UNWRITTEN;
+    }
+    return ZONE_EVENT_POWER_CYCLE;
+}
+
+static const ZoneTransition *find_transition(const ZoneTable *table,
+                                             uint32_t zone_idx,
+                                             ZoneEvent event)
+{
+    if (event_is_power_cycle(event)) {
+        event = power_cycle_of(table, zone_idx);
+    }
+    return zone_transition(zone_state(table, zone_idx), event);
+}
+
+/* The Implicitly Opened zone that was written least recently */
+static uint32_t find_victim(const ZoneTable *table)
+{
+    uint32_t i = table->lists[ZONE_STATE_IMPLICITLY_OPENED].head;
+
+    while (i != ZONE_NONE && zone_is_held(table, i)) {
+        i = table->next[i];
+    }
+    return i;
+}
+
+static ZoneStatus check_resources(const ZoneTable *table, uint32_t zone_idx,
+                                  const ZoneTransition *transition,
+                                  uint32_t *victim)
+{
+    const ZoneGeometry *geometry = &table->geometry;
+    bool adds_zrwa = (transition->set_attributes & ZONE_ATTR_ZRWAV) &&
+                     !zone_has_zrwa(table, zone_idx);
+
+    *victim = ZONE_NONE;
+    if (transition->active_delta > 0 && geometry->max_active_zones &&
+        table->counts.active >= geometry->max_active_zones) {
+        return ZONE_ERR_TOO_MANY_ACTIVE;
+    }
+    if (transition->open_delta > 0 && geometry->max_open_zones &&
+        table->counts.open >= geometry->max_open_zones) {
+        if (!geometry->auto_close ||
+            !table->counts.by_state[ZONE_STATE_IMPLICITLY_OPENED]) {
+            return ZONE_ERR_TOO_MANY_OPEN;
+        }
+        *victim = find_victim(table);
+        if (*victim == ZONE_NONE) {
+            return ZONE_BUSY; /* there is one, once its action has ended */
+        }
+    }
+    if (adds_zrwa && geometry->max_zrwa_zones &&
+        table->counts.zrwa >= geometry->max_zrwa_zones) {
+        return ZONE_ERR_ZRWA_EXHAUSTED;
+    }
+    return ZONE_OK;
+}
+
+/* What an event needs besides a row of the state machine and resources */
+static ZoneStatus check_rules(const ZoneTable *table, uint32_t zone_idx,
+                              ZoneEvent event)
+{
+    if (event == ZONE_EVENT_FILLED &&
+        zone_wp(table, zone_idx) != zone_writable_end(table, zone_idx)) {
+        return ZONE_ERR_INVALID_TRANSITION;
+    }
+    if (event == ZONE_EVENT_OPEN_ZRWA && !zone_has_zrwa(table, zone_idx) &&
+        zone_table_in_flight(table, zone_idx)) {
+        return ZONE_BUSY;
+    }
+    return ZONE_OK;
+}
+
+ZoneStatus zone_table_admit(const ZoneTable *table, uint32_t zone_idx,
+                            ZoneEvent event, uint32_t *victim)
+{
+    const ZoneTransition *transition = find_transition(table, zone_idx, event);
+    ZoneStatus status;
+
+    *victim = ZONE_NONE;
+    if (zone_state(table, zone_idx) != ZONE_STATE_CONVENTIONAL) {
+        if (event == ZONE_EVENT_SET_ZDE &&
+            !table->geometry.zd_extension_bytes) {
+            return ZONE_ERR_NO_ZDE;
+        }
+        if (event == ZONE_EVENT_OPEN_ZRWA && !table->geometry.zrwa_bytes) {
+            return ZONE_ERR_NO_ZRWA;
+        }
+    }
+    if (transition->refusal != ZONE_OK) {
+        return transition->refusal;
+    }
+    status = check_rules(table, zone_idx, event);
+    if (status != ZONE_OK) {
+        return status;
+    }
+    return check_resources(table, zone_idx, transition, victim);
+}
+
+static ZoneWordState word_state_of(ZoneState state, bool at_capacity)
+{
+    switch (state) {
+    case ZONE_STATE_READ_ONLY:
+        return ZONE_WORD_READ_ONLY;
+    case ZONE_STATE_OFFLINE:
+        return ZONE_WORD_OFFLINE;
+    case ZONE_STATE_FULL:
+        return at_capacity ? ZONE_WORD_DERIVED : ZONE_WORD_FULL;
+    default:
+        return ZONE_WORD_DERIVED;
+    }
+}
+
+typedef struct ZoneAfter {
+    uint64_t word;
+    uint64_t reserved_bytes;
+    bool zrwa;
+} ZoneAfter;
+
+static ZoneAfter compute_after(const ZoneTable *table, uint32_t zone_idx,
+                               const ZoneTransition *transition)
+{
+    bool had_zrwa = zone_has_zrwa(table, zone_idx);
+    uint8_t attributes = zone_word_attributes(table->words[zone_idx]) |
+                         (had_zrwa ? ZONE_ATTR_ZRWAV : 0);
+    uint64_t wp_bytes = zone_wp(table, zone_idx);
+    ZoneWordState word_state = zone_word_state(table->words[zone_idx]);
+    ZoneAfter after = { .reserved_bytes = zone_reserved(table, zone_idx) };
+
+    attributes &= ~transition->clear_attributes;
+    attributes |= transition->set_attributes;
+    after.zrwa = attributes & ZONE_ATTR_ZRWAV;
+
+    if (transition->wp == ZONE_WP_START) {
+        wp_bytes = zone_start(table, zone_idx);
+        after.reserved_bytes = wp_bytes;
+    } else if (transition->wp == ZONE_WP_COMMIT) {
+        wp_bytes = zone_stored_wp(table, zone_idx);
+        after.reserved_bytes = wp_bytes;
+    } else if (had_zrwa && !after.zrwa) {
+        after.reserved_bytes = wp_bytes;
+    }
+    /* A Full zone at its capacity has two spellings: keep the one it has */
+    if (transition->next != zone_state(table, zone_idx)) {
+        word_state = word_state_of(transition->next, wp_bytes ==
+                                   zone_writable_end(table, zone_idx));
+    }
+    after.word = zone_word_encode(
+        word_state, zone_word_conventional(table->words[zone_idx]),
+        attributes & ZONE_ATTR_STORED, wp_bytes);
+    return after;
+}
+
+static void apply_transition(ZoneTable *table, uint32_t zone_idx,
+                             ZoneEvent event)
+{
+    const ZoneTransition *transition = find_transition(table, zone_idx, event);
+    ZoneAfter after;
+
+    assert(transition->refusal == ZONE_OK);
+    if (transition->next == zone_state(table, zone_idx) &&
+        transition->wp == ZONE_WP_KEEP && !transition->set_attributes &&
+        !transition->clear_attributes) {
+        zone_touch(table, zone_idx); /* nearly every write ends up here */
+        return;
+    }
+    after = compute_after(table, zone_idx, transition);
+    table->words[zone_idx] = after.word;
+    zone_set_reserved(table, zone_idx, after.reserved_bytes);
+    zone_set_state(table, zone_idx, transition->next, after.zrwa);
+}
+
+void zone_table_apply(ZoneTable *table, uint32_t zone_idx, ZoneEvent event,
+                      uint32_t victim)
+{
+    if (victim != ZONE_NONE) {
+        apply_transition(table, victim, ZONE_EVENT_AUTO_CLOSE);
+    }
+    apply_transition(table, zone_idx, event);
+}
+
+void zone_table_check_filled(ZoneTable *table, uint32_t zone_idx)
+{
+    uint32_t victim;
+
+    /* Read Only and Offline zones stay what they are */
+    if (zone_table_admit(table, zone_idx, ZONE_EVENT_FILLED,
+                         &victim) == ZONE_OK) {
+        apply_transition(table, zone_idx, ZONE_EVENT_FILLED);
+    }
+}
+
+ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
+                                  ZoneEvent event)
+{
+    uint32_t victim;
+
+    assert(zone_idx < table->geometry.nr_zones);
+    return zone_table_admit(table, zone_idx, event, &victim);
+}
+
+static bool event_needs_idle_zone(ZoneEvent event)
+{
+    switch (event) {
+    case ZONE_EVENT_FINISH:
+    case ZONE_EVENT_RESET:
+    case ZONE_EVENT_OFFLINE:
+    case ZONE_EVENT_SET_ZDE:
+    case ZONE_EVENT_POWER_CYCLE:
+    case ZONE_EVENT_POWER_CYCLE_UNWRITTEN:
+    case ZONE_EVENT_POWER_CYCLE_FILLED:
+    case ZONE_EVENT_FAULT_READ_ONLY:
+    case ZONE_EVENT_FAULT_OFFLINE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
+                            ZoneEvent event, bool *changed)
+{
+    uint64_t word;
+    uint32_t victim;
+    ZoneStatus status;
+
+    assert(zone_idx < table->geometry.nr_zones);
+    word = zone_table_word(table, zone_idx);
+    status = zone_table_admit(table, zone_idx, event, &victim);
+    if (status == ZONE_OK) {
+        assert(!event_needs_idle_zone(event) ||
+               !zone_table_in_flight(table, zone_idx));
+        zone_table_apply(table, zone_idx, event, victim);
+        zone_table_debug_verify(table);
+    }
+    if (changed) {
+        *changed = zone_table_word(table, zone_idx) != word;
+    }
+    return status;
+}
+
+uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,
+                               ZoneEvent event)
+{
+    ZoneAfter after = compute_after(table, zone_idx,
+                                    find_transition(table, zone_idx, event));
+
+    assert(zone_table_check_event(table, zone_idx, event) == ZONE_OK);
+    return zone_word_to_store(table, zone_idx, after.word, after.zrwa);
+}
+
+ZoneStatus zone_table_open_all(ZoneTable *table)
+{
+    uint32_t nr_closed = table->counts.by_state[ZONE_STATE_CLOSED];
+    uint32_t zone_idx = table->lists[ZONE_STATE_CLOSED].head;
+    uint32_t room = UINT32_MAX;
+    uint32_t nr_held = 0;
+    uint32_t i;
+
+    if (table->geometry.max_open_zones) {
+        room = table->geometry.max_open_zones - table->counts.open;
+    }
+    for (i = 0; i < nr_closed; i++) {
+        if (zone_is_held(table, zone_idx)) {
+            return ZONE_BUSY;
+        }
+        zone_idx = table->next[zone_idx];
+    }
+    if (table->geometry.auto_close) {
+        i = table->lists[ZONE_STATE_IMPLICITLY_OPENED].head;
+        for (; i != ZONE_NONE && room < nr_closed; i = table->next[i]) {
+            room += !zone_is_held(table, i);
+            nr_held += zone_is_held(table, i);
+        }
+    }
+    if (room < nr_closed) {
+        return nr_held >= nr_closed - room ? ZONE_BUSY : ZONE_ERR_TOO_MANY_OPEN;
+    }
+
+    /* Zones closed to make room queue up behind those that were Closed */
+    zone_idx = table->lists[ZONE_STATE_CLOSED].head;
+    for (i = 0; i < nr_closed; i++) {
+        uint32_t next = table->next[zone_idx];
+        uint32_t victim;
+        ZoneStatus status = zone_table_admit(table, zone_idx, ZONE_EVENT_OPEN,
+                                             &victim);
+
+        assert(status == ZONE_OK);
+        zone_table_apply(table, zone_idx, ZONE_EVENT_OPEN, victim);
+        zone_idx = next;
+    }
+    zone_table_debug_verify(table);
+    return ZONE_OK;
+}
