@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * No I/O, no locks, no coroutines: the caller serialises every call on one
- * table (block/zone/gate/io.c does so with a mutex).  All positions and lengths are
- * in bytes.  "Section N" names the NVMe Zoned Namespace Command Set
+ * table (block/zone/gate/io.c does so with a mutex).  All positions and lengths
+ * are in bytes.  "Section N" names the NVMe Zoned Namespace Command Set
  * Specification 1.1.
  */
 
@@ -106,7 +106,8 @@ typedef struct ZoneInfo {
     uint64_t start_bytes;
     uint64_t length_bytes;
     uint64_t capacity_bytes;
-    uint64_t wp_bytes;          /* the frontier: see zone_state_has_wp() */
+    uint64_t wp_bytes;          /* see zone_state_has_wp(); waits for failed
+                                   writes to be made again */
     uint64_t reserved_bytes;    /* where the next write or append would go */
     ZoneState state;
     uint8_t attributes;         /* ZONE_ATTR_*, ZRWAV included */
@@ -150,7 +151,9 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word);
 /*
  * The word to store for a zone now: the frontier, never the reservation; ZRWAV
  * is masked out; open states become what a power cycle makes of them.  What
- * has been written in a ZRWA counts as committed: a power cycle does that.
+ * has been written in a ZRWA counts as committed: a power cycle does that.  It
+ * passes failed ranges with something written above them, which a power cycle
+ * forgets, and ends behind a byte that has been written.
  */
 uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx);
 
@@ -185,8 +188,8 @@ uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
                                uint32_t zone_idx);
 
 /*
- * One write or append in flight.  The caller owns the memory (a coroutine's
- * stack); the table links it from begin to end.
+ * One write, append or discard in flight.  The caller owns the memory (a
+ * coroutine's stack); the table links it from begin to end.
  */
 typedef struct ZoneWrite ZoneWrite;
 struct ZoneWrite {
@@ -196,10 +199,13 @@ struct ZoneWrite {
     uint64_t end_bytes;
     uint64_t seq;               /* grows with every begin on the table */
     uint32_t zone_idx;
-    uint64_t unwritten_bytes;   /* ZRWA: what it covers or zeroes from here on
-                                   had not been written when it began;
-                                   UINT64_MAX: all of it had */
+    uint64_t unwritten_bytes;   /* what it covers or zeroes from here on had
+                                   not been written when it began; UINT64_MAX:
+                                   all of it had, or it makes a failed write
+                                   again that what is stored may have passed.
+                                   Without a ZRWA, else start_bytes. */
     bool passed;                /* a later write of the zone has completed */
+    bool append;
     bool tracked;               /* false: conventional zone, nothing to track */
 };
 
@@ -211,6 +217,13 @@ struct ZoneWrite {
  * management action holds gives ZONE_BUSY and changes nothing; so does one that
  * cannot be opened because all zones that could be closed for it are held.
  * bytes > 0.  Zones with a ZRWA accept [wp, wp + 2 * zrwa_bytes).
+ *
+ * Other zones accept a write at the reservation; and one of exactly the range
+ * of a write that has failed (a failed range), in any order.  Below the
+ * reservation such a retry has no effect on it.  Beyond, where failures have
+ * rolled it back, it becomes the end of the write; failed ranges that it skips
+ * can still be made again.  Those beyond are forgotten when something else is
+ * begun at the reservation.
  */
 ZoneStatus zone_table_write_begin(ZoneTable *table, ZoneWrite *write,
                                   uint64_t offset_bytes, uint64_t bytes);
@@ -224,10 +237,13 @@ ZoneStatus zone_table_append_begin(ZoneTable *table, ZoneWrite *write,
 
 /*
  * Ends a write.  Success advances the frontier to the start of the lowest
- * write still in flight in the zone (or to the reservation); failure of the
- * last one gives its reservation back, failure of another leaves a hole.  A
- * zone whose frontier reaches its capacity becomes Full.  Returns true when
- * the stored word of the zone has changed (the zone is dirty).
+ * write still in flight in the zone (or to the reservation).  Failure of a
+ * write leaves a failed range, for which the reported write pointer waits; that
+ * of an append leaves one that nothing waits for, with undefined contents.
+ * Failure of the last one rolls the reservation back, over all failed ranges
+ * that end there.  A zone whose reported write pointer reaches its capacity
+ * becomes Full.  Returns true when the stored word of the zone has changed (the
+ * zone is dirty).
  */
 bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success);
 
@@ -242,8 +258,9 @@ ZoneStatus zone_table_check_write(const ZoneTable *table, uint64_t offset_bytes,
  * What a read sees.  Splits [offset_bytes, offset_bytes + bytes) at zones,
  * frontier, writes in flight and capacity: sets *extent_bytes (> 0, <= bytes)
  * to the length of the first stretch that is all data or all zeros, and returns
- * true for data.  Data: below the frontier, or above it but written by a
- * completed write and not covered by one in flight.  A ZRWA window is data up
+ * true for data.  Data: below the reported write pointer, or above it but
+ * written by a completed write; neither what is in flight nor failed ranges.
+ * A ZRWA window is data up
  * to the end of the highest completed write in it, but for what writes in
  * flight are the first to cover; conventional zones and whatever lies beyond
  * the zoned part are data.  Offline zones read as zeros here (io.c refuses
@@ -271,6 +288,16 @@ bool zone_table_passed_before(const ZoneTable *table, uint64_t seq);
 /* The seq that the next begin will get */
 uint64_t zone_table_next_seq(const ZoneTable *table);
 
+/*
+ * A discard in flight, of part of one zone.  zone_table_in_flight() is true
+ * meanwhile, so that whoever holds the zone waits for it; nothing else does.
+ * ZONE_BUSY when the zone is held.  Any zone, conventional ones included; what
+ * may be discarded is the caller's business.
+ */
+ZoneStatus zone_table_discard_begin(ZoneTable *table, ZoneWrite *write,
+                                    uint64_t offset_bytes, uint64_t bytes);
+void zone_table_discard_end(ZoneTable *table, ZoneWrite *write);
+
 typedef enum ZoneEvent {
     ZONE_EVENT_WRITE,           /* opens implicitly; begin and end use it */
     ZONE_EVENT_OPEN,            /* Open Zone */
@@ -278,7 +305,7 @@ typedef enum ZoneEvent {
     ZONE_EVENT_CLOSE,           /* Close Zone */
     ZONE_EVENT_AUTO_CLOSE,      /* to make room for another */
     ZONE_EVENT_FINISH,          /* Finish Zone */
-    ZONE_EVENT_FILLED,          /* the frontier reached the capacity */
+    ZONE_EVENT_FILLED,          /* the write pointer reached the capacity */
     ZONE_EVENT_RESET,           /* Reset Zone */
     ZONE_EVENT_OFFLINE,         /* Offline Zone */
     ZONE_EVENT_SET_ZDE,         /* Set Zone Descriptor Extension */
@@ -303,7 +330,9 @@ const char *zone_event_str(ZoneEvent event);
 typedef enum ZoneWpAction {
     ZONE_WP_KEEP,
     ZONE_WP_START,              /* back to the start */
-    ZONE_WP_COMMIT,             /* behind the last byte written in the ZRWA */
+    ZONE_WP_COMMIT,             /* to where the stored one is: behind what has
+                                   been written in a ZRWA, or above failed
+                                   ranges */
 } ZoneWpAction;
 
 typedef struct ZoneTransition {
@@ -332,9 +361,12 @@ ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
  * is where the event leads is not an error where the standard says so (Close
  * on Closed, Finish on Full, Reset on Empty, Open on Explicitly Opened,
  * Offline on Offline).  Events that move the write pointer (FINISH, RESET,
- * OFFLINE, SET_ZDE) need a zone without writes in flight: assert; so do
+ * OFFLINE, SET_ZDE) need a zone with nothing in flight: assert; so do
  * POWER_CYCLE and the faults.  OPEN_ZRWA gives ZONE_BUSY instead: hold the
- * zone, wait for its writes, try again.  Holds do not matter here.  May
+ * zone, wait for what is in flight, try again.  All of these forget failed
+ * ranges; OPEN_ZRWA too moves the write pointer above them then, and is refused
+ * as in a Full zone when that would be the capacity.  Opening and closing
+ * leaves them as they are.  Holds do not matter here.  May
  * auto-close another zone.  *changed (may be NULL) tells whether the stored
  * word of the zone differs from before.
  */
@@ -373,6 +405,7 @@ void zone_table_set_zrwa(ZoneTable *table, uint64_t zrwa_bytes,
 void zone_table_hold(ZoneTable *table, uint32_t zone_idx);
 void zone_table_release(ZoneTable *table, uint32_t zone_idx);
 bool zone_table_held(const ZoneTable *table, uint32_t zone_idx);
+/* A write, append or discard */
 bool zone_table_in_flight(const ZoneTable *table, uint32_t zone_idx);
 
 /* Sets or clears FZR and RZR (fault injection); true when that changed any */

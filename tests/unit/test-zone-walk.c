@@ -20,12 +20,13 @@ static uint64_t walk_steps = 3000000;
 
 /*
  * A walk that never got anywhere would agree with any model: all cases
- * together have met every answer, and every transition that there is.
+ * together have met every answer, every transition that there is, and what
+ * matters about writes that fail.
  */
 static void test_coverage(void)
 {
     int state, event;
-    int status;
+    int status, what;
 
     if (walk_steps < 500000) {
         g_test_skip("too few steps to meet everything");
@@ -34,6 +35,12 @@ static void test_coverage(void)
     for (status = ZONE_OK; status <= ZONE_BUSY; status++) {
         if (!walk_met_status(status)) {
             g_test_message("never met: %s", zone_status_str(status));
+            g_test_fail();
+        }
+    }
+    for (what = 0; what < WALK_MET__MAX; what++) {
+        if (!walk_met(what)) {
+            g_test_message("never met: number %d of WalkMet", what);
             g_test_fail();
         }
     }

@@ -19,6 +19,7 @@ RefTable *ref_new(const ZoneGeometry *geometry, uint64_t block_bytes)
     ref->zones = g_new0(RefZone, geometry->nr_zones);
     for (i = 0; i < geometry->nr_zones; i++) {
         ref->zones[i].blocks = g_new0(uint8_t, ref->zone_blocks);
+        ref->zones[i].failed = g_new0(uint8_t, ref->zone_blocks);
         ref->zones[i].state = i < geometry->conventional_zones ?
                               ZONE_STATE_CONVENTIONAL : ZONE_STATE_EMPTY;
     }
@@ -31,26 +32,13 @@ void ref_free(RefTable *ref)
 
     for (i = 0; i < ref->g.nr_zones; i++) {
         g_free(ref->zones[i].blocks);
+        g_free(ref->zones[i].failed);
     }
     g_free(ref->zones);
     g_free(ref);
 }
 
 /* Positions, in blocks from the start of the zone */
-
-static uint64_t wp_of(const RefTable *ref, const RefZone *zone)
-{
-    uint64_t n = 0;
-
-    if (zone->zrwa) {
-        return zone->zrwa_wp;
-    }
-    while (n < ref->capacity_blocks && (zone->blocks[n] == REF_WRITTEN ||
-                                        zone->blocks[n] == REF_HOLE)) {
-        n++;
-    }
-    return n;
-}
 
 /* The end of the last block that is not blank */
 static uint64_t top_of(const RefTable *ref, const RefZone *zone)
@@ -79,16 +67,36 @@ static bool is_fresh(const RefTable *ref, uint32_t zone_idx, uint64_t n)
     return false;
 }
 
-/* The write pointer that a power cycle finds */
-static uint64_t stored_wp_of(const RefTable *ref, uint32_t zone_idx)
+static bool has_failed(const RefZone *zone, uint64_t n)
 {
-    const RefZone *zone = &ref->zones[zone_idx];
+    return zone->blocks[n] == REF_FAILED || zone->blocks[n] == REF_LOST;
+}
+
+/* The write pointer that a power cycle finds */
+static uint64_t stored_wp_of(const RefTable *ref, const RefZone *zone)
+{
+    uint64_t top = top_of(ref, zone);
     uint64_t n = 0;
 
-    if (!zone->zrwa) {
-        return wp_of(ref, zone);
+    while (n < top && zone->blocks[n] != REF_FLYING &&
+           !(zone->zrwa && is_fresh(ref, zone - ref->zones, n))) {
+        n++;
     }
-    while (n < top_of(ref, zone) && !is_fresh(ref, zone_idx, n)) {
+    while (!zone->zrwa && n > 0 && has_failed(zone, n - 1)) {
+        n--;
+    }
+    return n;
+}
+
+static uint64_t wp_of(const RefTable *ref, const RefZone *zone)
+{
+    uint64_t end = stored_wp_of(ref, zone);
+    uint64_t n = 0;
+
+    if (zone->zrwa) {
+        return zone->zrwa_wp;
+    }
+    while (n < end && zone->blocks[n] != REF_FAILED) {
         n++;
     }
     return n;
@@ -122,6 +130,11 @@ bool ref_in_flight(const RefTable *ref, uint32_t zone_idx)
     for (i = 0; i < REF_MAX_WRITES; i++) {
         if (ref->writes[i].in_use && ref->writes[i].tracked &&
             ref->writes[i].zone_idx == zone_idx) {
+            return true;
+        }
+    }
+    for (i = 0; i < REF_MAX_DISCARDS; i++) {
+        if (ref->discards[i].in_use && ref->discards[i].zone_idx == zone_idx) {
             return true;
         }
     }
@@ -222,45 +235,58 @@ static void open_by_write(RefTable *ref, RefZone *zone)
 
 /* Ends of lives */
 
-/* What is in the ZRWA is committed, then the ZRWA goes back */
+/* Nothing above end counts, and nothing that failed can be made again */
+static void cut_at(const RefTable *ref, RefZone *zone, uint64_t end)
+{
+    uint64_t n;
+
+    for (n = 0; n < ref->capacity_blocks; n++) {
+        zone->failed[n] = 0;
+        if (n >= end) {
+            zone->blocks[n] = REF_BLANK;
+        } else if (has_failed(zone, n)) {
+            zone->blocks[n] = REF_WRITTEN;
+        }
+    }
+}
+
+/* The ZRWA goes, what has been written in it stays; nor are there failures */
+static void commit(RefTable *ref, RefZone *zone)
+{
+    cut_at(ref, zone, stored_wp_of(ref, zone));
+    zone->zrwa = false;
+}
+
 static void become_full(RefTable *ref, RefZone *zone)
 {
-    zone->zrwa = false;
+    commit(ref, zone);
     zone->state = ZONE_STATE_FULL;
     zone->fzr = false;
     zone->stored_full = wp_of(ref, zone) < ref->capacity_blocks;
 }
 
-static void drop_zrwa(RefTable *ref, RefZone *zone)
+static void go_offline(RefTable *ref, RefZone *zone)
 {
-    if (zone->zrwa) {
-        fill(zone, zone->zrwa_wp, ref->capacity_blocks, REF_BLANK);
-        zone->zrwa = false;
-    }
+    cut_at(ref, zone, wp_of(ref, zone));
+    zone->zrwa = false;
+    zone->zfc = zone->fzr = zone->rzr = zone->zdev = false;
+    zone->state = ZONE_STATE_OFFLINE;
 }
 
 static void become_empty(RefTable *ref, RefZone *zone)
 {
     zone->zrwa = false;
-    fill(zone, 0, ref->zone_blocks, REF_BLANK);
+    cut_at(ref, zone, 0);
     zone->state = ZONE_STATE_EMPTY;
     zone->stored_full = false;
     zone->zfc = zone->fzr = zone->rzr = zone->zdev = false;
 }
 
-/* The ZRWA goes, what has been written in it stays */
-static void commit_zrwa(RefTable *ref, RefZone *zone)
-{
-    if (zone->zrwa) {
-        fill(zone, stored_wp_of(ref, zone - ref->zones), ref->capacity_blocks,
-             REF_BLANK);
-        zone->zrwa = false;
-    }
-}
-
 static void lose_power(RefTable *ref, RefZone *zone)
 {
-    commit_zrwa(ref, zone);
+    if (zone->state != ZONE_STATE_CONVENTIONAL) {
+        commit(ref, zone);
+    }
     if (is_open(zone) || zone->state == ZONE_STATE_CLOSED) {
         if (wp_of(ref, zone) == ref->capacity_blocks) {
             become_full(ref, zone);
@@ -273,6 +299,51 @@ static void lose_power(RefTable *ref, RefZone *zone)
 }
 
 /* Writes */
+
+/* Is there a retry in flight that covers the block? */
+static bool is_retried(const RefTable *ref, uint32_t zone_idx, uint64_t n)
+{
+    int i;
+
+    for (i = 0; i < REF_MAX_WRITES; i++) {
+        const RefWrite *write = &ref->writes[i];
+
+        if (write->in_use && write->retry && write->zone_idx == zone_idx &&
+            write->start <= n && n < write->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Would the write make again one that failed, and that nobody makes now? */
+static bool makes_again(const RefTable *ref, uint32_t zone_idx,
+                        uint64_t start, uint64_t end)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+
+    return start < ref->capacity_blocks && zone->failed[start] != 0 &&
+           zone->failed[start] == end - start &&
+           !is_retried(ref, zone_idx, start);
+}
+
+int ref_nth_failed(const RefTable *ref, uint32_t zone_idx, int nth,
+                   uint64_t *offset_bytes, uint64_t *bytes)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+    int count = 0;
+    uint64_t n;
+
+    for (n = 0; n < ref->capacity_blocks; n++) {
+        if (makes_again(ref, zone_idx, n, n + zone->failed[n]) &&
+            count++ == nth) {
+            *offset_bytes = zone_idx * ref->g.zone_bytes +
+                            n * ref->block_bytes;
+            *bytes = zone->failed[n] * ref->block_bytes;
+        }
+    }
+    return count;
+}
 
 static ZoneStatus write_status(const RefTable *ref, uint32_t zone_idx,
                                uint64_t start, uint64_t end)
@@ -306,6 +377,9 @@ static ZoneStatus write_status(const RefTable *ref, uint32_t zone_idx,
     } else {
         uint64_t top = top_of(ref, zone);
 
+        if (makes_again(ref, zone_idx, start, end)) {
+            return room_to_open(ref, zone);
+        }
         if (top == ref->capacity_blocks) {
             return ZONE_ERR_FULL;
         }
@@ -332,15 +406,36 @@ ZoneStatus ref_write_status(const RefTable *ref, uint64_t offset_bytes,
                         start + bytes / ref->block_bytes);
 }
 
+/* A sequential zone: the write is new, or makes one again */
+static void reserve(RefTable *ref, RefZone *zone, RefWrite *write)
+{
+    uint64_t top = top_of(ref, zone);
+    uint64_t n;
+
+    if (write->start < top) {
+        write->retry = true;
+        return;
+    }
+    fill(zone, top, write->start, REF_FAILED);  /* skipped: not beyond now */
+    if (write->append || zone->failed[write->start] !=
+                         write->end - write->start) {
+        for (n = top; n < ref->capacity_blocks; n++) {
+            zone->failed[n] = 0;
+        }
+    }
+    zone->failed[write->start] = 0;
+    fill(zone, write->start, write->end, REF_FLYING);
+}
+
 static void begin(RefTable *ref, int slot, uint32_t zone_idx, uint64_t start,
-                  uint64_t end)
+                  uint64_t end, bool append)
 {
     RefZone *zone = &ref->zones[zone_idx];
     RefWrite *write = &ref->writes[slot];
 
     *write = (RefWrite) {
         .in_use = true, .zone_idx = zone_idx, .start = start, .end = end,
-        .top = top_of(ref, zone),
+        .top = top_of(ref, zone), .append = append,
     };
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         return;
@@ -350,7 +445,7 @@ static void begin(RefTable *ref, int slot, uint32_t zone_idx, uint64_t start,
     write->zrwa = zone->zrwa;
     write->seq = ref->seq++;
     if (!zone->zrwa) {
-        fill(zone, start, end, REF_FLYING);
+        reserve(ref, zone, write);
     }
 }
 
@@ -362,7 +457,7 @@ ZoneStatus ref_write_begin(RefTable *ref, int slot, uint64_t offset_bytes,
 
     if (status == ZONE_OK) {
         begin(ref, slot, offset_bytes / ref->g.zone_bytes, start,
-              start + bytes / ref->block_bytes);
+              start + bytes / ref->block_bytes, false);
     }
     return status;
 }
@@ -399,9 +494,46 @@ ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
         }
     }
     if (status == ZONE_OK) {
-        begin(ref, slot, zone_idx, top, top + bytes / ref->block_bytes);
+        begin(ref, slot, zone_idx, top, top + bytes / ref->block_bytes,
+              true);
     }
     return status;
+}
+
+/* Block by block from the top, down to one that has been written or may be */
+static void roll_back(RefTable *ref, RefZone *zone)
+{
+    uint64_t n = top_of(ref, zone);
+    uint64_t i;
+
+    while (n > 0 && has_failed(zone, n - 1) &&
+           !is_retried(ref, zone - ref->zones, n - 1)) {
+        n--;
+        for (i = n; zone->blocks[n] == REF_LOST && i < ref->capacity_blocks;
+             i++) {
+            zone->failed[i] = 0;    /* nobody gets there without the append */
+        }
+        zone->blocks[n] = REF_BLANK;
+    }
+}
+
+static void end_sequential(RefTable *ref, RefZone *zone, const RefWrite *write,
+                           bool success)
+{
+    if (success) {
+        fill(zone, write->start, write->end, REF_WRITTEN);
+        zone->failed[write->start] = 0;
+        return;
+    }
+    if (write->append) {
+        fill(zone, write->start, write->end, REF_LOST);
+    } else {
+        fill(zone, write->start, write->end, REF_FAILED);
+        zone->failed[write->start] = write->end - write->start;
+    }
+    if (top_of(ref, zone) == write->end) {
+        roll_back(ref, zone);
+    }
 }
 
 static void end_in_zrwa(RefTable *ref, RefZone *zone, const RefWrite *write)
@@ -448,7 +580,7 @@ void ref_write_end(RefTable *ref, int slot, bool success)
             continue;
         }
         if (zone->zrwa ? fresh < other->end && fresh < write->end
-                       : other->start < write->start) {
+                       : !other->retry && other->start < write->start) {
             other->passed = true;
         }
     }
@@ -459,17 +591,27 @@ void ref_write_end(RefTable *ref, int slot, bool success)
         end_in_zrwa(ref, zone, write);
         return;
     }
-    if (success) {
-        fill(zone, write->start, write->end, REF_WRITTEN);
-    } else if (top_of(ref, zone) == write->end) {
-        fill(zone, write->start, write->end, REF_BLANK);
-    } else {
-        fill(zone, write->start, write->end, REF_HOLE);
-    }
+    end_sequential(ref, zone, write, success);
     if (wp_of(ref, zone) == ref->capacity_blocks &&
         (is_open(zone) || zone->state == ZONE_STATE_CLOSED)) {
         become_full(ref, zone);
     }
+}
+
+ZoneStatus ref_discard_begin(RefTable *ref, int slot, uint64_t offset_bytes)
+{
+    uint32_t zone_idx = offset_bytes / ref->g.zone_bytes;
+
+    if (ref->zones[zone_idx].held) {
+        return ZONE_BUSY;
+    }
+    ref->discards[slot] = (RefWrite) { .in_use = true, .zone_idx = zone_idx };
+    return ZONE_OK;
+}
+
+void ref_discard_end(RefTable *ref, int slot)
+{
+    ref->discards[slot].in_use = false;
 }
 
 bool ref_passed_before(const RefTable *ref, uint64_t seq)
@@ -530,8 +672,10 @@ bool ref_is_data(const RefTable *ref, uint64_t offset_bytes)
     if (zone->state == ZONE_STATE_OFFLINE) {
         return false;
     }
-    return !is_fresh(ref, zone_idx, n) &&
-           (zone->blocks[n] == REF_WRITTEN || zone->blocks[n] == REF_HOLE);
+    if (!zone->zrwa && n < wp_of(ref, zone)) {
+        return true;    /* with what an append has lost */
+    }
+    return !is_fresh(ref, zone_idx, n) && zone->blocks[n] == REF_WRITTEN;
 }
 
 /* Management */
@@ -546,6 +690,9 @@ static ZoneStatus zrwa_open_status(const RefTable *ref, uint32_t zone_idx)
     }
     if (ref_in_flight(ref, zone_idx)) {
         return ZONE_BUSY;
+    }
+    if (stored_wp_of(ref, zone) == ref->capacity_blocks) {
+        return ZONE_ERR_INVALID_TRANSITION;
     }
     if (status == ZONE_OK && ref->g.max_zrwa_zones != 0 &&
         ref_counts(ref).zrwa + 1 > ref->g.max_zrwa_zones) {
@@ -658,6 +805,7 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
     } else if (event == ZONE_EVENT_OPEN_ZRWA) {
         open_zone(ref, zone, ZONE_STATE_EXPLICITLY_OPENED);
         if (!zone->zrwa) {
+            commit(ref, zone);
             zone->zrwa_wp = wp_of(ref, zone);
             zone->zrwa = true;
         }
@@ -673,14 +821,12 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
         zone->zdev = true;
         zone->state = ZONE_STATE_CLOSED;
     } else if (event == ZONE_EVENT_FAULT_READ_ONLY) {
-        commit_zrwa(ref, zone);
+        commit(ref, zone);
         zone->state = ZONE_STATE_READ_ONLY;
     } else if (event == ZONE_EVENT_OFFLINE ||
                event == ZONE_EVENT_FAULT_OFFLINE) {
         if (zone->state != ZONE_STATE_OFFLINE) {
-            drop_zrwa(ref, zone);
-            zone->zfc = zone->fzr = zone->rzr = zone->zdev = false;
-            zone->state = ZONE_STATE_OFFLINE;
+            go_offline(ref, zone);
         }
     } else {
         lose_power(ref, zone);
@@ -774,11 +920,12 @@ uint8_t ref_attributes(const RefTable *ref, uint32_t zone_idx)
 uint64_t ref_word(const RefTable *ref, uint32_t zone_idx)
 {
     const RefZone *zone = &ref->zones[zone_idx];
-    uint64_t wp = stored_wp_of(ref, zone_idx);
+    uint64_t wp = stored_wp_of(ref, zone);
     uint64_t word = zone_idx * ref->g.zone_bytes + wp * ref->block_bytes;
     uint8_t attributes = ref_attributes(ref, zone_idx) & ~0x08;
 
-    if (zone->zrwa && wp == ref->capacity_blocks) {
+    if (wp == ref->capacity_blocks &&
+        (is_open(zone) || zone->state == ZONE_STATE_CLOSED)) {
         attributes &= ~0x02;
     }
     word += (uint64_t)attributes << 51;
@@ -854,15 +1001,14 @@ void ref_crash(RefTable *ref)
 
     for (i = 0; i < ref->g.nr_zones; i++) {
         RefZone *zone = &ref->zones[i];
-        uint64_t wp = stored_wp_of(ref, i);
 
         lose_power(ref, zone);
         zone->held = false;
-        if (zone->state != ZONE_STATE_CONVENTIONAL) {
-            fill(zone, wp, ref->zone_blocks, REF_BLANK);
-        }
     }
     for (slot = 0; slot < REF_MAX_WRITES; slot++) {
         ref->writes[slot].in_use = false;
+    }
+    for (slot = 0; slot < REF_MAX_DISCARDS; slot++) {
+        ref->discards[slot].in_use = false;
     }
 }

@@ -14,13 +14,15 @@
 
 #include "block/zone.h"
 
-#define REF_MAX_WRITES 16
+#define REF_MAX_WRITES   16
+#define REF_MAX_DISCARDS 3
 
 typedef enum RefBlock {
     REF_BLANK,      /* never written in this life of the zone */
-    REF_FLYING,     /* reserved, in flight */
-    REF_WRITTEN,
-    REF_HOLE,       /* its write failed, with later ones behind it */
+    REF_FLYING,     /* reserved, in flight for the first time */
+    REF_WRITTEN,    /* or forgotten to have failed */
+    REF_FAILED,     /* a write failed here: may be made again, may be so now */
+    REF_LOST,       /* an append failed here: never made again */
 } RefBlock;
 
 typedef struct RefZone {
@@ -32,12 +34,19 @@ typedef struct RefZone {
     uint64_t zrwa_wp;       /* blocks; with a ZRWA only */
     uint64_t last_used;     /* for auto-close */
     uint8_t *blocks;        /* RefBlock of each; all of the zone's length */
+    /*
+     * Of each block: how many a failed write has that starts there, be it
+     * below the reservation or beyond; 0: none does
+     */
+    uint8_t *failed;
 } RefZone;
 
 typedef struct RefWrite {
     bool in_use;
     bool tracked;
     bool zrwa;              /* began in a zone with a ZRWA */
+    bool append;
+    bool retry;             /* of blocks that were REF_FAILED */
     bool passed;
     uint32_t zone_idx;
     uint64_t start;         /* blocks from the start of the zone */
@@ -53,6 +62,7 @@ typedef struct RefTable {
     uint64_t capacity_blocks;
     RefZone *zones;
     RefWrite writes[REF_MAX_WRITES];
+    RefWrite discards[REF_MAX_DISCARDS];
     uint64_t seq;
     uint64_t clock;
 } RefTable;
@@ -68,6 +78,12 @@ ZoneStatus ref_write_begin(RefTable *ref, int slot, uint64_t offset_bytes,
 ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
                             uint64_t bytes);
 void ref_write_end(RefTable *ref, int slot, bool success);
+/* Writes that could be made again now: 0 <= nth < the return value */
+int ref_nth_failed(const RefTable *ref, uint32_t zone_idx, int nth,
+                   uint64_t *offset_bytes, uint64_t *bytes);
+
+ZoneStatus ref_discard_begin(RefTable *ref, int slot, uint64_t offset_bytes);
+void ref_discard_end(RefTable *ref, int slot);
 
 ZoneStatus ref_event_status(const RefTable *ref, uint32_t zone_idx,
                             ZoneEvent event);

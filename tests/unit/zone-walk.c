@@ -29,17 +29,20 @@ struct Walk {
     ZoneTable *table;
     RefTable *ref;
     ZoneWrite writes[REF_MAX_WRITES];
+    ZoneWrite discards[REF_MAX_DISCARDS];
     const uint8_t *input;       /* NULL: the walk is random */
     size_t input_left;
     uint64_t random;
     uint64_t seed;
     uint64_t step;
     uint32_t nr_picks;
+    unsigned percent_well;      /* of writes: a disk fails for a while */
     char history[HISTORY][120];
 };
 
 static uint32_t nr_seen[ZONE_STATUS__MAX + 1];
 static uint32_t nr_moves[ZONE_STATE__MAX][ZONE_EVENT__MAX];
+static uint32_t nr_met[WALK_MET__MAX];
 
 static const WalkCase cases[WALK_CASES] = {
     {
@@ -159,7 +162,7 @@ static void G_GNUC_PRINTF(2, 3) note(Walk *w, const char *format, ...)
 
 static void print_zone(const Walk *w, uint32_t zone_idx)
 {
-    static const char marks[] = ".fwx";
+    static const char marks[] = ".fwxa";
     const RefZone *zone = &w->ref->zones[zone_idx];
     ZoneInfo info;
     uint64_t i;
@@ -181,6 +184,11 @@ static void print_zone(const Walk *w, uint32_t zone_idx)
             zone->last_used);
     for (i = 0; i < w->ref->capacity_blocks; i++) {
         fputc(marks[zone->blocks[i]], stderr);
+    }
+    for (i = 0; i < w->ref->capacity_blocks; i++) {
+        if (zone->failed[i]) {
+            fprintf(stderr, " %" PRIu64 "+%u", i, zone->failed[i]);
+        }
     }
     fputc('\n', stderr);
 }
@@ -210,7 +218,7 @@ differ(const Walk *w, const char *format, ...)
             fprintf(stderr, "  in flight: zone %u blocks %" PRIu64 "..%"
                     PRIu64 " seq %" PRIu64 "%s\n", write->zone_idx,
                     write->start, write->end, write->seq,
-                    write->passed ? " passed" : "");
+                    write->passed ? " passed" : write->retry ? " retry" : "");
         }
     }
     abort();
@@ -363,6 +371,58 @@ static void compare_all(Walk *w)
 
 /* Steps */
 
+/* Before a write of a sequential zone that is accepted */
+static void count_write(const Walk *w, uint64_t offset_bytes, uint64_t bytes)
+{
+    uint32_t zone_idx = offset_bytes / w->c->g.zone_bytes;
+    const RefZone *zone = &w->ref->zones[zone_idx];
+    uint64_t top_bytes = ref_reserved_bytes(w->ref, zone_idx);
+    uint64_t block = offset_bytes % w->c->g.zone_bytes / w->c->block_bytes;
+    int i;
+
+    if (zone->state == ZONE_STATE_CONVENTIONAL || zone->zrwa) {
+        return;
+    }
+    nr_met[WALK_MET_RETRY] += offset_bytes < top_bytes;
+    nr_met[WALK_MET_RETRY_BEYOND] += offset_bytes > top_bytes;
+    if (offset_bytes == top_bytes && zone->failed[block]) {
+        nr_met[zone->failed[block] == bytes / w->c->block_bytes ?
+               WALK_MET_RETRY_AT_TAIL : WALK_MET_OTHER_AT_TAIL]++;
+    }
+    for (i = 0; i < REF_MAX_WRITES; i++) {
+        const RefWrite *write = &w->ref->writes[i];
+
+        nr_met[WALK_MET_RETRY_TWO] += offset_bytes < top_bytes &&
+            write->in_use && write->retry && write->zone_idx == zone_idx;
+    }
+}
+
+static void try_write(Walk *w, int slot, uint64_t offset_bytes, uint64_t bytes)
+{
+    const ZoneGeometry *g = &w->c->g;
+    ZoneStatus expected;
+
+    note(w, "write %" PRIu64 " blocks at %" PRIu64 ", zone %" PRIu64,
+         bytes / w->c->block_bytes,
+         offset_bytes % g->zone_bytes / w->c->block_bytes,
+         offset_bytes / g->zone_bytes);
+    expected = ref_write_status(w->ref, offset_bytes, bytes);
+    compare_status(w, "check of a write",
+                   zone_table_check_write(w->table, offset_bytes, bytes),
+                   expected);
+    if (expected == ZONE_OK) {
+        count_write(w, offset_bytes, bytes);
+    }
+    compare_status(w, "write",
+                   zone_table_write_begin(w->table, &w->writes[slot],
+                                          offset_bytes, bytes),
+                   ref_write_begin(w->ref, slot, offset_bytes, bytes));
+    if (expected == ZONE_OK) {
+        /* No other write begins before the gap is zeroed */
+        zone_table_gap_filled(w->table, &w->writes[slot]);
+    }
+}
+
 static void step_begin(Walk *w)
 {
     const ZoneGeometry *g = &w->c->g;
@@ -372,7 +432,6 @@ static void step_begin(Walk *w)
     uint64_t bytes = (1 + choose_below(w, chance(w, 85) ? 4 : 20)) *
                      block_bytes;
     int slot = choose_below(w, REF_MAX_WRITES);
-    ZoneStatus expected;
 
     if (w->ref->writes[slot].in_use) {
         return;
@@ -385,21 +444,90 @@ static void step_begin(Walk *w)
         offset_bytes = (uint64_t)zone_idx * g->zone_bytes + block_bytes *
                        choose_below(w, 2 * w->ref->zone_blocks);
     }
-    note(w, "write %" PRIu64 " blocks at %" PRIu64 ", zone %" PRIu64,
-         bytes / block_bytes, offset_bytes % g->zone_bytes / block_bytes,
-         offset_bytes / g->zone_bytes);
-    expected = ref_write_status(w->ref, offset_bytes, bytes);
-    compare_status(w, "check of a write",
-                   zone_table_check_write(w->table, offset_bytes, bytes),
-                   expected);
-    compare_status(w, "write",
-                   zone_table_write_begin(w->table, &w->writes[slot],
-                                          offset_bytes, bytes),
-                   ref_write_begin(w->ref, slot, offset_bytes, bytes));
-    if (expected == ZONE_OK) {
-        /* No other write begins before the gap is zeroed */
-        zone_table_gap_filled(w->table, &w->writes[slot]);
+    try_write(w, slot, offset_bytes, bytes);
+}
+
+/* A zone with writes that could be made again, from the chosen one on */
+static uint32_t choose_failed_zone(Walk *w, int *count)
+{
+    uint32_t n = choose_below(w, nr_walked(w));
+    uint32_t i;
+
+    for (i = 0; i < nr_walked(w); i++) {
+        uint32_t zone_idx = nth_zone(w, (n + i) % nr_walked(w));
+
+        *count = ref_nth_failed(w->ref, zone_idx, -1, NULL, NULL);
+        if (*count) {
+            return zone_idx;
+        }
     }
+    return nth_zone(w, n);
+}
+
+/* What failed is written again: any of it, or nearly that */
+static void step_again(Walk *w)
+{
+    int count;
+    uint32_t zone_idx = choose_failed_zone(w, &count);
+    int slot = choose_below(w, REF_MAX_WRITES);
+    uint64_t offset_bytes, bytes;
+
+    if (w->ref->writes[slot].in_use || count == 0) {
+        return;
+    }
+    ref_nth_failed(w->ref, zone_idx, choose_below(w, count), &offset_bytes,
+                   &bytes);
+    if (chance(w, 15)) {
+        bytes += w->c->block_bytes;
+    } else if (chance(w, 10) && bytes > w->c->block_bytes) {
+        offset_bytes += w->c->block_bytes;
+        bytes -= w->c->block_bytes;
+    }
+    try_write(w, slot, offset_bytes, bytes);
+}
+
+/* A device makes all its failed writes again: the last first, or the first */
+static void step_restart(Walk *w)
+{
+    int count;
+    uint32_t zone_idx = choose_failed_zone(w, &count);
+    bool last_first = chance(w, 60);
+    uint64_t offset_bytes, bytes;
+    int slot;
+
+    for (slot = 0; slot < REF_MAX_WRITES && count; slot++) {
+        if (w->ref->writes[slot].in_use) {
+            continue;
+        }
+        ref_nth_failed(w->ref, zone_idx, last_first ? count - 1 : 0,
+                       &offset_bytes, &bytes);
+        try_write(w, slot, offset_bytes, bytes);
+        compare_all(w);
+        w->step++;
+        note(w, "(nothing)");
+        count = ref_nth_failed(w->ref, zone_idx, -1, NULL, NULL);
+    }
+}
+
+static void step_discard(Walk *w)
+{
+    int slot = choose_below(w, REF_MAX_DISCARDS);
+    uint64_t offset_bytes = choose_zone(w) * w->c->g.zone_bytes +
+                            choose_below(w, w->ref->zone_blocks) *
+                            w->c->block_bytes;
+
+    if (w->ref->discards[slot].in_use) {
+        note(w, "discard %d done", slot);
+        zone_table_discard_end(w->table, &w->discards[slot]);
+        ref_discard_end(w->ref, slot);
+        return;
+    }
+    note(w, "discard %d at %" PRIu64, slot, offset_bytes);
+    nr_met[WALK_MET_DISCARD]++;
+    compare_status(w, "discard",
+                   zone_table_discard_begin(w->table, &w->discards[slot],
+                                            offset_bytes, w->c->block_bytes),
+                   ref_discard_begin(w->ref, slot, offset_bytes));
 }
 
 static void step_append(Walk *w)
@@ -432,9 +560,17 @@ static void step_append(Walk *w)
     }
 }
 
+/* Is the stored write pointer above what a zone without ZRWA reports? */
+static bool is_stored_ahead(const Walk *w, uint32_t zone_idx)
+{
+    return !w->ref->zones[zone_idx].zrwa &&
+           zone_word_wp_bytes(ref_word(w->ref, zone_idx)) >
+           ref_wp_bytes(w->ref, zone_idx);
+}
+
 static void end_write(Walk *w, int slot)
 {
-    bool success = chance(w, 85);
+    bool success = chance(w, w->percent_well);
     uint32_t zone_idx = w->ref->writes[slot].zone_idx;
     uint64_t word = ref_word(w->ref, zone_idx);
     bool changed;
@@ -445,6 +581,12 @@ static void end_write(Walk *w, int slot)
     ref_write_end(w->ref, slot, success);
     compare_number(w, "end of a write changes the word", changed,
                    ref_word(w->ref, zone_idx) != word);
+    nr_met[WALK_MET_STORED_AHEAD] += is_stored_ahead(w, zone_idx);
+    nr_met[WALK_MET_LOST] += !success && w->ref->writes[slot].append &&
+                             ref_reserved_bytes(w->ref, zone_idx) >
+                             w->writes[slot].start_bytes;
+    nr_met[WALK_MET_FILLED_BY_RETRY] += w->ref->writes[slot].retry &&
+        w->ref->zones[zone_idx].state == ZONE_STATE_FULL;
 }
 
 static void step_end(Walk *w)
@@ -460,7 +602,7 @@ static void step_end(Walk *w)
     }
 }
 
-/* Ends the writes of one zone, or of all (-1) */
+/* Ends what is in flight in one zone, or in all (-1) */
 static void drain(Walk *w, int64_t zone_idx)
 {
     int first = choose_below(w, REF_MAX_WRITES);
@@ -474,6 +616,13 @@ static void drain(Walk *w, int64_t zone_idx)
             end_write(w, slot);
             compare_all(w);
             w->step++;
+        }
+    }
+    for (i = 0; i < REF_MAX_DISCARDS; i++) {
+        if (w->ref->discards[i].in_use &&
+            (zone_idx < 0 || w->ref->discards[i].zone_idx == zone_idx)) {
+            zone_table_discard_end(w->table, &w->discards[i]);
+            ref_discard_end(w->ref, i);
         }
     }
 }
@@ -535,6 +684,8 @@ static void step_event(Walk *w)
     if (expected == ZONE_OK) {
         word_after = zone_table_word_after(w->table, zone_idx, event);
         nr_moves[state][event]++;
+        nr_met[WALK_MET_ZRWA_AFTER_FAILED] +=
+            event == ZONE_EVENT_OPEN_ZRWA && is_stored_ahead(w, zone_idx);
     }
     status = zone_table_event(w->table, zone_idx, event, &changed);
     compare_status(w, "event", status, ref_event(w->ref, zone_idx, event));
@@ -635,6 +786,11 @@ static void step_crash(Walk *w)
             zone_table_write_end(w->table, &w->writes[slot], chance(w, 50));
         }
     }
+    for (slot = 0; slot < REF_MAX_DISCARDS; slot++) {
+        if (w->ref->discards[slot].in_use) {
+            zone_table_discard_end(w->table, &w->discards[slot]);
+        }
+    }
     zone_table_free(w->table);
     w->table = table;
     ref_crash(w->ref);
@@ -698,17 +854,31 @@ static void step_auto_close(Walk *w)
     w->ref->g.auto_close = enable;
 }
 
+static void step_luck(Walk *w)
+{
+    w->percent_well = chance(w, 60) ? 85 : 25;
+    note(w, "%u%% of the writes will succeed", w->percent_well);
+}
+
 static void take_step(Walk *w)
 {
     uint64_t dice = choose_below(w, 1000);
 
     note(w, "(nothing)");
-    if (dice < 280) {
+    if (dice < 240) {
         step_begin(w);
-    } else if (dice < 400) {
+    } else if (dice < 285) {
+        step_again(w);
+    } else if (dice < 310) {
+        step_restart(w);
+    } else if (dice < 390) {
         step_append(w);
-    } else if (dice < 730) {
+    } else if (dice < 710) {
         step_end(w);
+    } else if (dice < 716) {
+        step_luck(w);
+    } else if (dice < 730) {
+        step_discard(w);
     } else if (dice < 890) {
         step_event(w);
     } else if (dice < 945) {
@@ -771,6 +941,7 @@ Walk *walk_new(size_t case_idx, uint64_t seed)
 
     w->c = c;
     w->seed = seed;
+    w->percent_well = 85;
     w->random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) + case_idx + 1;
     w->random += !w->random;
     while (w->nr_picks < MAX_PICKS &&
@@ -822,4 +993,9 @@ bool walk_met_status(ZoneStatus status)
 bool walk_met_move(ZoneState state, ZoneEvent event)
 {
     return nr_moves[state][event];
+}
+
+bool walk_met(WalkMet what)
+{
+    return nr_met[what];
 }

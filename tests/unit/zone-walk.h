@@ -31,7 +31,23 @@ void walk_step(Walk *w);
 /* Ends what is in flight; returns the steps taken */
 uint64_t walk_free(Walk *w);
 
+/* What writes and events meet that is not in a status or state */
+typedef enum WalkMet {
+    WALK_MET_RETRY,             /* a failed write is made again below others */
+    WALK_MET_RETRY_TWO,         /* with another retry of the zone in flight */
+    WALK_MET_RETRY_AT_TAIL,     /* ... at the reservation, in its old length */
+    WALK_MET_RETRY_BEYOND,      /* ... beyond it: the last first */
+    WALK_MET_OTHER_AT_TAIL,     /* something else comes there instead */
+    WALK_MET_LOST,              /* an append has failed below others */
+    WALK_MET_STORED_AHEAD,      /* a failed range is below the stored wp */
+    WALK_MET_ZRWA_AFTER_FAILED, /* a zone with such a range gets a ZRWA */
+    WALK_MET_FILLED_BY_RETRY,
+    WALK_MET_DISCARD,
+    WALK_MET__MAX,
+} WalkMet;
+
 /* What all walks of the process together have met */
+bool walk_met(WalkMet what);
 bool walk_met_status(ZoneStatus status);
 bool walk_met_move(ZoneState state, ZoneEvent event);
 

@@ -38,7 +38,7 @@ static const ZoneTransition *find_transition(const ZoneTable *table,
     if (event_is_power_cycle(event)) {
         event = power_cycle_of(table, zone_idx);
     }
-    return zone_transition(zone_state(table, zone_idx), event);
+    return &zone_transitions[zone_state(table, zone_idx)][event];
 }
 
 /* The Implicitly Opened zone that was written least recently */
@@ -95,6 +95,11 @@ static ZoneStatus check_rules(const ZoneTable *table, uint32_t zone_idx,
         zone_table_in_flight(table, zone_idx)) {
         return ZONE_BUSY;
     }
+    /* All that is left to do to such a zone is to make a write again */
+    if (event == ZONE_EVENT_OPEN_ZRWA && zone_has_failed(table, zone_idx) &&
+        zone_stored_wp(table, zone_idx) == zone_writable_end(table, zone_idx)) {
+        return ZONE_ERR_INVALID_TRANSITION;
+    }
     return ZONE_OK;
 }
 
@@ -142,8 +147,14 @@ typedef struct ZoneAfter {
     uint64_t word;
     uint64_t reserved_bytes;
     bool zrwa;
+    bool failed;                /* failed ranges are kept */
 } ZoneAfter;
 
+/*
+ * A ZRWA begins where writing has ended.  Failed ranges would lie in it as
+ * blocks that were never written and do not read as zeros; so they are
+ * forgotten, and their contents are undefined.
+ */
 static ZoneAfter compute_after(const ZoneTable *table, uint32_t zone_idx,
                                const ZoneTransition *transition)
 {
@@ -161,10 +172,13 @@ static ZoneAfter compute_after(const ZoneTable *table, uint32_t zone_idx,
     if (transition->wp == ZONE_WP_START) {
         wp_bytes = zone_start(table, zone_idx);
         after.reserved_bytes = wp_bytes;
-    } else if (transition->wp == ZONE_WP_COMMIT) {
+    } else if (transition->wp == ZONE_WP_COMMIT ||
+               (after.zrwa && !had_zrwa)) {
         wp_bytes = zone_stored_wp(table, zone_idx);
         after.reserved_bytes = wp_bytes;
-    } else if (had_zrwa && !after.zrwa) {
+    } else if (zone_state_is_active(transition->next)) {
+        after.failed = zone_has_failed(table, zone_idx);
+    } else {
         after.reserved_bytes = wp_bytes;
     }
     /* A Full zone at its capacity has two spellings: keep the one it has */
@@ -194,6 +208,9 @@ static void apply_transition(ZoneTable *table, uint32_t zone_idx,
     after = compute_after(table, zone_idx, transition);
     table->words[zone_idx] = after.word;
     zone_set_reserved(table, zone_idx, after.reserved_bytes);
+    if (zone_has_failed(table, zone_idx) && !after.failed) {
+        zone_failed_forget(table, zone_idx, 0);
+    }
     zone_set_state(table, zone_idx, transition->next, after.zrwa);
 }
 
@@ -210,6 +227,9 @@ void zone_table_check_filled(ZoneTable *table, uint32_t zone_idx)
 {
     uint32_t victim;
 
+    if (zone_wp(table, zone_idx) != zone_writable_end(table, zone_idx)) {
+        return;
+    }
     /* Read Only and Offline zones stay what they are */
     if (zone_table_admit(table, zone_idx, ZONE_EVENT_FILLED,
                          &victim) == ZONE_OK) {
@@ -273,7 +293,8 @@ uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,
                                     find_transition(table, zone_idx, event));
 
     assert(zone_table_check_event(table, zone_idx, event) == ZONE_OK);
-    return zone_word_to_store(table, zone_idx, after.word, after.zrwa);
+    return after.zrwa || after.failed ?
+           zone_word_ahead(table, zone_idx, after.word) : after.word;
 }
 
 ZoneStatus zone_table_open_all(ZoneTable *table)

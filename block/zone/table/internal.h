@@ -18,6 +18,9 @@
 #define ZONE_LIVE_STATE_MASK    (UINT64_C(15) << ZONE_LIVE_STATE_SHIFT)
 #define ZONE_LIVE_HELD          (UINT64_C(1) << 59)
 #define ZONE_LIVE_ZRWA          (UINT64_C(1) << 58)
+#define ZONE_LIVE_FAILED        (UINT64_C(1) << 57) /* has failed ranges */
+/* What is stored can be above the write pointer of words[] */
+#define ZONE_LIVE_AHEAD         (ZONE_LIVE_ZRWA | ZONE_LIVE_FAILED)
 #define ZONE_LIVE_RESERVED_MASK ZONE_WORD_WP_MASK
 
 /* A recommendation to finish, and a ZRWA, end with the active state */
@@ -29,10 +32,31 @@ typedef struct ZoneList {
     uint32_t tail;
 } ZoneList;
 
-/* Writes in flight, in the order of their begin */
-typedef struct ZoneBucket {
+/* What is in flight, in the order of its begin */
+typedef struct ZoneQueue {
     ZoneWrite *first;
     ZoneWrite **tail;
+} ZoneQueue;
+
+/*
+ * Where a write or append of a sequential zone has failed, with others behind
+ * it, or between the reservation and what that was before it rolled back
+ */
+typedef struct ZoneFailed ZoneFailed;
+struct ZoneFailed {
+    ZoneFailed *next;
+    uint64_t start_bytes;
+    uint64_t end_bytes;
+    uint32_t zone_idx;
+    bool append;                /* nobody can make it again */
+    bool retrying;              /* a write in flight makes it again */
+};
+
+/* Zones share them, by the last bits of their numbers */
+typedef struct ZoneBucket {
+    ZoneQueue writes;
+    ZoneQueue discards;
+    ZoneFailed *failed;         /* in the order of zones and positions */
 } ZoneBucket;
 
 /* How many zones of a group are in each state */
@@ -100,6 +124,11 @@ static inline bool zone_has_zrwa(const ZoneTable *table, uint32_t zone_idx)
     return table->live[zone_idx] & ZONE_LIVE_ZRWA;
 }
 
+static inline bool zone_has_failed(const ZoneTable *table, uint32_t zone_idx)
+{
+    return table->live[zone_idx] & ZONE_LIVE_FAILED;
+}
+
 static inline bool zone_is_held(const ZoneTable *table, uint32_t zone_idx)
 {
     return table->live[zone_idx] & ZONE_LIVE_HELD;
@@ -140,6 +169,35 @@ static inline const ZoneBucket *zone_bucket(const ZoneTable *table,
     return &table->buckets[zone_idx % ZONE_BUCKETS];
 }
 
+/* The first of a zone from write on */
+static inline ZoneWrite *zone_write_of(ZoneWrite *write, uint32_t zone_idx)
+{
+    while (write && write->zone_idx != zone_idx) {
+        write = write->next;
+    }
+    return write;
+}
+
+/* The next write in flight in a zone; NULL starts */
+static inline ZoneWrite *zone_next_write(const ZoneTable *table,
+                                         uint32_t zone_idx,
+                                         const ZoneWrite *write)
+{
+    return zone_write_of(write ? write->next :
+                         zone_bucket(table, zone_idx)->writes.first, zone_idx);
+}
+
+/* Makes again what has failed, below what was begun since */
+static inline bool zone_write_is_retry(const ZoneTable *table,
+                                       const ZoneWrite *write)
+{
+    return write->unwritten_bytes == UINT64_MAX &&
+           !zone_has_zrwa(table, write->zone_idx);
+}
+
+/* What zone_transition() looks up: every write does, more than once */
+extern const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX];
+
 /*
  * The one place where states, ZRWAs and counters change, and lists with them
  */
@@ -147,15 +205,49 @@ void zone_set_state(ZoneTable *table, uint32_t zone_idx, ZoneState next,
                     bool zrwa);
 /* A zone that stays Implicitly Opened becomes the one most recently used */
 void zone_touch(ZoneTable *table, uint32_t zone_idx);
-/* What to store for a zone with that word; with a ZRWA, what it will become */
-uint64_t zone_word_to_store(const ZoneTable *table, uint32_t zone_idx,
-                            uint64_t word, bool zrwa);
+/*
+ * What to store for a zone with that word that has a ZRWA or failed ranges, so
+ * that the stored write pointer can be above that of the word
+ */
+uint64_t zone_word_ahead(const ZoneTable *table, uint32_t zone_idx,
+                         uint64_t word);
 
 /*
  * The write pointer to store: up to there all has been written by completed
- * writes.  With a ZRWA that can be above the write pointer, never below.
+ * writes, failed ranges apart.  With a ZRWA or failed ranges that can be above
+ * the write pointer, never below.
  */
 uint64_t zone_stored_wp(const ZoneTable *table, uint32_t zone_idx);
+
+/* write.c: the end of what no write in flight is the first to cover */
+uint64_t zone_frontier(const ZoneTable *table, uint32_t zone_idx);
+
+/* zrwa.c: zones with a ZRWA; the write has been linked, or unlinked again */
+void zone_zrwa_begin(ZoneTable *table, ZoneWrite *write);
+void zone_zrwa_end(ZoneTable *table, const ZoneWrite *write, bool success);
+
+/* failed.c: zones without a ZRWA */
+
+/* The next failed range of a zone, in the order of positions; NULL starts */
+ZoneFailed *zone_next_failed(const ZoneTable *table, uint32_t zone_idx,
+                             const ZoneFailed *failed);
+/* Could a write of that range, not at the reservation, be made again now? */
+bool zone_failed_may_retry(const ZoneTable *table, uint32_t zone_idx,
+                           uint64_t start_bytes, uint64_t end_bytes);
+/* Of a zone with failed ranges: before the reservation follows */
+void zone_failed_begin(ZoneTable *table, ZoneWrite *write);
+/* After a failure, or in a zone with failed ranges: the write is unlinked */
+void zone_failed_end(ZoneTable *table, const ZoneWrite *write, bool success);
+/*
+ * From pos_bytes down over the failed ranges that end there, those that are
+ * being made again included or not
+ */
+uint64_t zone_failed_cut(const ZoneTable *table, uint32_t zone_idx,
+                         uint64_t pos_bytes, bool retrying);
+/* Where the lowest one is that the reported write pointer waits for */
+uint64_t zone_failed_lowest(const ZoneTable *table, uint32_t zone_idx);
+void zone_failed_forget(ZoneTable *table, uint32_t zone_idx,
+                        uint64_t from_bytes);
 
 /*
  * Could this happen in the zone now, leaving holds aside?  When another zone

@@ -125,7 +125,10 @@ ZoneTable *zone_table_new(const ZoneGeometry *geometry)
         table->lists[i].tail = ZONE_NONE;
     }
     for (i = 0; i < ZONE_BUCKETS; i++) {
-        table->buckets[i].tail = &table->buckets[i].first;
+        ZoneBucket *bucket = &table->buckets[i];
+
+        bucket->writes.tail = &bucket->writes.first;
+        bucket->discards.tail = &bucket->discards.first;
     }
     for (i = 0; i < geometry->nr_zones; i++) {
         uint64_t state = i < geometry->conventional_zones ?
@@ -147,7 +150,16 @@ void zone_table_free(ZoneTable *table)
         return;
     }
     for (i = 0; i < ZONE_BUCKETS; i++) {
-        assert(!table->buckets[i].first);
+        ZoneFailed *failed = table->buckets[i].failed;
+
+        assert(!table->buckets[i].writes.first);
+        assert(!table->buckets[i].discards.first);
+        while (failed) {
+            ZoneFailed *next = failed->next;
+
+            g_free(failed);
+            failed = next;
+        }
     }
     g_free(table->words);
     g_free(table->live);
@@ -168,6 +180,7 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
     assert(!zone_word_check(&table->geometry, zone_idx, word));
     assert(!zone_table_in_flight(table, zone_idx));
 
+    zone_failed_forget(table, zone_idx, 0);
     table->words[zone_idx] = word;
     zone_set_reserved(table, zone_idx, zone_word_wp_bytes(word));
     zone_set_state(table, zone_idx,
@@ -177,16 +190,12 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 
 /* What is stored */
 
-uint64_t zone_word_to_store(const ZoneTable *table, uint32_t zone_idx,
-                            uint64_t word, bool zrwa)
+uint64_t zone_word_ahead(const ZoneTable *table, uint32_t zone_idx,
+                         uint64_t word)
 {
     uint8_t attributes = zone_word_attributes(word);
-    uint64_t wp_bytes;
+    uint64_t wp_bytes = zone_stored_wp(table, zone_idx);
 
-    if (!zrwa) {
-        return word;
-    }
-    wp_bytes = zone_stored_wp(table, zone_idx);
     if (wp_bytes == zone_writable_end(table, zone_idx)) {
         attributes &= ~ZONE_ATTR_OF_ACTIVE;
     }
@@ -196,8 +205,10 @@ uint64_t zone_word_to_store(const ZoneTable *table, uint32_t zone_idx,
 uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx)
 {
     assert(zone_idx < table->geometry.nr_zones);
-    return zone_word_to_store(table, zone_idx, table->words[zone_idx],
-                              zone_has_zrwa(table, zone_idx));
+    if (!(table->live[zone_idx] & ZONE_LIVE_AHEAD)) {
+        return table->words[zone_idx];
+    }
+    return zone_word_ahead(table, zone_idx, table->words[zone_idx]);
 }
 
 /* Settings, holds, attributes */

@@ -53,7 +53,7 @@
     }
 
 /* The state machine, whole: resources and ZRWA rules only add refusals */
-static const ZoneTransition transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
+const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
     /* Values that the standard gives to no state */
     [0x5 ... 0xc] = {
         [0 ... ZONE_EVENT__MAX - 1]  = REFUSE_MOVE,
@@ -209,5 +209,5 @@ const ZoneTransition *zone_transition(ZoneState state, ZoneEvent event)
 {
     assert((unsigned)state < ZONE_STATE__MAX);
     assert((unsigned)event < ZONE_EVENT__MAX);
-    return &transitions[state][event];
+    return &zone_transitions[state][event];
 }

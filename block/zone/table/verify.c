@@ -8,6 +8,18 @@
 #include "block/zone.h"
 #include "internal.h"
 
+/* What is reported is what is stored, or waits for a failed write below */
+static void verify_wp(const ZoneTable *table, uint32_t zone_idx)
+{
+    uint64_t wp_bytes = zone_frontier(table, zone_idx);
+
+    if (zone_has_failed(table, zone_idx)) {
+        wp_bytes = MIN(zone_failed_cut(table, zone_idx, wp_bytes, true),
+                       zone_failed_lowest(table, zone_idx));
+    }
+    assert(zone_wp(table, zone_idx) == wp_bytes);
+}
+
 static void verify_zone(const ZoneTable *table, uint32_t zone_idx)
 {
     ZoneState state = zone_state(table, zone_idx);
@@ -16,9 +28,7 @@ static void verify_zone(const ZoneTable *table, uint32_t zone_idx)
     uint64_t end_bytes = zone_writable_end(table, zone_idx);
     uint64_t wp_bytes = zone_wp(table, zone_idx);
     uint64_t reserved_bytes = zone_reserved(table, zone_idx);
-    bool active = state == ZONE_STATE_IMPLICITLY_OPENED ||
-                  state == ZONE_STATE_EXPLICITLY_OPENED ||
-                  state == ZONE_STATE_CLOSED;
+    bool active = zone_state_is_active(state);
 
     assert(!zone_word_check(&table->geometry, zone_idx, word));
     assert(wp_bytes <= reserved_bytes && reserved_bytes <= end_bytes);
@@ -26,6 +36,11 @@ static void verify_zone(const ZoneTable *table, uint32_t zone_idx)
     assert(!zone_word_check(&table->geometry, zone_idx,
                             zone_table_word(table, zone_idx)));
     assert(active || !zone_has_zrwa(table, zone_idx));
+    assert((active && !zone_has_zrwa(table, zone_idx)) ||
+           !zone_has_failed(table, zone_idx));
+    if (active && !zone_has_zrwa(table, zone_idx)) {
+        verify_wp(table, zone_idx);
+    }
     assert((state == ZONE_STATE_READ_ONLY) ==
            (zone_word_state(word) == ZONE_WORD_READ_ONLY));
     assert((state == ZONE_STATE_OFFLINE) ==
@@ -82,30 +97,126 @@ static void verify_groups(const ZoneTable *table)
     }
 }
 
-static void verify_writes(const ZoneTable *table)
+static void verify_write(const ZoneTable *table, const ZoneWrite *write)
+{
+    uint32_t zone_idx = write->zone_idx;
+
+    assert(write->seq < table->next_seq);
+    assert(write->start_bytes >= zone_wp(table, zone_idx));
+    if (zone_has_zrwa(table, zone_idx)) {
+        return;
+    }
+    assert(write->end_bytes <= zone_reserved(table, zone_idx));
+    if (!zone_write_is_retry(table, write)) {
+        assert(write->unwritten_bytes == write->start_bytes);
+        /* What is stored covers what has been written, or has failed */
+        assert(write->start_bytes >= zone_stored_wp(table, zone_idx));
+    }
+}
+
+static uint64_t verify_queue(const ZoneTable *table, const ZoneQueue *queue,
+                             unsigned bucket, bool writes)
+{
+    ZoneWrite *const *link = &queue->first;
+    const ZoneWrite *write;
+    uint64_t nr_passed = 0;
+
+    for (write = *link; write; write = *link) {
+        uint32_t zone_idx = write->zone_idx;
+
+        assert(write->tracked && write->pprev == link);
+        assert(zone_idx % ZONE_BUCKETS == bucket);
+        assert(write->start_bytes < write->end_bytes);
+        assert(write->start_bytes >= zone_start(table, zone_idx));
+        assert(write->end_bytes <= zone_start(table, zone_idx) +
+                                   table->geometry.zone_bytes);
+        if (writes) {
+            verify_write(table, write);
+        }
+        nr_passed += write->passed;
+        link = &write->next;
+    }
+    assert(queue->tail == link);
+    return nr_passed;
+}
+
+/* Is the range in flight, as a retry or at all? */
+static bool is_in_flight(const ZoneTable *table, const ZoneFailed *failed,
+                         bool retry)
+{
+    ZoneWrite *write = NULL;
+
+    while ((write = zone_next_write(table, failed->zone_idx, write))) {
+        if (retry ? zone_write_is_retry(table, write) &&
+                    write->start_bytes == failed->start_bytes &&
+                    write->end_bytes == failed->end_bytes
+                  : write->start_bytes < failed->end_bytes &&
+                    write->end_bytes > failed->start_bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* They neither overlap nor are in flight, unless the flight is a retry */
+static void verify_failed_zone(const ZoneTable *table, uint32_t zone_idx)
+{
+    uint64_t reserved_bytes = zone_reserved(table, zone_idx);
+    uint64_t stored_bytes = zone_stored_wp(table, zone_idx);
+    uint64_t end_bytes = zone_start(table, zone_idx);
+    uint64_t beyond_bytes = reserved_bytes;
+    ZoneFailed *failed = NULL;
+
+    while ((failed = zone_next_failed(table, zone_idx, failed))) {
+        assert(failed->start_bytes >= end_bytes);
+        assert(failed->start_bytes < failed->end_bytes);
+        assert(is_in_flight(table, failed, failed->retrying) ==
+               failed->retrying);
+        if (failed->start_bytes >= reserved_bytes) {
+            assert(failed->start_bytes == beyond_bytes);
+            assert(!failed->append && !failed->retrying);
+            beyond_bytes = failed->end_bytes;
+        } else {
+            assert(failed->append ||
+                   failed->start_bytes >= zone_wp(table, zone_idx));
+            assert(failed->end_bytes <= reserved_bytes);
+            assert(failed->end_bytes != reserved_bytes || failed->retrying);
+            /* Nothing stored rests on it: no roll-back comes below that */
+            assert(failed->end_bytes != stored_bytes);
+        }
+        end_bytes = failed->end_bytes;
+    }
+    assert(end_bytes <= zone_writable_end(table, zone_idx));
+}
+
+static void verify_buckets(const ZoneTable *table)
 {
     uint64_t nr_passed = 0;
-    unsigned i;
+    uint32_t nr_zones = 0;
+    uint32_t i;
 
     for (i = 0; i < ZONE_BUCKETS; i++) {
-        ZoneWrite *const *link = &table->buckets[i].first;
-        const ZoneWrite *write;
+        const ZoneBucket *bucket = &table->buckets[i];
+        const ZoneFailed *failed;
 
-        for (write = *link; write; write = *link) {
-            uint32_t zone_idx = write->zone_idx;
-
-            assert(write->tracked && write->pprev == link);
-            assert(zone_idx % ZONE_BUCKETS == i);
-            assert(write->seq < table->next_seq);
-            assert(write->start_bytes < write->end_bytes);
-            assert(write->start_bytes >= zone_wp(table, zone_idx));
-            assert(write->end_bytes <= zone_writable_end(table, zone_idx));
-            nr_passed += write->passed;
-            link = &write->next;
+        nr_passed += verify_queue(table, &bucket->writes, i, true);
+        nr_passed += verify_queue(table, &bucket->discards, i, false);
+        for (failed = bucket->failed; failed; failed = failed->next) {
+            assert(failed->zone_idx % ZONE_BUCKETS == i);
+            if (!failed->next || failed->next->zone_idx != failed->zone_idx) {
+                assert(!failed->next ||
+                       failed->next->zone_idx > failed->zone_idx);
+                assert(zone_has_failed(table, failed->zone_idx));
+                verify_failed_zone(table, failed->zone_idx);
+                nr_zones++;
+            }
         }
-        assert(table->buckets[i].tail == link);
     }
     assert(nr_passed == table->nr_passed);
+    for (i = 0; i < table->geometry.nr_zones; i++) {
+        nr_zones -= zone_has_failed(table, i);
+    }
+    assert(nr_zones == 0);
 }
 
 void zone_table_verify(const ZoneTable *table)
@@ -134,5 +245,5 @@ void zone_table_verify(const ZoneTable *table)
     assert(counts->zrwa == zrwa);
     assert(!geometry->max_open_zones || open <= geometry->max_open_zones);
     verify_groups(table);
-    verify_writes(table);
+    verify_buckets(table);
 }

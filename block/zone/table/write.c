@@ -1,135 +1,128 @@
 /*
- * Zone table: writes in flight, and what reads see
+ * Zone table: writes and discards in flight
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The frontier of a zone is where the lowest write in flight starts, or the
- * reservation when there is none; so a write that has ended needs no record.
- * A reservation is always at the end of all that was reserved before: in a
- * zone without ZRWA, the order of begin is the order of positions.
+ * reservation when there is none; so a write that has ended well needs no
+ * record.  A reservation is always at the end of all that was reserved before:
+ * in a zone without ZRWA, the order of begin is the order of positions.  Writes
+ * that make again what has failed are the exception; to all but reads they are
+ * writes over what has been written.
  */
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
 #include "internal.h"
 
-/* The next write in flight in a zone; NULL starts */
-static ZoneWrite *next_write(const ZoneTable *table, uint32_t zone_idx,
-                             ZoneWrite *write)
+static void link_write(ZoneQueue *queue, ZoneWrite *write)
 {
-    write = write ? write->next : zone_bucket(table, zone_idx)->first;
-    while (write && write->zone_idx != zone_idx) {
-        write = write->next;
-    }
-    return write;
-}
-
-static void link_write(ZoneTable *table, ZoneWrite *write)
-{
-    ZoneBucket *bucket = &table->buckets[write->zone_idx % ZONE_BUCKETS];
-
-    write->seq = table->next_seq++;
-    write->passed = false;
     write->tracked = true;
     write->next = NULL;
-    write->pprev = bucket->tail;
-    *bucket->tail = write;
-    bucket->tail = &write->next;
+    write->pprev = queue->tail;
+    *queue->tail = write;
+    queue->tail = &write->next;
 }
 
-static void unlink_write(ZoneTable *table, ZoneWrite *write)
+static void unlink_write(ZoneQueue *queue, ZoneWrite *write)
 {
-    ZoneBucket *bucket = &table->buckets[write->zone_idx % ZONE_BUCKETS];
-
     *write->pprev = write->next;
     if (write->next) {
         write->next->pprev = write->pprev;
     } else {
-        bucket->tail = write->pprev;
+        queue->tail = write->pprev;
     }
     write->next = NULL;
     write->pprev = NULL;
-    if (write->passed) {
-        table->nr_passed--;
-    }
+    write->tracked = false;
 }
 
 bool zone_table_in_flight(const ZoneTable *table, uint32_t zone_idx)
 {
     assert(zone_idx < table->geometry.nr_zones);
-    return next_write(table, zone_idx, NULL);
+    return zone_next_write(table, zone_idx, NULL) ||
+           zone_write_of(zone_bucket(table, zone_idx)->discards.first,
+                         zone_idx);
 }
 
-/* Where the lowest write in flight starts; UINT64_MAX when there is none */
-static uint64_t lowest_start(const ZoneTable *table, uint32_t zone_idx)
+/* Are all writes of the zone behind this one in the list above it as well? */
+static bool is_lowest_left(const ZoneTable *table, const ZoneWrite *write)
 {
-    ZoneWrite *write = next_write(table, zone_idx, NULL);
-    uint64_t lowest_bytes = UINT64_MAX;
+    return write->unwritten_bytes != UINT64_MAX &&
+           !zone_has_zrwa(table, write->zone_idx);
+}
 
-    if (write && !zone_has_zrwa(table, zone_idx)) {
-        return write->start_bytes;
+uint64_t zone_frontier(const ZoneTable *table, uint32_t zone_idx)
+{
+    uint64_t frontier_bytes = zone_reserved(table, zone_idx);
+    ZoneWrite *write = NULL;
+
+    while ((write = zone_next_write(table, zone_idx, write))) {
+        frontier_bytes = MIN(frontier_bytes, write->unwritten_bytes);
+        if (is_lowest_left(table, write)) {
+            break;
+        }
     }
-    for (; write; write = next_write(table, zone_idx, write)) {
-        lowest_bytes = MIN(lowest_bytes, write->start_bytes);
-    }
-    return lowest_bytes;
+    return frontier_bytes;
 }
 
 /*
- * Writes in flight in a ZRWA may cover what has been written already, even
- * below a write pointer that is durable: those do not hold it back.
+ * Writes over what has been written do not hold it back, though they may be
+ * below a write pointer that is durable.
  */
 uint64_t zone_stored_wp(const ZoneTable *table, uint32_t zone_idx)
 {
-    uint64_t wp_bytes = zone_reserved(table, zone_idx);
-    ZoneWrite *write = NULL;
+    uint64_t frontier_bytes;
 
-    if (!zone_has_zrwa(table, zone_idx)) {
+    if (!(table->live[zone_idx] & ZONE_LIVE_AHEAD)) {
         return zone_wp(table, zone_idx);
     }
-    while ((write = next_write(table, zone_idx, write))) {
-        wp_bytes = MIN(wp_bytes, write->unwritten_bytes);
-    }
-    return wp_bytes;
+    frontier_bytes = zone_frontier(table, zone_idx);
+    return zone_has_failed(table, zone_idx) ?
+           zone_failed_cut(table, zone_idx, frontier_bytes, true) :
+           frontier_bytes;
 }
 
 /* Begin */
 
+/*
+ * A zone whose last byte is spoken for is full for whoever comes next, though
+ * its state says so only once the writes have ended.
+ */
 static ZoneStatus check_position(const ZoneTable *table, uint32_t zone_idx,
                                  uint64_t start_bytes, uint64_t bytes)
 {
     uint64_t end_bytes = start_bytes + bytes;
-    uint64_t first_bytes = zone_reserved(table, zone_idx);
-    uint64_t last_bytes = first_bytes;
+    uint64_t limit_bytes = zone_writable_end(table, zone_idx);
 
     if (zone_has_zrwa(table, zone_idx)) {
-        first_bytes = zone_wp(table, zone_idx);
-        last_bytes = first_bytes + 2 * table->geometry.zrwa_bytes;
-        if (end_bytes > last_bytes) {
+        uint64_t wp_bytes = zone_wp(table, zone_idx);
+
+        if (start_bytes < wp_bytes ||
+            end_bytes > wp_bytes + 2 * table->geometry.zrwa_bytes) {
+            return ZONE_ERR_NOT_AT_WP;
+        }
+    } else {
+        uint64_t reserved_bytes = zone_reserved(table, zone_idx);
+
+        if (reserved_bytes == limit_bytes) {
+            return ZONE_ERR_FULL;
+        }
+        if (start_bytes != reserved_bytes) {
             return ZONE_ERR_NOT_AT_WP;
         }
     }
-    if (start_bytes < first_bytes || start_bytes > last_bytes) {
-        return ZONE_ERR_NOT_AT_WP;
-    }
-    if (end_bytes > zone_writable_end(table, zone_idx)) {
-        return ZONE_ERR_BOUNDARY;
-    }
-    return ZONE_OK;
+    return end_bytes > limit_bytes ? ZONE_ERR_BOUNDARY : ZONE_OK;
 }
 
-/*
- * All checks of a write that does not leave its zone.  A zone whose last byte
- * is spoken for is full for whoever comes next, though its state says so only
- * once the writes have ended.
- */
+/* All checks of a write that does not leave its zone */
 static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
                               uint64_t start_bytes, uint64_t bytes,
                               uint32_t *victim)
 {
     ZoneState state = zone_state(table, zone_idx);
     const ZoneTransition *transition =
-        zone_transition(state, ZONE_EVENT_WRITE);
+        &zone_transitions[state][ZONE_EVENT_WRITE];
     ZoneStatus status;
 
     *victim = ZONE_NONE;
@@ -142,13 +135,13 @@ static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
     if (transition->refusal != ZONE_OK) {
         return transition->refusal;
     }
-    if (!zone_has_zrwa(table, zone_idx) && zone_reserved(table, zone_idx) ==
-        zone_writable_end(table, zone_idx)) {
-        return ZONE_ERR_FULL;
-    }
-    status = check_position(table, zone_idx, start_bytes, bytes);
-    if (status != ZONE_OK) {
-        return status;
+    if (!zone_has_failed(table, zone_idx) ||
+        !zone_failed_may_retry(table, zone_idx, start_bytes,
+                               start_bytes + bytes)) {
+        status = check_position(table, zone_idx, start_bytes, bytes);
+        if (status != ZONE_OK) {
+            return status;
+        }
     }
     return zone_table_admit(table, zone_idx, ZONE_EVENT_WRITE, victim);
 }
@@ -180,32 +173,32 @@ ZoneStatus zone_table_check_write(const ZoneTable *table,
                        offset_bytes, bytes, &victim);
 }
 
-/* In a ZRWA: where what nobody has written yet starts, gap included */
-static uint64_t first_unwritten(const ZoneTable *table, const ZoneWrite *write)
-{
-    uint64_t unwritten_bytes = MAX(zone_table_write_gap(table, write),
-                                   zone_reserved(table, write->zone_idx));
-
-    return unwritten_bytes < write->end_bytes ? unwritten_bytes : UINT64_MAX;
-}
-
 static void begin(ZoneTable *table, ZoneWrite *write, uint32_t zone_idx,
-                  uint64_t start_bytes, uint64_t bytes, uint32_t victim)
+                  uint64_t start_bytes, uint64_t bytes, uint32_t victim,
+                  bool append)
 {
     *write = (ZoneWrite) {
         .start_bytes = start_bytes,
         .end_bytes = start_bytes + bytes,
+        .unwritten_bytes = start_bytes,
         .zone_idx = zone_idx,
+        .append = append,
     };
     if (zone_state(table, zone_idx) == ZONE_STATE_CONVENTIONAL) {
         return;
     }
     zone_table_apply(table, zone_idx, ZONE_EVENT_WRITE, victim);
-    link_write(table, write);
-    if (!zone_has_zrwa(table, zone_idx)) {
-        zone_set_reserved(table, zone_idx, write->end_bytes);
+    write->seq = table->next_seq++;
+    link_write(&table->buckets[zone_idx % ZONE_BUCKETS].writes, write);
+    if (zone_has_zrwa(table, zone_idx)) {
+        zone_zrwa_begin(table, write);
     } else {
-        write->unwritten_bytes = first_unwritten(table, write);
+        if (zone_has_failed(table, zone_idx)) {
+            zone_failed_begin(table, write);
+        }
+        if (!zone_write_is_retry(table, write)) {
+            zone_set_reserved(table, zone_idx, write->end_bytes);
+        }
     }
     zone_table_debug_verify(table);
 }
@@ -223,7 +216,7 @@ ZoneStatus zone_table_write_begin(ZoneTable *table, ZoneWrite *write,
     zone_idx = zone_table_idx(table, offset_bytes);
     status = check_begin(table, zone_idx, offset_bytes, bytes, &victim);
     if (status == ZONE_OK) {
-        begin(table, write, zone_idx, offset_bytes, bytes, victim);
+        begin(table, write, zone_idx, offset_bytes, bytes, victim, false);
     }
     return status;
 }
@@ -261,7 +254,7 @@ ZoneStatus zone_table_append_begin(ZoneTable *table, ZoneWrite *write,
     start_bytes = zone_reserved(table, zone_idx);
     status = check_begin(table, zone_idx, start_bytes, bytes, &victim);
     if (status == ZONE_OK) {
-        begin(table, write, zone_idx, start_bytes, bytes, victim);
+        begin(table, write, zone_idx, start_bytes, bytes, victim, true);
     }
     return status;
 }
@@ -274,89 +267,64 @@ ZoneStatus zone_table_append_begin(ZoneTable *table, ZoneWrite *write,
  */
 static void mark_passed(ZoneTable *table, const ZoneWrite *ended)
 {
-    bool zrwa = zone_has_zrwa(table, ended->zone_idx);
     ZoneWrite *write = NULL;
 
-    while ((write = next_write(table, ended->zone_idx, write))) {
-        bool below = zrwa ? write->unwritten_bytes < ended->end_bytes
-                          : write->start_bytes < ended->start_bytes;
-
-        if (below && !write->passed) {
+    while ((write = zone_next_write(table, ended->zone_idx, write))) {
+        if (write->unwritten_bytes >= ended->end_bytes) {
+            if (is_lowest_left(table, write)) {
+                break;
+            }
+        } else if (!write->passed) {
             write->passed = true;
             table->nr_passed++;
-        } else if (!below && !zrwa) {
-            break;
         }
     }
 }
 
+/* What is reported waits for failed writes to be made again */
 static void end_sequential(ZoneTable *table, const ZoneWrite *write,
                            bool success)
 {
     uint32_t zone_idx = write->zone_idx;
-    uint64_t reserved_bytes = zone_reserved(table, zone_idx);
+    uint64_t wp_bytes;
 
-    if (!success && write->end_bytes == reserved_bytes) {
-        reserved_bytes = write->start_bytes;
-        zone_set_reserved(table, zone_idx, reserved_bytes);
+    if (!success || zone_has_failed(table, zone_idx)) {
+        zone_failed_end(table, write, success);
     }
-    zone_set_wp(table, zone_idx,
-                MIN(reserved_bytes, lowest_start(table, zone_idx)));
-}
-
-/*
- * The write pointer follows at a distance of the ZRWA's length, in steps of
- * the granularity, and never covers what is still in flight.
- */
-static void end_zrwa(ZoneTable *table, const ZoneWrite *write, bool success)
-{
-    uint32_t zone_idx = write->zone_idx;
-    uint64_t granularity_bytes = table->geometry.zrwa_granularity_bytes;
-    uint64_t zrwa_bytes = table->geometry.zrwa_bytes;
-    uint64_t wp_bytes = zone_wp(table, zone_idx);
-    uint64_t lowest_bytes = lowest_start(table, zone_idx);
-    uint64_t reserved_bytes = zone_reserved(table, zone_idx);
-    uint64_t steps, free_steps;
-
-    if (success && write->end_bytes > reserved_bytes) {
-        reserved_bytes = write->end_bytes;
-        zone_set_reserved(table, zone_idx, reserved_bytes);
+    if (zone_has_failed(table, zone_idx)) {
+        wp_bytes = MIN(zone_stored_wp(table, zone_idx),
+                       zone_failed_lowest(table, zone_idx));
+    } else {
+        wp_bytes = zone_frontier(table, zone_idx);
     }
-    if (reserved_bytes - wp_bytes <= zrwa_bytes) {
-        return;
-    }
-    steps = (reserved_bytes - wp_bytes - zrwa_bytes + granularity_bytes - 1) /
-            granularity_bytes;
-    if (lowest_bytes != UINT64_MAX) {
-        free_steps = (lowest_bytes - wp_bytes) / granularity_bytes;
-        steps = MIN(steps, free_steps);
-    }
-    wp_bytes += steps * granularity_bytes;
-    zone_set_wp(table, zone_idx,
-                MIN(wp_bytes, zone_writable_end(table, zone_idx)));
+    zone_set_wp(table, zone_idx, wp_bytes);
 }
 
 bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success)
 {
-    uint64_t word;
+    uint32_t zone_idx = write->zone_idx;
+    uint64_t word, word_before;
 
     if (!write->tracked) {
         return false;
     }
-    word = zone_table_word(table, write->zone_idx);
-    unlink_write(table, write);
+    word_before = zone_table_word(table, zone_idx);
+    unlink_write(&table->buckets[zone_idx % ZONE_BUCKETS].writes, write);
+    table->nr_passed -= write->passed;
     if (success) {
         mark_passed(table, write);
     }
-    if (zone_has_zrwa(table, write->zone_idx)) {
-        end_zrwa(table, write, success);
+    if (zone_has_zrwa(table, zone_idx)) {
+        zone_zrwa_end(table, write, success);
     } else {
         end_sequential(table, write, success);
     }
-    zone_table_check_filled(table, write->zone_idx);
-    write->tracked = false;
+    zone_table_check_filled(table, zone_idx);
     zone_table_debug_verify(table);
-    return zone_table_word(table, write->zone_idx) != word;
+    word = zone_table_word(table, zone_idx);
+    /* What a flush has promised stays, whatever fails */
+    assert(zone_word_wp_bytes(word) >= zone_word_wp_bytes(word_before));
+    return word != word_before;
 }
 
 bool zone_table_passed_before(const ZoneTable *table, uint64_t seq)
@@ -367,7 +335,8 @@ bool zone_table_passed_before(const ZoneTable *table, uint64_t seq)
     for (i = 0; left && i < ZONE_BUCKETS; i++) {
         const ZoneWrite *write;
 
-        for (write = table->buckets[i].first; write; write = write->next) {
+        for (write = table->buckets[i].writes.first; write;
+             write = write->next) {
             if (write->passed && write->seq < seq) {
                 return true;
             }
@@ -382,129 +351,33 @@ uint64_t zone_table_next_seq(const ZoneTable *table)
     return table->next_seq;
 }
 
-/* Reads */
+/* Discards: nothing but a hold waits for them */
 
-/*
- * The stretch at pos_bytes, between the frontier and the reservation.  Writes
- * in a ZRWA hide what they are the first to cover.
- */
-static bool extent_in_flight(const ZoneTable *table, uint32_t zone_idx,
-                             uint64_t pos_bytes, uint64_t *end_bytes)
-{
-    bool zrwa = zone_has_zrwa(table, zone_idx);
-    uint64_t reserved_bytes = zone_reserved(table, zone_idx);
-    ZoneWrite *write = NULL;
-
-    *end_bytes = reserved_bytes;
-    while ((write = next_write(table, zone_idx, write))) {
-        uint64_t hidden_bytes = zrwa ? write->unwritten_bytes
-                                     : write->start_bytes;
-
-        if (hidden_bytes <= pos_bytes && pos_bytes < write->end_bytes) {
-            *end_bytes = MIN(write->end_bytes, reserved_bytes);
-            return false;
-        }
-        if (hidden_bytes > pos_bytes) {
-            *end_bytes = MIN(*end_bytes, hidden_bytes);
-        }
-    }
-    return true;
-}
-
-bool zone_table_read_extent(const ZoneTable *table, uint64_t offset_bytes,
-                            uint64_t bytes, uint64_t *extent_bytes)
+ZoneStatus zone_table_discard_begin(ZoneTable *table, ZoneWrite *write,
+                                    uint64_t offset_bytes, uint64_t bytes)
 {
     uint32_t zone_idx;
-    uint64_t end_bytes, data_bytes;
-    ZoneState state;
-    bool data = true;
 
-    assert(bytes > 0);
-    if (offset_bytes >= zones_end(table)) {
-        *extent_bytes = bytes;
-        return true;
-    }
+    assert(bytes > 0 && !crosses_zones(table, offset_bytes, bytes));
     zone_idx = zone_table_idx(table, offset_bytes);
-    state = zone_state(table, zone_idx);
-    end_bytes = zone_start(table, zone_idx) + table->geometry.zone_bytes;
-    data_bytes = zone_stored_wp(table, zone_idx);
-
-    if (state == ZONE_STATE_OFFLINE) {
-        data = false;
-    } else if (state != ZONE_STATE_CONVENTIONAL) {
-        if (offset_bytes < data_bytes) {
-            end_bytes = data_bytes;
-        } else if (offset_bytes < zone_reserved(table, zone_idx)) {
-            data = extent_in_flight(table, zone_idx, offset_bytes, &end_bytes);
-        } else {
-            data = false;
-        }
+    if (zone_is_held(table, zone_idx)) {
+        return ZONE_BUSY;
     }
-    *extent_bytes = MIN(bytes, end_bytes - offset_bytes);
-    return data;
-}
-
-/* Zone Random Write Areas */
-
-uint64_t zone_table_write_gap(const ZoneTable *table, const ZoneWrite *write)
-{
-    uint32_t zone_idx = write->zone_idx;
-    uint64_t gap_bytes = write->start_bytes;
-    ZoneWrite *other = NULL;
-
-    if (!write->tracked || !zone_has_zrwa(table, zone_idx)) {
-        return gap_bytes;
-    }
-    gap_bytes = zone_reserved(table, zone_idx);
-    /* A write that began before takes care of all that is below its end */
-    while ((other = next_write(table, zone_idx, other))) {
-        if (other->seq < write->seq) {
-            gap_bytes = MAX(gap_bytes, other->end_bytes);
-        }
-    }
-    return MIN(gap_bytes, write->start_bytes);
-}
-
-void zone_table_gap_filled(ZoneTable *table, ZoneWrite *write)
-{
-    write->unwritten_bytes = MAX(write->unwritten_bytes, write->start_bytes);
-    zone_table_debug_verify(table);
-}
-
-ZoneStatus zone_table_zrwa_flush(ZoneTable *table, uint64_t end_bytes)
-{
-    const ZoneGeometry *geometry = &table->geometry;
-    uint32_t zone_idx, victim;
-    uint64_t wp_bytes, limit_bytes;
-    ZoneStatus status;
-
-    if (end_bytes == 0 || end_bytes > zones_end(table)) {
-        return ZONE_ERR_BOUNDARY;
-    }
-    zone_idx = zone_table_idx(table, end_bytes - 1);
-    if (!zone_has_zrwa(table, zone_idx)) {
-        return ZONE_ERR_NO_ZRWA;
-    }
-    assert(!zone_table_in_flight(table, zone_idx));
-    wp_bytes = zone_wp(table, zone_idx);
-    limit_bytes = MIN(wp_bytes + geometry->zrwa_bytes,
-                      zone_writable_end(table, zone_idx));
-    if (end_bytes <= wp_bytes || end_bytes > limit_bytes) {
-        return ZONE_ERR_BOUNDARY;
-    }
-    if ((end_bytes - wp_bytes) % geometry->zrwa_granularity_bytes &&
-        end_bytes != zone_writable_end(table, zone_idx)) {
-        return ZONE_ERR_UNALIGNED;
-    }
-    status = zone_table_admit(table, zone_idx, ZONE_EVENT_WRITE, &victim);
-    if (status != ZONE_OK) {
-        return status;
-    }
-    zone_table_apply(table, zone_idx, ZONE_EVENT_WRITE, victim);
-    zone_set_wp(table, zone_idx, end_bytes);
-    zone_set_reserved(table, zone_idx,
-                      MAX(end_bytes, zone_reserved(table, zone_idx)));
-    zone_table_check_filled(table, zone_idx);
+    *write = (ZoneWrite) {
+        .start_bytes = offset_bytes,
+        .end_bytes = offset_bytes + bytes,
+        .unwritten_bytes = UINT64_MAX,
+        .zone_idx = zone_idx,
+    };
+    link_write(&table->buckets[zone_idx % ZONE_BUCKETS].discards, write);
     zone_table_debug_verify(table);
     return ZONE_OK;
+}
+
+void zone_table_discard_end(ZoneTable *table, ZoneWrite *write)
+{
+    assert(write->tracked);
+    unlink_write(&table->buckets[write->zone_idx % ZONE_BUCKETS].discards,
+                 write);
+    zone_table_debug_verify(table);
 }
