@@ -2,12 +2,17 @@
 // Subject: hw/nvme: retire the zones in memory, use those of the backend
 // Why: the state of the zones belongs to the image, behind the block layer,
 //   which checks writes in the order of submission and answers with a refusal
-//   of its own. What kept zones here goes, and calls into zns.c take its
-//   place. A Copy that ends before its first I/O no longer accounts for what
-//   was never started. Compare, Verify and Dataset Management check zones as
-//   reads do, which they did not.
+//   of its own. What kept zones here goes, and calls into zns.c take its place. A
+//   Copy that ends before its first I/O no longer accounts for what was never
+//   started. Compare, Verify and Dataset Management check zones as reads do, which
+//   they did not. Format NVM, which the base refuses there, empties the zones; its
+//   check looks at the whole number of the LBA format, of which the base drops the
+//   upper two bits. The base has neither the event nor the log page of changed
+//   zones; a controller that is unplugged counts as shut down. The block layer
+//   assigns the position of an append when it reserves it: only then it is known
+//   where metadata belongs, and what to remap reference tags to.
 // Retire-When: upstream's nvme-ns uses zones of the block layer.
-// Files: hw/nvme/ctrl.c hw/nvme/ns.c hw/nvme/nvme.h
+// Files: hw/nvme/ctrl.c hw/nvme/dif.c hw/nvme/ns.c hw/nvme/nvme.h
 // Spatch-Options: --no-includes
 
 // ---- what goes ----
@@ -322,3 +327,129 @@ statement S;
 - NVME_DEFAULT_ZONE_SIZE
 + 0
  )
+
+// ---- ctrl.c: changed zones ----
+
+@@
+@@
+ nvme_aer(...)
+ {
+ ...
+ n->outstanding_aers++;
++ nvme_zns_send_events(n);
+ ...
+ }
+
+@@
+@@
+ nvme_clear_events(...)
+ {
+ ...
+ n->aer_mask &= ~(1 << event_type);
++ nvme_zns_send_events(n);
+ ...
+ }
+
+@@
+@@
+ nvme_ctrl_reset(...)
+ {
+ ...
+ n->aer_mask = 0;
++ nvme_zns_repeat_events(n);
+ ...
+ }
+
+@@
+@@
+ nvme_attach_ns(...)
+ {
+ ...
+ ns->attached++;
++ nvme_zns_attached(n, ns);
+ }
+
+@@
+@@
+ nvme_detach_ns(...)
+ {
+ ...
+ ns->attached--;
++ nvme_zns_detached(n, ns);
+ }
+
+@@
+@@
+ nvme_exit(...)
+ {
+ ...
+ nvme_subsys_unregister_ctrl(n->subsys, n);
++ nvme_zns_ctrl_exit(n);
+ ...
+ }
+
+// ---- ctrl.c: Format NVM ----
+
+@@
+@@
+ nvme_format_check(...)
+ {
+ <...
+- ns->params.zoned
++ nvme_zns_refuses_format(ns, lbaf)
+ ...>
+ }
+
+@@
+@@
+ nvme_do_format(...)
+ {
+ <...
+- dw10 & 0xf
++ iocb->lbaf
+ ...>
+ }
+
+@@
+@@
+ nvme_format_ns_cb(...)
+ {
+ ...
+ assert(ns);
++
++ if (ns->params.zoned && !iocb->offset) {
++     iocb->offset = ns->size;
++     iocb->aiocb = nvme_zns_format(ns, nvme_format_ns_cb, iocb);
++     return;
++ }
+ ...
+ }
+
+@@
+@@
+ nvme_format_set(...)
+ {
+ ...
+ nvme_ns_init_format(ns);
++ if (ns->params.zoned) {
++     nvme_zns_init_format(ns);
++ }
+ }
+
+// ---- dif.c ----
+
+@@
+@@
+ #include "dif.h"
++#include "zns.h"
+
+@@
+@@
+ nvme_dif_rw(...)
+ {
+ <...
+- req->aiocb = blk_aio_pwritev(ns->blkconf.blk, offset, &ctx->data.iov, 0,
+-                              nvme_dif_rw_mdata_out_cb, ctx);
++ nvme_zns_dif_write(ctx, offset, nvme_dif_rw_mdata_out_cb);
+ ...>
+ }

@@ -5,77 +5,11 @@
  */
 
 #include "qemu/osdep.h"
-#include "qapi/error.h"
-#include "qobject/qdict.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
-#include "block/zone/memory/zoned.h"
+#include "block/throttle-groups.h"
 #include "system/block-backend.h"
 #include "system/block-backend-zone.h"
-
-ZoneIO *bdrv_zone_io(BlockDriverState *bs)
-{
-    BlockDriver *drv;
-
-    if (!bs) {
-        return NULL;
-    }
-    /* once: an iothread may find out meanwhile that the image is corrupt */
-    drv = qatomic_read(&bs->drv);
-    if (!drv) {
-        return bs->lost_zones;
-    }
-    return drv->bdrv_zone_io ? drv->bdrv_zone_io(bs) : NULL;
-}
-
-bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
-                           BdrvChildRole role, Error **errp)
-{
-    if (bdrv_zone_io(child) && (role & BDRV_CHILD_FILTERED) &&
-        parent->drv->bdrv_zone_io) {
-        error_setg(errp, "Node '%s' is zoned already: driver '%s' makes zones "
-                   "of storage that has none",
-                   bdrv_get_device_or_node_name(child),
-                   parent->drv->format_name);
-        return false;
-    }
-    if (bdrv_zone_io(child)) {
-        error_setg(errp, "Node '%s' is zoned, and driver '%s' of node '%s' "
-                   "does not pass zones on: overlays, filters and jobs over "
-                   "zoned images are not supported",
-                   bdrv_get_device_or_node_name(child),
-                   parent->drv->format_name,
-                   bdrv_get_device_or_node_name(parent));
-        return false;
-    }
-    if ((role & BDRV_CHILD_COW) && bdrv_zone_io(parent)) {
-        error_setg(errp, "Node '%s' is zoned: backing files are not supported "
-                   "on zoned images", bdrv_get_device_or_node_name(parent));
-        return false;
-    }
-    return true;
-}
-
-bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp)
-{
-    if (bdrv_zone_io(backing)) {
-        error_setg(errp, "Image '%s' is zoned: overlays over zoned images are "
-                   "not supported", backing->filename);
-        return false;
-    }
-    return true;
-}
-
-bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
-                            Error **errp)
-{
-    if (bdrv_zone_io(target)) {
-        error_setg(errp, "Image '%s' is zoned: %s to zoned images is not "
-                   "supported", target->filename, operation);
-        return false;
-    }
-    return true;
-}
 
 static ZoneIO *blk_zone_io(BlockBackend *blk)
 {
@@ -223,145 +157,165 @@ void blk_set_zone_zrwa(BlockBackend *blk, uint64_t zrwa_bytes,
     }
 }
 
-/* Requests ***************************************************************/
+/* Changes by the drive ***************************************************/
 
-/* One request: an action, extensions to get, or (neither) a power cycle */
-typedef struct BlkZoneRequest {
-    BlockBackend *blk;
-    const ZoneAction *action;
-    const uint32_t *zone_idx;
-    uint32_t nr;
-    uint8_t *zdes;
-    int ret;
-    bool done;
-} BlkZoneRequest;
-
-static int coroutine_fn GRAPH_RDLOCK
-blk_co_zone_extensions(BlkZoneRequest *req, ZoneIO *io)
+void blk_add_zone_change_notifier(BlockBackend *blk, Notifier *notifier)
 {
-    uint32_t zde_bytes = zone_io_geometry(io)->zd_extension_bytes;
-    uint32_t i;
-    int ret = 0;
+    ZoneIO *io = blk_zone_io(blk);
 
-    for (i = 0; i < req->nr && ret >= 0; i++) {
-        ret = zone_io_co_get_extension(io, req->zone_idx[i],
-                                       req->zdes + (size_t)i * zde_bytes);
+    GLOBAL_STATE_CODE();
+    if (io) {
+        zone_io_add_change_notifier(io, notifier);
     }
+}
+
+void blk_remove_zone_change_notifier(Notifier *notifier)
+{
+    GLOBAL_STATE_CODE();
+    if (QLIST_IS_INSERTED(notifier, node)) {
+        notifier_remove(notifier);
+    }
+}
+
+ZoneIO *blk_ref_zones(BlockBackend *blk)
+{
+    return zone_io_ref(blk_zone_io(blk));
+}
+
+/* Requests of the base's API *********************************************/
+
+/* Zone requests are requests to the drive: the limits of writes are theirs */
+static void coroutine_fn blk_zone_charge(BlockBackend *blk, int64_t bytes)
+{
+    ThrottleGroupMember *tgm = blk_zone_throttle(blk);
+
+    if (tgm->throttle_state) {
+        throttle_group_co_io_limits_intercept(tgm, bytes, THROTTLE_WRITE);
+    }
+}
+
+int coroutine_fn
+blk_zone_co_report(BlockBackend *blk, int64_t offset, unsigned int *nr_zones,
+                   BlockZoneDescriptor *zones)
+{
+    BlockDriverState *bs = blk_bs(blk);
+
+    return bs->zones ? bdrv_zone_co_report(bs, offset, nr_zones, zones)
+                     : bdrv_co_zone_report(bs, offset, nr_zones, zones);
+}
+
+int coroutine_fn
+blk_zone_co_mgmt(BlockBackend *blk, BlockZoneOp op, int64_t offset, int64_t len)
+{
+    BlockDriverState *bs = blk_bs(blk);
+
+    blk_zone_charge(blk, 0);
+    return bs->zones ? bdrv_zone_co_mgmt(blk_zone_root(blk), op, offset, len)
+                     : bdrv_co_zone_mgmt(bs, op, offset, len);
+}
+
+int coroutine_fn
+blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
+                   BdrvRequestFlags flags)
+{
+    BlockDriverState *bs = blk_bs(blk);
+
+    blk_zone_charge(blk, qiov->size);
+    return bs->zones ? bdrv_zone_co_append(blk_zone_root(blk), offset, qiov, flags)
+                     : bdrv_co_zone_append(bs, offset, qiov, flags);
+}
+
+/* Requests of our own ****************************************************/
+
+/* The node, once requests may begin; NULL when its zones are gone */
+static BlockDriverState *coroutine_fn GRAPH_RDLOCK
+blk_zone_node(BlockBackend *blk)
+{
+    return blk_is_available(blk) && blk_zone_io(blk) ? blk_bs(blk) : NULL;
+}
+
+/* These come with the request counted as in flight, once */
+
+static int coroutine_fn blk_co_do_zone_action(BlockBackend *blk,
+                                              const ZoneAction *action)
+{
+    blk_wait_while_drained(blk, 0);
+    GRAPH_RDLOCK_GUARD();
+    if (!blk_zone_node(blk)) {
+        return -ENOMEDIUM;
+    }
+    blk_zone_charge(blk, 0);
+    return bdrv_zone_co_action(blk_zone_root(blk), action);
+}
+
+static int coroutine_fn
+blk_co_do_get_zone_extensions(BlockBackend *blk, const uint32_t *zone_idx,
+                              uint32_t nr, void *zdes)
+{
+    BlockDriverState *bs;
+
+    blk_wait_while_drained(blk, 0);
+    GRAPH_RDLOCK_GUARD();
+    bs = blk_zone_node(blk);
+    return bs ? bdrv_zone_co_get_extensions(bs, zone_idx, nr, zdes)
+              : -ENOMEDIUM;
+}
+
+static int coroutine_fn blk_co_do_zone_power_cycle(BlockBackend *blk)
+{
+    BlockDriverState *bs;
+
+    blk_wait_while_drained(blk, 0);
+    GRAPH_RDLOCK_GUARD();
+    bs = blk_zone_node(blk);
+    return bs ? bdrv_zone_co_power_cycle(bs) : -ENOMEDIUM;
+}
+
+int coroutine_fn blk_co_zone_action(BlockBackend *blk, const ZoneAction *action)
+{
+    int ret;
+
+    blk_inc_in_flight(blk);
+    ret = blk_co_do_zone_action(blk, action);
+    blk_dec_in_flight(blk);
     return ret;
 }
 
-static void coroutine_fn blk_co_zone_request(BlkZoneRequest *req)
-{
-    ZoneIO *io;
-
-    blk_wait_while_drained(req->blk, 0);
-    GRAPH_RDLOCK_GUARD();
-    io = blk_is_available(req->blk) ? blk_zone_io(req->blk) : NULL;
-    if (!io) {
-        req->ret = -ENOMEDIUM;
-    } else if (req->action) {
-        req->ret = zone_io_co_action(io, req->action);
-    } else if (req->zone_idx) {
-        req->ret = blk_co_zone_extensions(req, io);
-    } else {
-        req->ret = zone_io_co_power_cycle(io);
-    }
-}
-
-static void coroutine_fn blk_zone_request_entry(void *opaque)
-{
-    BlkZoneRequest *req = opaque;
-
-    blk_co_zone_request(req);
-    req->done = true;
-    aio_wait_kick();
-}
-
-/* Runs a request to its end, from wherever it is called */
-static int coroutine_mixed_fn blk_zone_run(BlkZoneRequest *req)
-{
-    Coroutine *co;
-
-    blk_inc_in_flight(req->blk);
-    if (qemu_in_coroutine()) {
-        blk_co_zone_request(req);
-    } else {
-        co = qemu_coroutine_create(blk_zone_request_entry, req);
-        aio_co_enter(blk_get_aio_context(req->blk), co);
-        AIO_WAIT_WHILE(blk_get_aio_context(req->blk), !req->done);
-    }
-    blk_dec_in_flight(req->blk);
-    return req->ret;
-}
-
-int coroutine_mixed_fn blk_zone_action(BlockBackend *blk,
-                                       const ZoneAction *action)
-{
-    BlkZoneRequest req = { .blk = blk, .action = action };
-
-    return blk_zone_run(&req);
-}
-
-int coroutine_mixed_fn blk_get_zone_extension(BlockBackend *blk,
-                                              uint32_t zone_idx, void *zde)
-{
-    BlkZoneRequest req = {
-        .blk = blk, .zone_idx = &zone_idx, .nr = 1, .zdes = zde,
-    };
-
-    return blk_zone_run(&req);
-}
-
-int coroutine_mixed_fn blk_zone_power_cycle(BlockBackend *blk)
-{
-    BlkZoneRequest req = { .blk = blk };
-
-    return blk_zone_run(&req);
-}
-
-int coroutine_fn blk_co_do_zone_report(BlockBackend *blk, int64_t offset,
-                                       unsigned int *nr_zones,
-                                       BlockZoneDescriptor *zones)
-{
-    blk_wait_while_drained(blk, 0);
-    GRAPH_RDLOCK_GUARD();
-    if (!blk_is_available(blk)) {
-        return -ENOMEDIUM;
-    }
-    return bdrv_co_zone_report(blk_bs(blk), offset, nr_zones, zones);
-}
-
-int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
-                                     int64_t offset, int64_t len)
+int coroutine_fn blk_co_get_zone_extension(BlockBackend *blk,
+                                           uint32_t zone_idx, void *zde)
 {
     int ret;
 
-    blk_wait_while_drained(blk, 0);
-    GRAPH_RDLOCK_GUARD();
-    ret = blk_check_byte_request(blk, offset, len);
-    return ret < 0 ? ret : bdrv_co_zone_mgmt(blk_bs(blk), op, offset, len);
+    blk_inc_in_flight(blk);
+    ret = blk_co_do_get_zone_extensions(blk, &zone_idx, 1, zde);
+    blk_dec_in_flight(blk);
+    return ret;
 }
 
-int coroutine_fn blk_co_do_zone_append(BlockBackend *blk, int64_t *offset,
-                                       QEMUIOVector *qiov,
-                                       BdrvRequestFlags flags)
+int coroutine_fn blk_co_zone_power_cycle(BlockBackend *blk)
 {
-    blk_wait_while_drained(blk, flags);
-    GRAPH_RDLOCK_GUARD();
-    if (!blk_is_available(blk)) {
-        return -ENOMEDIUM;
-    }
-    if (!blk_enable_write_cache(blk)) {
-        flags |= BDRV_REQ_FUA;
-    }
-    return bdrv_co_zone_append(blk_bs(blk), offset, qiov, flags);
+    int ret;
+
+    blk_inc_in_flight(blk);
+    ret = blk_co_do_zone_power_cycle(blk);
+    blk_dec_in_flight(blk);
+    return ret;
 }
 
-typedef struct BlkZoneAIOCB {
+/* Callbacks **************************************************************/
+
+typedef struct BlkZoneAIOCB BlkZoneAIOCB;
+struct BlkZoneAIOCB {
     BlockAIOCB common;
-    BlkZoneRequest req;
+    BlockBackend *blk;
+    int coroutine_fn (*request)(BlkZoneAIOCB *acb);
+    const ZoneAction *action;
+    const uint32_t *zone_idx;
+    uint32_t nr;
+    void *zdes;
+    int ret;
     bool has_returned;
-} BlkZoneAIOCB;
+};
 
 static const AIOCBInfo blk_zone_aiocb_info = {
     .aiocb_size = sizeof(BlkZoneAIOCB),
@@ -370,9 +324,9 @@ static const AIOCBInfo blk_zone_aiocb_info = {
 static void blk_zone_aio_complete(void *opaque)
 {
     BlkZoneAIOCB *acb = opaque;
-    BlockBackend *blk = acb->req.blk;
+    BlockBackend *blk = acb->blk;
 
-    acb->common.cb(acb->common.opaque, acb->req.ret);
+    acb->common.cb(acb->common.opaque, acb->ret);
     blk_dec_in_flight(blk);
     qemu_aio_unref(acb);
 }
@@ -382,7 +336,7 @@ static void coroutine_fn blk_zone_aio_entry(void *opaque)
 {
     BlkZoneAIOCB *acb = opaque;
 
-    blk_co_zone_request(&acb->req);
+    acb->ret = acb->request(acb);
     if (acb->has_returned) {
         blk_zone_aio_complete(acb);
     } else {
@@ -391,27 +345,44 @@ static void coroutine_fn blk_zone_aio_entry(void *opaque)
     }
 }
 
-static BlockAIOCB *blk_zone_aio(const BlkZoneRequest *req,
-                                BlockCompletionFunc *cb, void *opaque)
+static BlkZoneAIOCB *blk_zone_aio_get(BlockBackend *blk,
+                                      BlockCompletionFunc *cb, void *opaque)
 {
-    BlkZoneAIOCB *acb;
+    BlkZoneAIOCB *acb = blk_aio_get(&blk_zone_aiocb_info, blk, cb, opaque);
 
-    blk_inc_in_flight(req->blk);
-    acb = blk_aio_get(&blk_zone_aiocb_info, req->blk, cb, opaque);
-    acb->req = *req;
+    acb->blk = blk;
     acb->has_returned = false;
+    return acb;
+}
+
+static BlockAIOCB *blk_zone_aio_start(BlkZoneAIOCB *acb)
+{
+    blk_inc_in_flight(acb->blk);
     aio_co_enter(qemu_get_current_aio_context(),
                  qemu_coroutine_create(blk_zone_aio_entry, acb));
     acb->has_returned = true;
     return &acb->common;
 }
 
+static int coroutine_fn blk_zone_aio_action(BlkZoneAIOCB *acb)
+{
+    return blk_co_do_zone_action(acb->blk, acb->action);
+}
+
 BlockAIOCB *blk_aio_zone_action(BlockBackend *blk, const ZoneAction *action,
                                 BlockCompletionFunc *cb, void *opaque)
 {
-    BlkZoneRequest req = { .blk = blk, .action = action };
+    BlkZoneAIOCB *acb = blk_zone_aio_get(blk, cb, opaque);
 
-    return blk_zone_aio(&req, cb, opaque);
+    acb->request = blk_zone_aio_action;
+    acb->action = action;
+    return blk_zone_aio_start(acb);
+}
+
+static int coroutine_fn blk_zone_aio_extensions(BlkZoneAIOCB *acb)
+{
+    return blk_co_do_get_zone_extensions(acb->blk, acb->zone_idx, acb->nr,
+                                         acb->zdes);
 }
 
 BlockAIOCB *blk_aio_get_zone_extensions(BlockBackend *blk,
@@ -419,26 +390,11 @@ BlockAIOCB *blk_aio_get_zone_extensions(BlockBackend *blk,
                                         void *zdes,
                                         BlockCompletionFunc *cb, void *opaque)
 {
-    BlkZoneRequest req = {
-        .blk = blk, .zone_idx = zone_idx, .nr = nr, .zdes = zdes,
-    };
+    BlkZoneAIOCB *acb = blk_zone_aio_get(blk, cb, opaque);
 
-    return blk_zone_aio(&req, cb, opaque);
-}
-
-/* The volatile filter ****************************************************/
-
-bool blk_insert_volatile_zones(BlockBackend *blk, const ZoneGeometry *geometry,
-                               Error **errp)
-{
-    BlockDriverState *filter;
-    int ret;
-
-    filter = zoned_filter_new(blk_bs(blk), geometry, errp);
-    if (!filter) {
-        return false;
-    }
-    ret = blk_replace_bs(blk, filter, errp);
-    bdrv_unref(filter);
-    return ret >= 0;
+    acb->request = blk_zone_aio_extensions;
+    acb->zone_idx = zone_idx;
+    acb->nr = nr;
+    acb->zdes = zdes;
+    return blk_zone_aio_start(acb);
 }

@@ -338,6 +338,7 @@ bool nvme_zns_setup(NvmeNamespace *ns, Error **errp)
     init_geometry(ns, blk_get_zone_geometry(blk));
     nvme_zns_init_format(ns);
     init_identify(ns, blk_get_zone_geometry(blk));
+    ns->zones = blk_ref_zones(blk);
     nvme_zns_watch(ns);
     return true;
 }
@@ -350,6 +351,8 @@ void nvme_zns_cleanup(NvmeNamespace *ns)
     if (ns->params.zrwas) {
         blk_set_zone_zrwa(ns->blkconf.blk, 0, 0, 0);
     }
+    zone_io_unref(ns->zones);
+    ns->zones = NULL;
     g_free(ns->id_ns_zoned);
     ns->id_ns_zoned = NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * Zoned I/O: a zone table in front of a block driver's own read and write
+ * Zoned I/O: a zone table in front of the requests of a node
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -24,19 +24,14 @@ typedef struct ZoneAction {
 } ZoneAction;
 
 /*
- * What a driver gives.  Coroutine calls come with the graph read lock
- * held and without the table's lock; all return 0 or a negative errno.
+ * What keeps the zones of a node: the image, or (all NULL) nobody.  Coroutine
+ * calls come with the graph read lock held and without the table's lock; all
+ * return 0 or a negative errno.
  */
-typedef struct ZoneIOOps {
-    int coroutine_fn GRAPH_RDLOCK_PTR
-    (*co_read)(BlockDriverState *bs, int64_t offset, int64_t bytes,
-               QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags);
-    int coroutine_fn GRAPH_RDLOCK_PTR
-    (*co_write)(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags);
+typedef struct ZoneStoreOps {
     /*
      * A sequential write or append has begun, in a zone without a ZRWA, with
-     * the table's lock held: does the driver want co_prepare() before its data
+     * the table's lock held: does the store want co_prepare() before its data
      * is written?  NULL: never.
      */
     bool (*wants_prepare)(BlockDriverState *bs, const ZoneWrite *write);
@@ -47,10 +42,6 @@ typedef struct ZoneIOOps {
      */
     void coroutine_fn GRAPH_RDLOCK_PTR
     (*co_prepare)(BlockDriverState *bs, const ZoneWrite *write);
-    /* Zeros the range whatever its alignment; never -ENOTSUP */
-    int coroutine_fn GRAPH_RDLOCK_PTR
-    (*co_write_zeroes)(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                       BdrvRequestFlags flags);
     /*
      * Makes words durable, with the commit lock held: all data below their
      * write pointers first, if data is set; then the words.  The table
@@ -77,21 +68,47 @@ typedef struct ZoneIOOps {
     /*
      * Forgets what is not durable, and fills words (nr_zones of them) with what
      * a power cycle finds.  With the commit lock held and the node drained.
-     * After an error (errp) nothing has changed.
+     * After an error (errp) nothing has changed.  NULL: nothing is durable.
      */
     int coroutine_fn GRAPH_RDLOCK_PTR
     (*co_power_cut)(BlockDriverState *bs, uint64_t *words, Error **errp);
     /*
      * The stored word of the zone has changed: commit it with the next flush.
-     * Called with the table's lock held.
+     * Called with the table's lock held.  NULL: there is nothing to commit.
      */
     void (*mark_dirty)(BlockDriverState *bs, uint32_t zone_idx);
-} ZoneIOOps;
+    /* The node, drained, moves to another AioContext; NULL: nothing to do */
+    void (*detach_aio_context)(BlockDriverState *bs);
+    void (*attach_aio_context)(BlockDriverState *bs, AioContext *context);
+} ZoneStoreOps;
 
-/* Takes the table */
-ZoneIO *zone_io_new(BlockDriverState *bs, const ZoneIOOps *ops,
+/* The zones of a node *****************************************************/
+
+/* Gives bs its zones, with one reference; takes the table */
+ZoneIO *zone_io_new(BlockDriverState *bs, const ZoneStoreOps *ops,
                     ZoneTable *table);
-void zone_io_free(ZoneIO *io);
+/*
+ * The same for a node without I/O (BDRV_O_NO_IO): it has a geometry, and no
+ * table.
+ */
+void zone_io_describe(BlockDriverState *bs, const ZoneGeometry *geometry);
+/*
+ * For who looks at zones that may outlive their node: between these the table
+ * stays, but no request gets through once the node is closed.  NULL is allowed.
+ */
+ZoneIO *zone_io_ref(ZoneIO *io);
+void zone_io_unref(ZoneIO *io);
+/* The node goes, and its reference with it; does nothing without zones */
+void zone_io_close(BlockDriverState *bs);
+
+/*
+ * An inactive node is active again: what words says is in place of what the
+ * table has, where the two differ.  All else stays: open states, ZRWAs,
+ * notifiers, auto-close.  False, with an error and no change, when another
+ * process has made another drive of it.
+ */
+bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
+                    const uint64_t *words, Error **errp);
 
 /*
  * The table, for calls between zone_io_lock() and zone_io_unlock().  Nothing
@@ -100,19 +117,28 @@ void zone_io_free(ZoneIO *io);
 ZoneTable *zone_io_table(ZoneIO *io);
 void zone_io_lock(ZoneIO *io);
 void zone_io_unlock(ZoneIO *io);
+/* zone_table_info(), with the lock */
+void zone_io_get_info(ZoneIO *io, uint32_t zone_idx, ZoneInfo *info);
 
 /* Serialises commits; taken before the table's lock */
 void coroutine_fn zone_io_co_commit_lock(ZoneIO *io);
 void coroutine_fn zone_io_co_commit_unlock(ZoneIO *io);
 
-/* Fixed for the life of the node: no lock needed */
+/*
+ * Waits until no write that began before the call is in flight below a
+ * completed one (contract C1): what a commit does before it takes frontiers.
+ */
+void coroutine_fn zone_io_co_settle(ZoneIO *io);
+
+/* Fixed for the life of the node, but for ZRWAs: no lock needed */
 const ZoneGeometry *zone_io_geometry(ZoneIO *io);
 
-/*
- * The zones behind a node: its own, or those of the child that its driver
- * passes zones through to; NULL when it has none.  A corrupt node, which has
- * lost its driver, keeps its zones to look at.
- */
+/* In the main loop; the notifier goes with the node (zone_io_close()) */
+void zone_io_add_change_notifier(ZoneIO *io, Notifier *notifier);
+
+/* Zones in the graph ******************************************************/
+
+/* The zones of a node, NULL without; so is bs NULL.  Corrupt nodes keep them */
 ZoneIO *bdrv_zone_io(BlockDriverState *bs);
 
 /*
@@ -128,38 +154,88 @@ bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp);
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp);
 
-/* Driver callbacks: same arguments and results as those of BlockDriver */
+/* What block/io.c calls, of a node with zones *****************************/
+
+/* A write on its way through the gate */
+typedef struct ZoneRequest {
+    ZoneIO *io;                 /* NULL: nothing to end */
+    ZoneWrite write;
+    bool flush;                 /* stands for FUA */
+} ZoneRequest;
+
+/*
+ * Begins a write (no data is written yet), or with BDRV_REQ_ZONE_APPEND an
+ * append to the zone at *offset, which becomes its position.  Waits for
+ * management of the zone.  Takes from *flags what zone_io_co_end() does.
+ * req->io is NULL before.  Returns 0, after which zone_io_co_end() comes; or an
+ * errno: zone_status_from_errno() tells a refusal.
+ */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_preadv(ZoneIO *io, int64_t offset, int64_t bytes,
+zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
+                 BdrvTrackedRequest *tracked, int64_t *offset, int64_t bytes,
+                 BdrvRequestFlags *flags);
+/* Ends it; ret is the result of the write, the return value that of all */
+int coroutine_fn GRAPH_RDLOCK zone_io_co_end(ZoneRequest *req, int ret);
+
+/* Reads what the zones let through, zeros elsewhere */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                   QEMUIOVector *qiov, size_t qiov_offset,
                   BdrvRequestFlags flags);
+
+/*
+ * Discards data below write pointers, but none of Read Only zones, and moves
+ * no write pointer.
+ */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
-                   QEMUIOVector *qiov, size_t qiov_offset,
-                   BdrvRequestFlags flags);
+zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
+
+/*
+ * The driver's, where there is data; BDRV_BLOCK_ZERO where reads are clamped,
+ * and BDRV_BLOCK_DATA in Offline zones: whoever takes them for zeros would
+ * never see that reads fail.
+ */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_pwrite_zeroes(ZoneIO *io, int64_t offset, int64_t bytes,
-                         BdrvRequestFlags flags);
+zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
+                        int64_t bytes, int64_t *pnum, int64_t *map,
+                        BlockDriverState **file);
+
+/* Fills bl.zoned and its companions from the geometry */
+void zone_io_refresh_limits(BlockDriverState *bs);
+
+/* Requests on zones, of a node with zones *********************************/
+
+/*
+ * What changes something needs BLK_PERM_WRITE: -EPERM without, on a node that
+ * is read-only or inactive, and where a bitmap could not take the change down.
+ */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_append(ZoneIO *io, int64_t *offset, QEMUIOVector *qiov,
-                  BdrvRequestFlags flags);
-int coroutine_fn GRAPH_RDLOCK
-zone_io_co_report(ZoneIO *io, int64_t offset, unsigned *nr_zones,
-                  BlockZoneDescriptor *zones);
+bdrv_zone_co_append(BdrvChild *child, int64_t *offset, QEMUIOVector *qiov,
+                    BdrvRequestFlags flags);
 /* len 0, or all of several zones: Select All */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_mgmt(ZoneIO *io, BlockZoneOp op, int64_t offset, int64_t len);
-
-/* Everything else that is done to zones */
+bdrv_zone_co_mgmt(BdrvChild *child, BlockZoneOp op, int64_t offset,
+                  int64_t len);
+/* Everything else that a host does to zones */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_action(ZoneIO *io, const ZoneAction *action);
+bdrv_zone_co_action(BdrvChild *child, const ZoneAction *action);
+/* -EPERM when the node is inactive: another process may be changing them */
+int coroutine_fn GRAPH_RDLOCK
+bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
+                    BlockZoneDescriptor *zones);
+/* Slot i of zdes is the extension of zone_idx[i]: zeros where ZDEV is clear */
+int coroutine_fn GRAPH_RDLOCK
+bdrv_zone_co_get_extensions(BlockDriverState *bs, const uint32_t *zone_idx,
+                            uint32_t nr, void *zdes);
+/* Open zones become Closed or Empty, ZRWAs are gone (section 2.1.1.3) */
+int coroutine_fn bdrv_zone_co_power_cycle(BlockDriverState *bs);
 
 /*
  * What the drive itself does to a zone, not the host (section 2.1.1.4, fault
  * injection).  Durable on return.  A zone that already is as asked for is not
  * an error; whoever is on the list of change notifiers has heard of real
  * changes, and of no others.  The caller has a request in flight on the node.
- * Both return -EPERM on a node that cannot be written, the errno of a
+ * Both return -EPERM on a node that cannot be changed, the errno of a
  * refusal (zone_status_from_errno()), or that of failed I/O, after which the
  * zone is as before.
  */
@@ -182,37 +258,5 @@ zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
  * error (errp) the table is unchanged.
  */
 int coroutine_fn GRAPH_RDLOCK zone_io_co_power_cut(ZoneIO *io, Error **errp);
-
-/* Open zones become Closed or Empty, ZRWAs are gone (section 2.1.1.3) */
-int coroutine_fn zone_io_co_power_cycle(ZoneIO *io);
-/* Fills zd_extension_bytes: zeros where ZDEV is clear */
-int coroutine_fn GRAPH_RDLOCK
-zone_io_co_get_extension(ZoneIO *io, uint32_t zone_idx, void *zde);
-
-/*
- * Waits until no write that began before the call is in flight below a
- * completed one (contract C1): what a commit does before it takes frontiers.
- */
-void coroutine_fn zone_io_co_settle(ZoneIO *io);
-
-/*
- * The length of the first stretch of the range that a discard may give up
- * (returns true), or has to leave alone: zeros, what cannot be read, and the
- * data of Read Only zones.
- */
-bool zone_io_discard_extent(ZoneIO *io, int64_t offset, int64_t bytes,
-                            int64_t *pnum);
-
-/*
- * Block status of the first stretch of the range that has one: 0 where the
- * driver knows it, BDRV_BLOCK_ZERO where reads are clamped, and BDRV_BLOCK_DATA
- * in Offline zones: whoever takes them for zeros would never see that reads
- * fail.
- */
-int zone_io_block_status(ZoneIO *io, int64_t offset, int64_t bytes,
-                         int64_t *pnum);
-
-/* Fills bl.zoned and its companions from the geometry */
-void zone_io_refresh_limits(ZoneIO *io, BlockLimits *bl);
 
 #endif /* BLOCK_ZONE_IO_H */

@@ -83,7 +83,9 @@ void blk_set_zone_zrwa(BlockBackend *blk, uint64_t zrwa_bytes,
  * Fills zde (blk_get_zd_ext_size() bytes) with the extension of a zone: zeros
  * where ZDEV is clear.  Does I/O.
  */
-int coroutine_mixed_fn blk_get_zone_extension(BlockBackend *blk,
+int coroutine_fn blk_co_get_zone_extension(BlockBackend *blk,
+                                           uint32_t zone_idx, void *zde);
+int co_wrapper_mixed blk_get_zone_extension(BlockBackend *blk,
                                             uint32_t zone_idx, void *zde);
 /*
  * The same for nr zones: slot i of zdes is the extension of zone_idx[i].  Both
@@ -101,14 +103,17 @@ BlockAIOCB *blk_aio_get_zone_extensions(BlockBackend *blk,
  */
 BlockAIOCB *blk_aio_zone_action(BlockBackend *blk, const ZoneAction *action,
                                 BlockCompletionFunc *cb, void *opaque);
-int coroutine_mixed_fn blk_zone_action(BlockBackend *blk,
+int coroutine_fn blk_co_zone_action(BlockBackend *blk,
+                                    const ZoneAction *action);
+int co_wrapper_mixed blk_zone_action(BlockBackend *blk,
                                      const ZoneAction *action);
 
 /*
  * A power cycle of the zones without closing the node (section 2.1.1.3): open
  * zones become Closed or Empty, ZRWAs are gone.  Writes in flight first end.
  */
-int coroutine_mixed_fn blk_zone_power_cycle(BlockBackend *blk);
+int coroutine_fn blk_co_zone_power_cycle(BlockBackend *blk);
+int co_wrapper_mixed blk_zone_power_cycle(BlockBackend *blk);
 
 /*
  * The drive itself (not the host) has changed the state, FZR or RZR of a zone:
@@ -145,25 +150,32 @@ BlockAIOCB *dma_blk_zone_write(BlockBackend *blk, QEMUSGList *sg,
 bool blk_insert_volatile_zones(BlockBackend *blk, const ZoneGeometry *geometry,
                                Error **errp);
 
+/*
+ * A reference to the zones, for a device that looks at them for as long as it
+ * lives (zone_io_unref()); NULL without zones.
+ */
+ZoneIO *blk_ref_zones(BlockBackend *blk);
+
+/*
+ * For block/block-backend.c: what blk_co_zone_report() and so on do once they
+ * may begin, to zones of ours and of the host's.
+ */
+int coroutine_fn GRAPH_RDLOCK
+blk_zone_co_report(BlockBackend *blk, int64_t offset, unsigned int *nr_zones,
+                   BlockZoneDescriptor *zones);
+int coroutine_fn GRAPH_RDLOCK
+blk_zone_co_mgmt(BlockBackend *blk, BlockZoneOp op, int64_t offset,
+                 int64_t len);
+int coroutine_fn GRAPH_RDLOCK
+blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
+                   BdrvRequestFlags flags);
+
 /* Of block/block-backend.c: holds a request back while blk is drained */
 void coroutine_fn blk_wait_while_drained(BlockBackend *blk,
                                          BdrvRequestFlags flags);
-/* Likewise: negative errno unless the range is within the medium */
-int coroutine_fn GRAPH_RDLOCK
-blk_check_byte_request(BlockBackend *blk, int64_t offset, int64_t bytes);
-
-/*
- * What blk_co_zone_report() and so on do, for callers that have counted the
- * request as in flight.  Counted twice, a request that has to wait in a drained
- * section keeps the section from beginning.
- */
-int coroutine_fn blk_co_do_zone_report(BlockBackend *blk, int64_t offset,
-                                       unsigned int *nr_zones,
-                                       BlockZoneDescriptor *zones);
-int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
-                                     int64_t offset, int64_t len);
-int coroutine_fn blk_co_do_zone_append(BlockBackend *blk, int64_t *offset,
-                                       QEMUIOVector *qiov,
-                                       BdrvRequestFlags flags);
+/* Likewise: the child through which blk has its node; NULL without one */
+BdrvChild *blk_zone_root(BlockBackend *blk);
+/* Likewise: its part in a group of limits, from any thread */
+struct ThrottleGroupMember *blk_zone_throttle(BlockBackend *blk);
 
 #endif /* BLOCK_BACKEND_ZONE_H */

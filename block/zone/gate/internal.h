@@ -7,24 +7,26 @@
  *
  *   hold         of a zone, from zone_table_hold() to zone_table_release(): a
  *                management action that changes the write pointer owns the
- *                zone; writes that come meanwhile wait, writes that were in
- *                flight have ended
+ *                zone; writes and discards that come meanwhile wait, those
+ *                that were in flight have ended
  *   commit_lock  serialises everything that makes zone words durable, so
  *                that the table never shows a committer half an action
  *   lock         guards the table; never held across I/O
  */
 
-#ifndef BLOCK_ZONE_IO_INTERNAL_H
-#define BLOCK_ZONE_IO_INTERNAL_H
+#ifndef BLOCK_ZONE_GATE_INTERNAL_H
+#define BLOCK_ZONE_GATE_INTERNAL_H
 
 #include "qemu/coroutine.h"
 #include "qemu/notify.h"
 #include "block/zone-io.h"
 
 struct ZoneIO {
-    BlockDriverState *bs;
-    const ZoneIOOps *ops;
-    ZoneTable *table;
+    unsigned refcnt;            /* atomic */
+    BlockDriverState *bs;       /* NULL once the node has been closed */
+    const ZoneStoreOps *ops;
+    ZoneTable *table;           /* NULL: see zone_io_describe() */
+    ZoneGeometry described;
     QemuMutex lock;
     CoQueue waiters;            /* for a write to end or a hold to go */
     CoMutex commit_lock;
@@ -34,8 +36,12 @@ struct ZoneIO {
 /* Where the zones end; whatever lies beyond is plain storage */
 uint64_t zone_io_zoned_bytes(ZoneIO *io);
 
-/* The generic layer checks reads and writes, but not zone requests */
-int zone_io_check_writable(ZoneIO *io);
+/*
+ * May the zones be changed, and through child?  -EPERM unless so.  The block
+ * layer asserts for reads and writes what is an error here.
+ */
+int zone_io_check_changeable(ZoneIO *io);
+int zone_io_check_writable(BdrvChild *child);
 
 /* Traces a refusal and returns its errno */
 int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status);
@@ -44,20 +50,72 @@ int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status);
 void coroutine_fn zone_io_wait(ZoneIO *io);
 void coroutine_fn zone_io_wake(ZoneIO *io);
 
-/* Takes the zone over once nothing else owns it or writes to it */
+/* Takes the zone over once nothing else owns it, writes to it or discards */
 void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx);
 /* Ends a hold */
 void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx);
 
-/*
- * Makes an event durable in zones that are held, then applies it; with the
- * commit lock held.  Every zone accepts the event (zone_table_check_event()).
- */
+/* Of block/io.c, which declares it for itself */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_commit_event(ZoneIO *io, const uint32_t *zone_idx, uint32_t nr,
-                        ZoneEvent event);
+bdrv_co_do_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                         BdrvRequestFlags flags);
 
+/* Writes zeros below the gate, to a zone that is held */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_write_zeroes(ZoneIO *io, int64_t offset, int64_t bytes);
+
+/*
+ * A change of zones that is durable before it is seen: the words first, then
+ * the table.  plan and finish are called with the table's lock held.
+ */
+typedef struct ZoneTransaction ZoneTransaction;
+struct ZoneTransaction {
+    ZoneIO *io;
+    /* May the zone change, and to which word?  Else a refusal. */
+    ZoneStatus (*plan)(ZoneTransaction *t, uint32_t zone_idx, uint64_t *word);
+    /* The word is durable; or, with ret < 0, the disk may have either */
+    void (*finish)(ZoneTransaction *t, uint32_t zone_idx, int ret);
+
+    ZoneEvent event;
+    uint8_t set_attributes;
+    uint8_t clear_attributes;
+    bool select_all;            /* leave out zones that refuse */
+    bool data;                  /* words may cover data that is not flushed */
+    const void *zde;            /* of one zone: stored before its word */
+
+    uint64_t word_before;       /* of one zone */
+    bool changed;               /* one zone: its state or attributes */
+};
+
+/* All of one zone, up to nr of them with select_all */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_transact(ZoneTransaction *t, const uint32_t *zone_idx, uint32_t nr);
+
+/* Plan and finish of an event that needs no resources */
+ZoneStatus zone_transaction_plan_event(ZoneTransaction *t, uint32_t zone_idx,
+                                       uint64_t *word);
+void zone_transaction_finish_event(ZoneTransaction *t, uint32_t zone_idx,
+                                   int ret);
+
+/* Does Select All mean zones in this state for an event? */
+bool zone_event_selects(ZoneEvent event, ZoneState state);
+/* The zones that an event selects now, in ascending order */
+GArray *zone_io_select(ZoneIO *io, ZoneEvent event);
+
+/* Open, Close: events that change no stored word */
+int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
+                                        ZoneEvent event);
+/* An event on all zones that it selects; or, of op, what the standard says */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_action_all(ZoneIO *io, BlockZoneOp op, ZoneEvent event);
+
+/* Everything that a host does to zones but reads, writes and appends */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_action(ZoneIO *io, const ZoneAction *action);
+
+/* Goes to the main loop, where the notifiers are called, and back */
+void coroutine_fn zone_io_co_notify(ZoneIO *io, uint32_t zone_idx);
 /* Before the list goes: whoever is still on it may remove itself later */
 void zone_io_remove_change_notifiers(ZoneIO *io);
 
-#endif /* BLOCK_ZONE_IO_INTERNAL_H */
+#endif /* BLOCK_ZONE_GATE_INTERNAL_H */

@@ -1,120 +1,34 @@
 /*
- * Zoned I/O: gates reads and writes through a zone table
+ * Zoned I/O: reads, writes and discards of a node with zones
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * block/io.c calls these for each request of such a node, above whatever it
+ * does to the request: splitting, padding with zeros, emulation of flags.
  */
 
 #include "qemu/osdep.h"
+#include "qemu/error-report.h"
 #include "qemu/iov.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
+#include "block/write-threshold.h"
+#include "block/zone/gate/block-io.h"
 #include "block/zone/gate/internal.h"
-#include "../trace.h"
+#include "block/zone/trace.h"
 
-ZoneIO *zone_io_new(BlockDriverState *bs, const ZoneIOOps *ops,
-                    ZoneTable *table)
-{
-    ZoneIO *io = g_new0(ZoneIO, 1);
-
-    io->bs = bs;
-    io->ops = ops;
-    io->table = table;
-    qemu_mutex_init(&io->lock);
-    qemu_co_queue_init(&io->waiters);
-    qemu_co_mutex_init(&io->commit_lock);
-    notifier_list_init(&io->change_notifiers);
-    return io;
-}
-
-void zone_io_free(ZoneIO *io)
-{
-    if (!io) {
-        return;
-    }
-    assert(qemu_co_queue_empty(&io->waiters));
-    zone_io_remove_change_notifiers(io);
-    qemu_mutex_destroy(&io->lock);
-    zone_table_free(io->table);
-    g_free(io);
-}
-
-ZoneTable *zone_io_table(ZoneIO *io)
-{
-    return io->table;
-}
-
-void zone_io_lock(ZoneIO *io)
-{
-    qemu_mutex_lock(&io->lock);
-}
-
-void zone_io_unlock(ZoneIO *io)
-{
-    qemu_mutex_unlock(&io->lock);
-}
-
-const ZoneGeometry *zone_io_geometry(ZoneIO *io)
-{
-    return zone_table_geometry(io->table);
-}
-
-void coroutine_fn zone_io_co_commit_lock(ZoneIO *io)
-{
-    qemu_co_mutex_lock(&io->commit_lock);
-}
-
-void coroutine_fn zone_io_co_commit_unlock(ZoneIO *io)
-{
-    qemu_co_mutex_unlock(&io->commit_lock);
-}
-
-uint64_t zone_io_zoned_bytes(ZoneIO *io)
-{
-    const ZoneGeometry *geometry = zone_io_geometry(io);
-
-    return geometry->zone_bytes * geometry->nr_zones;
-}
-
-int zone_io_check_writable(ZoneIO *io)
-{
-    if (bdrv_is_read_only(io->bs) || (io->bs->open_flags & BDRV_O_INACTIVE)) {
-        return -EPERM;
-    }
-    return 0;
-}
-
-int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status)
-{
-    trace_zone_io_refused(io->bs, offset, zone_status_str(status));
-    return zone_status_errno(status);
-}
-
-void coroutine_fn zone_io_wait(ZoneIO *io)
-{
-    qemu_co_queue_wait(&io->waiters, &io->lock);
-}
-
-void coroutine_fn zone_io_wake(ZoneIO *io)
-{
-    qemu_co_queue_restart_all(&io->waiters);
-}
-
-void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx)
-{
-    zone_io_lock(io);
-    zone_table_release(io->table, zone_idx);
-    zone_io_wake(io);
-    zone_io_unlock(io);
-}
+/* Writes ******************************************************************/
 
 /* What is to be done, with the zone held, before the data is written */
 typedef enum ZoneIOBefore {
     ZONE_IO_NOTHING,
     ZONE_IO_FILL_GAP,           /* what a write in a ZRWA leaves out: zeros */
-    ZONE_IO_PREPARE,            /* what the driver wants */
+    ZONE_IO_PREPARE,            /* what the store wants */
 } ZoneIOBefore;
 
-static ZoneIOBefore zone_io_before(ZoneIO *io, const ZoneWrite *write)
+/* Zeros need no space, and a write that is made again finds what it needs */
+static ZoneIOBefore zone_io_before(ZoneIO *io, const ZoneWrite *write,
+                                   BdrvRequestFlags flags)
 {
     if (!write->tracked) {
         return ZONE_IO_NOTHING;
@@ -123,24 +37,27 @@ static ZoneIOBefore zone_io_before(ZoneIO *io, const ZoneWrite *write)
         return zone_table_write_gap(io->table, write) < write->start_bytes ?
                ZONE_IO_FILL_GAP : ZONE_IO_NOTHING;
     }
+    if (flags & BDRV_REQ_ZERO_WRITE) {
+        return ZONE_IO_NOTHING;
+    }
     return io->ops->wants_prepare && io->ops->wants_prepare(io->bs, write) ?
            ZONE_IO_PREPARE : ZONE_IO_NOTHING;
 }
 
 /*
- * Starts a write, or an append if the position is to be assigned.  Waits for
+ * Begins a write, or an append if the position is to be assigned.  Waits for
  * a management action that owns the zone.  Holds the zone unless *before is
  * ZONE_IO_NOTHING: zone_io_co_before() ends that.
  */
-static int coroutine_fn zone_io_begin(ZoneIO *io, ZoneWrite *write,
-                                      int64_t offset, int64_t bytes,
-                                      bool append, ZoneIOBefore *before)
+static int coroutine_fn
+zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
+                   BdrvRequestFlags flags, ZoneIOBefore *before)
 {
     ZoneStatus status;
 
     zone_io_lock(io);
     while (true) {
-        status = append
+        status = (flags & BDRV_REQ_ZONE_APPEND)
             ? zone_table_append_begin(io->table, write, offset, bytes)
             : zone_table_write_begin(io->table, write, offset, bytes);
         if (status != ZONE_BUSY) {
@@ -149,7 +66,7 @@ static int coroutine_fn zone_io_begin(ZoneIO *io, ZoneWrite *write,
         zone_io_wait(io);
     }
     if (status == ZONE_OK) {
-        *before = zone_io_before(io, write);
+        *before = zone_io_before(io, write, flags);
         if (*before != ZONE_IO_NOTHING) {
             zone_table_hold(io->table, write->zone_idx);
         }
@@ -158,12 +75,13 @@ static int coroutine_fn zone_io_begin(ZoneIO *io, ZoneWrite *write,
     return status == ZONE_OK ? 0 : zone_io_refuse(io, offset, status);
 }
 
-static void coroutine_fn zone_io_end(ZoneIO *io, ZoneWrite *write, int ret)
+static void coroutine_fn zone_io_co_ended(ZoneIO *io, ZoneWrite *write, int ret)
 {
     uint32_t zone_idx = write->zone_idx;
 
     zone_io_lock(io);
-    if (zone_table_write_end(io->table, write, ret >= 0)) {
+    if (zone_table_write_end(io->table, write, ret >= 0) &&
+        io->ops->mark_dirty) {
         io->ops->mark_dirty(io->bs, zone_idx);
     }
     zone_io_wake(io);
@@ -180,7 +98,7 @@ zone_io_co_fill_gap(ZoneIO *io, ZoneWrite *write)
     zone_io_lock(io);
     gap = zone_table_write_gap(io->table, write);
     zone_io_unlock(io);
-    ret = io->ops->co_write_zeroes(io->bs, gap, write->start_bytes - gap, 0);
+    ret = zone_io_co_write_zeroes(io, gap, write->start_bytes - gap);
     if (ret >= 0) {
         zone_io_lock(io);
         zone_table_gap_filled(io->table, write);
@@ -206,176 +124,239 @@ zone_io_co_before(ZoneIO *io, ZoneWrite *write, ZoneIOBefore before)
     return ret;
 }
 
-/* The driver's write; without a qiov, zeros */
-static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_submit(ZoneIO *io, int64_t offset, int64_t bytes,
-                  QEMUIOVector *qiov, size_t qiov_offset,
-                  BdrvRequestFlags flags)
-{
-    if (!qiov) {
-        return io->ops->co_write_zeroes(io->bs, offset, bytes, flags);
-    }
-    return io->ops->co_write(io->bs, offset, bytes, qiov, qiov_offset, flags);
-}
-
 int coroutine_fn
-zone_io_co_pwritev(ZoneIO *io, int64_t offset, int64_t bytes,
-                   QEMUIOVector *qiov, size_t qiov_offset,
-                   BdrvRequestFlags flags)
+zone_io_co_write_zeroes(ZoneIO *io, int64_t offset, int64_t bytes)
 {
-    ZoneIOBefore before;
-    ZoneWrite write;
-    int ret;
+    int ret = bdrv_co_do_pwrite_zeroes(io->bs, offset, bytes, 0);
 
-    if (bytes == 0) {
-        return 0;
-    }
-    if (offset >= zone_io_zoned_bytes(io)) {
-        return zone_io_co_submit(io, offset, bytes, qiov, qiov_offset, flags);
-    }
-    ret = zone_io_begin(io, &write, offset, bytes, false, &before);
-    if (ret < 0) {
-        return ret;
-    }
-    ret = zone_io_co_before(io, &write, before);
-    if (ret >= 0) {
-        ret = zone_io_co_submit(io, offset, bytes, qiov, qiov_offset, flags);
-    }
-    zone_io_end(io, &write, ret);
+    bdrv_set_dirty(io->bs, offset, bytes);
     return ret;
 }
 
-int coroutine_fn
-zone_io_co_pwrite_zeroes(ZoneIO *io, int64_t offset, int64_t bytes,
-                         BdrvRequestFlags flags)
+/*
+ * A flush behind the write stands for FUA where words have to be stored: only
+ * once the write has ended is its word what the flush has to store.
+ */
+static bool zone_io_takes_fua(ZoneIO *io, BdrvRequestFlags *flags)
 {
-    return zone_io_co_pwritev(io, offset, bytes, NULL, 0, flags);
+    if (!(*flags & BDRV_REQ_FUA) || !io->ops->mark_dirty ||
+        (io->bs->open_flags & BDRV_O_NO_FLUSH)) {
+        return false;
+    }
+    *flags &= ~BDRV_REQ_FUA;
+    return true;
 }
 
 int coroutine_fn
-zone_io_co_append(ZoneIO *io, int64_t *offset, QEMUIOVector *qiov,
-                  BdrvRequestFlags flags)
+zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
+                 BdrvTrackedRequest *tracked, int64_t *offset, int64_t bytes,
+                 BdrvRequestFlags *flags)
 {
-    ZoneIOBefore before;
-    ZoneWrite write;
+    ZoneIO *io = bs->zones;
+    ZoneIOBefore before = ZONE_IO_NOTHING;
     int ret;
 
-    ret = zone_io_check_writable(io);
+    if (bytes == 0 || *offset >= zone_io_zoned_bytes(io)) {
+        return 0;
+    }
+    if (*flags & BDRV_REQ_WRITE_COMPRESSED) {
+        error_report("Node '%s': compressed writes are not supported on zoned "
+                     "images", bdrv_get_device_or_node_name(bs));
+        return -ENOTSUP;
+    }
+    ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, &before);
     if (ret < 0) {
         return ret;
     }
-    if (*offset < 0 || *offset >= zone_io_zoned_bytes(io) ||
-        qiov->size == 0 ||
-        !QEMU_IS_ALIGNED(qiov->size, io->bs->bl.request_alignment)) {
-        return -EINVAL;
-    }
-    ret = zone_io_begin(io, &write, *offset, qiov->size, true, &before);
+    ret = zone_io_co_before(io, &req->write, before);
     if (ret < 0) {
+        zone_io_co_ended(io, &req->write, ret);
         return ret;
     }
-    ret = zone_io_co_before(io, &write, before);
-    if (ret >= 0) {
-        ret = io->ops->co_write(io->bs, write.start_bytes, qiov->size, qiov, 0,
-                                flags & ~BDRV_REQ_FUA);
+    req->io = io;
+    req->flush = zone_io_takes_fua(io, flags);
+    if (*flags & BDRV_REQ_ZONE_APPEND) {
+        *flags &= ~BDRV_REQ_ZONE_APPEND;
+        *offset = req->write.start_bytes;
+        tracked->offset = *offset; /* what the caller has come for */
+        bdrv_write_threshold_check_write(bs, *offset, bytes);
     }
-    *offset = write.start_bytes;
-    zone_io_end(io, &write, ret);
+    return 0;
+}
 
-    /* The generic layer counts writes for flush and bitmaps, not appends */
-    qatomic_inc(&io->bs->write_gen);
-    bdrv_set_dirty(io->bs, *offset, qiov->size);
-    if (ret >= 0 && (flags & BDRV_REQ_FUA)) {
+int coroutine_fn zone_io_co_end(ZoneRequest *req, int ret)
+{
+    ZoneIO *io = req->io;
+
+    if (!io) {
+        return ret;
+    }
+    zone_io_co_ended(io, &req->write, ret);
+    if (ret >= 0 && req->flush) {
+        qatomic_inc(&io->bs->write_gen);
         ret = bdrv_co_flush(io->bs);
     }
     return ret;
 }
 
-/* One stretch of a read; *bytes is cut to its length */
-static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_read_extent(ZoneIO *io, int64_t offset, int64_t *bytes,
-                       QEMUIOVector *qiov, size_t qiov_offset,
-                       BdrvRequestFlags flags)
+/* Reads *******************************************************************/
+
+/*
+ * The first stretch of the range that is all data (true) or all zeros; with the
+ * state of its zone where it is no data.
+ */
+static bool zone_io_extent(ZoneIO *io, int64_t offset, int64_t bytes,
+                           int64_t *extent_bytes, ZoneState *state)
 {
-    uint64_t extent_bytes;
-    ZoneInfo info = {};
+    uint64_t n;
+    ZoneInfo info;
     bool data;
 
     zone_io_lock(io);
-    data = zone_table_read_extent(io->table, offset, *bytes, &extent_bytes);
+    data = zone_table_read_extent(io->table, offset, bytes, &n);
     if (!data) {
         zone_table_info(io->table, zone_table_idx(io->table, offset), &info);
+        *state = info.state;
     }
     zone_io_unlock(io);
+    *extent_bytes = n;
+    return data;
+}
 
-    *bytes = extent_bytes;
-    if (data) {
-        return io->ops->co_read(io->bs, offset, extent_bytes, qiov,
-                                qiov_offset, flags);
+/* In pieces that the driver takes */
+static int coroutine_fn GRAPH_RDLOCK
+zone_io_co_read_data(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                     QEMUIOVector *qiov, size_t qiov_offset,
+                     BdrvRequestFlags flags)
+{
+    int64_t max_bytes = QEMU_ALIGN_DOWN(
+        MIN_NON_ZERO(bs->bl.max_transfer, BDRV_REQUEST_MAX_BYTES),
+        bs->bl.request_alignment);
+    int64_t n;
+    int ret = 0;
+
+    for (; bytes && ret >= 0; offset += n, qiov_offset += n, bytes -= n) {
+        n = MIN(bytes, max_bytes);
+        ret = bdrv_driver_preadv(bs, offset, n, qiov, qiov_offset, flags);
     }
-    if (info.state == ZONE_STATE_OFFLINE) {
-        return zone_io_refuse(io, offset, ZONE_ERR_OFFLINE);
-    }
-    qemu_iovec_memset(qiov, qiov_offset, 0, extent_bytes);
-    return 0;
+    return ret;
 }
 
 int coroutine_fn
-zone_io_co_preadv(ZoneIO *io, int64_t offset, int64_t bytes,
+zone_io_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                   QEMUIOVector *qiov, size_t qiov_offset,
                   BdrvRequestFlags flags)
 {
-    int64_t cur_bytes;
-    int ret;
+    ZoneIO *io = bs->zones;
+    ZoneState state;
+    int64_t n;
+    int ret = 0;
 
-    while (bytes > 0) {
-        cur_bytes = bytes;
-        ret = zone_io_co_read_extent(io, offset, &cur_bytes, qiov,
-                                     qiov_offset, flags);
-        if (ret < 0) {
-            return ret;
+    for (; bytes && ret >= 0; offset += n, qiov_offset += n, bytes -= n) {
+        if (zone_io_extent(io, offset, bytes, &n, &state)) {
+            ret = zone_io_co_read_data(bs, offset, n, qiov, qiov_offset, flags);
+        } else if (state == ZONE_STATE_OFFLINE) {
+            ret = zone_io_refuse(io, offset, ZONE_ERR_OFFLINE);
+        } else {
+            qemu_iovec_memset(qiov, qiov_offset, 0, n);
         }
-        offset += cur_bytes;
-        qiov_offset += cur_bytes;
-        bytes -= cur_bytes;
     }
-    return 0;
+    return ret;
 }
 
-bool zone_io_discard_extent(ZoneIO *io, int64_t offset, int64_t bytes,
-                            int64_t *pnum)
+int coroutine_fn
+zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
+                        int64_t bytes, int64_t *pnum, int64_t *map,
+                        BlockDriverState **file)
 {
-    uint64_t extent_bytes;
+    ZoneState state;
+
+    if (!zone_io_extent(bs->zones, offset, bytes, &bytes, &state)) {
+        *pnum = bytes;
+        return state == ZONE_STATE_OFFLINE ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO;
+    }
+    return bs->drv->bdrv_co_block_status(bs, want_zero, offset, bytes, pnum,
+                                         map, file);
+}
+
+/* Discards ****************************************************************/
+
+/*
+ * Begins to discard data of one zone, of the range that starts with it; true
+ * when there is something that may go.  *bytes is cut to the stretch.
+ */
+static bool coroutine_fn
+zone_io_co_discard_begin(ZoneIO *io, ZoneWrite *write, int64_t offset,
+                         int64_t *bytes)
+{
+    uint64_t n;
     ZoneInfo info;
     bool may;
 
     zone_io_lock(io);
-    may = zone_table_read_extent(io->table, offset, bytes, &extent_bytes);
-    if (may && offset < zone_io_zoned_bytes(io)) {
-        zone_table_info(io->table, zone_table_idx(io->table, offset), &info);
-        may = info.state != ZONE_STATE_READ_ONLY;
+    while (true) {
+        may = zone_table_read_extent(io->table, offset, *bytes, &n);
+        if (may) {
+            zone_table_info(io->table, zone_table_idx(io->table, offset),
+                            &info);
+            n = MIN(n, info.start_bytes + info.length_bytes - offset);
+            may = info.state != ZONE_STATE_READ_ONLY;
+        }
+        if (!may || zone_table_discard_begin(io->table, write, offset, n) !=
+            ZONE_BUSY) {
+            break;
+        }
+        zone_io_wait(io);
     }
     zone_io_unlock(io);
-    *pnum = extent_bytes;
+    *bytes = n;
     return may;
 }
 
-int zone_io_block_status(ZoneIO *io, int64_t offset, int64_t bytes,
-                         int64_t *pnum)
+static void coroutine_fn zone_io_co_discard_end(ZoneIO *io, ZoneWrite *write)
 {
-    uint64_t extent_bytes;
-    ZoneInfo info;
-    int status = 0;
-
     zone_io_lock(io);
-    if (!zone_table_read_extent(io->table, offset, bytes, &extent_bytes)) {
-        zone_table_info(io->table, zone_table_idx(io->table, offset), &info);
-        status = info.state == ZONE_STATE_OFFLINE ? BDRV_BLOCK_DATA
-                                                  : BDRV_BLOCK_ZERO;
-    }
+    zone_table_discard_end(io->table, write);
+    zone_io_wake(io);
     zone_io_unlock(io);
-    *pnum = extent_bytes;
-    return status;
 }
+
+/* Cut to what the driver can discard whole: the rest may be being written */
+static int coroutine_fn GRAPH_RDLOCK
+zone_io_co_discard_data(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    int64_t align = MAX(bs->bl.pdiscard_alignment, bs->bl.request_alignment);
+    int64_t start = ROUND_UP(offset, align);
+    int64_t end = QEMU_ALIGN_DOWN(offset + bytes, align);
+
+    if (!bs->drv) {
+        return -ENOMEDIUM; /* found to be corrupt meanwhile */
+    }
+    return end > start ? bs->drv->bdrv_co_pdiscard(bs, start, end - start) : 0;
+}
+
+int coroutine_fn
+zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    ZoneIO *io = bs->zones;
+    ZoneWrite write;
+    int64_t n;
+    int ret = 0;
+
+    for (; bytes && ret >= 0; offset += n, bytes -= n) {
+        n = bytes;
+        if (offset >= zone_io_zoned_bytes(io)) {
+            return zone_io_co_discard_data(bs, offset, bytes);
+        }
+        if (zone_io_co_discard_begin(io, &write, offset, &n)) {
+            ret = zone_io_co_discard_data(bs, offset, n);
+            zone_io_co_discard_end(io, &write);
+        }
+    }
+    return ret;
+}
+
+/* What else the block layer asks ******************************************/
 
 void coroutine_fn zone_io_co_settle(ZoneIO *io)
 {
@@ -389,51 +370,11 @@ void coroutine_fn zone_io_co_settle(ZoneIO *io)
     zone_io_unlock(io);
 }
 
-static BlockZoneType zone_io_report_type(const ZoneInfo *info)
+void zone_io_refresh_limits(BlockDriverState *bs)
 {
-    return info->state == ZONE_STATE_CONVENTIONAL ? BLK_ZT_CONV : BLK_ZT_SWR;
-}
-
-int coroutine_fn
-zone_io_co_report(ZoneIO *io, int64_t offset, unsigned *nr_zones,
-                  BlockZoneDescriptor *zones)
-{
-    const ZoneGeometry *geometry = zone_io_geometry(io);
-    unsigned max = *nr_zones;
-    unsigned n = 0;
-    uint32_t zone_idx;
-    ZoneInfo info;
-
-    *nr_zones = 0;
-    if (offset < 0 || offset > zone_io_zoned_bytes(io)) {
-        return -EINVAL;
-    }
-    if (offset == zone_io_zoned_bytes(io)) {
-        return 0; /* a caller that goes on where the last report ended */
-    }
-    zone_io_lock(io);
-    zone_idx = zone_table_idx(io->table, offset);
-    for (; n < max && zone_idx < geometry->nr_zones; n++, zone_idx++) {
-        zone_table_info(io->table, zone_idx, &info);
-        zones[n] = (BlockZoneDescriptor) {
-            .start  = info.start_bytes,
-            .length = info.length_bytes,
-            .cap    = info.capacity_bytes,
-            .wp     = info.wp_bytes,
-            .type   = zone_io_report_type(&info),
-            /* the values of both enums are those of the standard */
-            .state  = (BlockZoneState)info.state,
-        };
-    }
-    zone_io_unlock(io);
-    *nr_zones = n;
-    return 0;
-}
-
-void zone_io_refresh_limits(ZoneIO *io, BlockLimits *bl)
-{
-    const ZoneGeometry *geometry = zone_io_geometry(io);
+    const ZoneGeometry *geometry = zone_io_geometry(bs->zones);
     uint64_t append_bytes = geometry->max_append_bytes;
+    BlockLimits *bl = &bs->bl;
 
     if (!append_bytes) {
         /* users of the limit take 0 for "no appends" */
@@ -447,7 +388,4 @@ void zone_io_refresh_limits(ZoneIO *io, BlockLimits *bl)
     bl->max_append_sectors = append_bytes >> BDRV_SECTOR_BITS;
     bl->request_alignment = MAX(bl->request_alignment, BDRV_SECTOR_SIZE);
     bl->write_granularity = bl->request_alignment;
-    /* one request must stay one: the pieces would not follow each other */
-    bl->pwrite_zeroes_alignment = 0;
-    bl->max_pwrite_zeroes = 0;
 }

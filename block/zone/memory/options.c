@@ -1,5 +1,5 @@
 /*
- * The "zoned" filter: runtime options and the geometry that they make
+ * The driver "zoned": runtime options and the geometry that they make
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *

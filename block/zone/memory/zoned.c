@@ -1,5 +1,5 @@
 /*
- * The "zoned" filter: a zone table in memory over any node
+ * The driver "zoned": a zone table in memory over any node
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
@@ -15,30 +15,41 @@
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/zone/memory/zoned.h"
+#include "system/block-backend.h"
+#include "system/block-backend-zone.h"
 
-typedef struct ZonedFilter {
-    ZoneIO *io;
+typedef struct ZonedState {
     ZoneGeometry geometry;      /* as in the options, without ZRWAs that a
                                    device has added */
     uint8_t *zdes;
     uint32_t zde_bytes;
-} ZonedFilter;
+} ZonedState;
 
-static ZoneIO *zoned_filter_io(BlockDriverState *bs)
+/* Store: nothing is durable **********************************************/
+
+static uint8_t *zoned_zde(BlockDriverState *bs, uint32_t zone_idx)
 {
-    ZonedFilter *s = bs->opaque;
+    ZonedState *s = bs->opaque;
 
-    return s->io;
+    return s->zdes + (size_t)zone_idx * s->zde_bytes;
 }
 
-/* ZoneIOOps **************************************************************/
-
-static int coroutine_fn GRAPH_RDLOCK
-zoned_op_read(BlockDriverState *bs, int64_t offset, int64_t bytes,
-              QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags)
+static int coroutine_fn
+zoned_store_zde(BlockDriverState *bs, uint32_t zone_idx, const void *zde)
 {
-    return bdrv_co_preadv_part(bs->file, offset, bytes, qiov, qiov_offset,
-                               flags);
+    ZonedState *s = bs->opaque;
+
+    memcpy(zoned_zde(bs, zone_idx), zde, s->zde_bytes);
+    return 0;
+}
+
+static int coroutine_fn
+zoned_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde)
+{
+    ZonedState *s = bs->opaque;
+
+    memcpy(zde, zoned_zde(bs, zone_idx), s->zde_bytes);
+    return 0;
 }
 
 /*
@@ -53,112 +64,36 @@ zoned_file_part(BlockDriverState *bs, int64_t offset, int64_t bytes)
     return MIN(bytes, MAX(file_bytes - offset, 0));
 }
 
-static int coroutine_fn GRAPH_RDLOCK
-zoned_op_write(BlockDriverState *bs, int64_t offset, int64_t bytes,
-               QEMUIOVector *qiov, size_t qiov_offset, BdrvRequestFlags flags)
-{
-    if (zoned_file_part(bs, offset, bytes) < bytes) {
-        return -EIO;
-    }
-    return bdrv_co_pwritev_part(bs->file, offset, bytes, qiov, qiov_offset,
-                                flags);
-}
-
-static int coroutine_fn GRAPH_RDLOCK
-zoned_op_write_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                      BdrvRequestFlags flags)
-{
-    if (zoned_file_part(bs, offset, bytes) < bytes) {
-        return -EIO;
-    }
-    return bdrv_co_pwrite_zeroes(bs->file, offset, bytes,
-                                 flags & ~BDRV_REQ_NO_FALLBACK);
-}
-
-static int coroutine_fn
-zoned_op_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
-                      const uint64_t *words, uint32_t nr, bool data)
-{
-    return 0;
-}
-
-static uint8_t *zoned_filter_zde(BlockDriverState *bs, uint32_t zone_idx)
-{
-    ZonedFilter *s = bs->opaque;
-
-    return s->zdes + (size_t)zone_idx * s->zde_bytes;
-}
-
-static int coroutine_fn
-zoned_op_store_zde(BlockDriverState *bs, uint32_t zone_idx, const void *zde)
-{
-    ZonedFilter *s = bs->opaque;
-
-    memcpy(zoned_filter_zde(bs, zone_idx), zde, s->zde_bytes);
-    return 0;
-}
-
-static int coroutine_fn
-zoned_op_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde)
-{
-    ZonedFilter *s = bs->opaque;
-
-    memcpy(zde, zoned_filter_zde(bs, zone_idx), s->zde_bytes);
-    return 0;
-}
-
-static bool GRAPH_RDLOCK zoned_op_wants_drop(BlockDriverState *bs)
+static bool GRAPH_RDLOCK zoned_wants_drop(BlockDriverState *bs)
 {
     return bs->file->bs->open_flags & BDRV_O_UNMAP;
 }
 
 static void coroutine_fn GRAPH_RDLOCK
-zoned_op_drop(BlockDriverState *bs, uint32_t zone_idx)
+zoned_drop(BlockDriverState *bs, uint32_t zone_idx)
 {
-    const ZoneGeometry *geometry = zone_io_geometry(zoned_filter_io(bs));
+    const ZoneGeometry *geometry = zone_io_geometry(bs->zones);
     int64_t offset = geometry->zone_bytes * zone_idx;
     int64_t bytes = zoned_file_part(bs, offset, geometry->zone_bytes);
 
-    if (bytes) {
+    /* who drains the node need not wait for the space of many zones */
+    if (bytes && !qatomic_read(&bs->quiesce_counter)) {
         bdrv_co_pdiscard(bs->file, offset, bytes);
     }
 }
 
-/* Nothing is durable: all zones are Empty, as in a new node */
-static int coroutine_fn
-zoned_op_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
-{
-    const ZoneGeometry *geometry = zone_io_geometry(zoned_filter_io(bs));
-    uint32_t i;
-
-    for (i = 0; i < geometry->nr_zones; i++) {
-        words[i] = zone_empty_word(geometry, i);
-    }
-    return 0;
-}
-
-static void zoned_op_mark_dirty(BlockDriverState *bs, uint32_t zone_idx)
-{
-}
-
-static const ZoneIOOps zoned_filter_ops = {
-    .co_read         = zoned_op_read,
-    .co_write        = zoned_op_write,
-    .co_write_zeroes = zoned_op_write_zeroes,
-    .co_commit_words = zoned_op_commit_words,
-    .co_store_zde    = zoned_op_store_zde,
-    .co_load_zde     = zoned_op_load_zde,
-    .wants_drop      = zoned_op_wants_drop,
-    .co_drop         = zoned_op_drop,
-    .co_power_cut    = zoned_op_power_cut,
-    .mark_dirty      = zoned_op_mark_dirty,
+static const ZoneStoreOps zoned_store_ops = {
+    .co_store_zde    = zoned_store_zde,
+    .co_load_zde     = zoned_load_zde,
+    .wants_drop      = zoned_wants_drop,
+    .co_drop         = zoned_drop,
 };
 
 /* BlockDriver ************************************************************/
 
 /* Zones of the host's own below would move under ours */
 static bool GRAPH_RDLOCK
-zoned_filter_check_file(BlockDriverState *file_bs, Error **errp)
+zoned_check_file(BlockDriverState *file_bs, Error **errp)
 {
     if (file_bs->bl.zoned != BLK_Z_NONE) {
         error_setg(errp, "Node '%s' is a zoned device: driver 'zoned' makes "
@@ -169,10 +104,10 @@ zoned_filter_check_file(BlockDriverState *file_bs, Error **errp)
     return true;
 }
 
-static bool zoned_filter_init(BlockDriverState *bs,
+static bool zoned_init(BlockDriverState *bs,
                               const ZoneGeometry *geometry, Error **errp)
 {
-    ZonedFilter *s = bs->opaque;
+    ZonedState *s = bs->opaque;
     uint64_t zdes_bytes = (uint64_t)geometry->nr_zones *
                           geometry->zd_extension_bytes;
 
@@ -184,22 +119,24 @@ static bool zoned_filter_init(BlockDriverState *bs,
                    "descriptor extensions", zdes_bytes);
         return false;
     }
-    s->io = zone_io_new(bs, &zoned_filter_ops, zone_table_new(geometry));
+    zone_io_new(bs, &zoned_store_ops, zone_table_new(geometry));
     return true;
 }
 
-static int zoned_filter_open(BlockDriverState *bs, QDict *options, int flags,
+static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
                              Error **errp)
 {
     ZoneGeometry geometry;
     int64_t file_bytes;
-    int ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
 
-    if (ret < 0) {
-        return ret;
+    /* reads above write pointers are zeros, whatever is there: no filter */
+    bdrv_open_child(NULL, options, "file", bs, &child_of_bds,
+                    BDRV_CHILD_DATA | BDRV_CHILD_PRIMARY, false, errp);
+    if (!bs->file) {
+        return -EINVAL;
     }
     GRAPH_RDLOCK_GUARD_MAINLOOP();
-    if (!zoned_filter_check_file(bs->file->bs, errp)) {
+    if (!zoned_check_file(bs->file->bs, errp)) {
         return -ENOTSUP;
     }
     file_bytes = bdrv_getlength(bs->file->bs);
@@ -215,24 +152,23 @@ static int zoned_filter_open(BlockDriverState *bs, QDict *options, int flags,
     bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
         (BDRV_REQ_FUA & bs->file->bs->supported_write_flags);
     bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
-        ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP) &
+        ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK) &
          bs->file->bs->supported_zero_flags);
-    return zoned_filter_init(bs, &geometry, errp) ? 0 : -ENOMEM;
+    return zoned_init(bs, &geometry, errp) ? 0 : -ENOMEM;
 }
 
-static void zoned_filter_close(BlockDriverState *bs)
+static void zoned_close(BlockDriverState *bs)
 {
-    ZonedFilter *s = bs->opaque;
+    ZonedState *s = bs->opaque;
 
-    zone_io_free(s->io);
     g_free(s->zdes);
 }
 
-/* Only auto-close may change: it takes effect in zoned_filter_reopen_commit */
-static int zoned_filter_reopen_prepare(BDRVReopenState *state,
+/* Only auto-close may change: it takes effect in zoned_reopen_commit */
+static int zoned_reopen_prepare(BDRVReopenState *state,
                                        BlockReopenQueue *queue, Error **errp)
 {
-    ZonedFilter *s = state->bs->opaque;
+    ZonedState *s = state->bs->opaque;
     const ZoneGeometry *old = &s->geometry;
     ZoneGeometry new;
 
@@ -247,9 +183,9 @@ static int zoned_filter_reopen_prepare(BDRVReopenState *state,
     return 0;
 }
 
-static void zoned_filter_reopen_commit(BDRVReopenState *state)
+static void zoned_reopen_commit(BDRVReopenState *state)
 {
-    ZoneIO *io = zoned_filter_io(state->bs);
+    ZoneIO *io = state->bs->zones;
 
     zone_io_lock(io);
     zone_table_set_auto_close(zone_io_table(io),
@@ -258,74 +194,67 @@ static void zoned_filter_reopen_commit(BDRVReopenState *state)
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
-                         PreallocMode prealloc, BdrvRequestFlags flags,
-                         Error **errp)
+zoned_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
+                  PreallocMode prealloc, BdrvRequestFlags flags, Error **errp)
 {
-    error_setg(errp, "Resizing is not supported on zoned nodes");
+    error_setg(errp, "Node '%s': resizing is not supported on zoned nodes",
+               bdrv_get_node_name(bs));
     return -ENOTSUP;
 }
 
 static int64_t coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_getlength(BlockDriverState *bs)
+zoned_co_getlength(BlockDriverState *bs)
 {
     return bdrv_co_getlength(bs->file->bs);
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_preadv_part(BlockDriverState *bs, int64_t offset,
-                            int64_t bytes, QEMUIOVector *qiov,
-                            size_t qiov_offset, BdrvRequestFlags flags)
+zoned_co_preadv_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                     QEMUIOVector *qiov, size_t qiov_offset,
+                     BdrvRequestFlags flags)
 {
-    return zone_io_co_preadv(zoned_filter_io(bs), offset, bytes, qiov,
-                             qiov_offset, flags);
+    return bdrv_co_preadv_part(bs->file, offset, bytes, qiov, qiov_offset,
+                               flags);
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_pwritev_part(BlockDriverState *bs, int64_t offset,
-                             int64_t bytes, QEMUIOVector *qiov,
-                             size_t qiov_offset, BdrvRequestFlags flags)
+zoned_co_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                      QEMUIOVector *qiov, size_t qiov_offset,
+                      BdrvRequestFlags flags)
 {
-    return zone_io_co_pwritev(zoned_filter_io(bs), offset, bytes, qiov,
-                              qiov_offset, flags);
+    if (zoned_file_part(bs, offset, bytes) < bytes) {
+        return -EIO;
+    }
+    return bdrv_co_pwritev_part(bs->file, offset, bytes, qiov, qiov_offset,
+                                flags);
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
-                              int64_t bytes, BdrvRequestFlags flags)
+zoned_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                       BdrvRequestFlags flags)
 {
-    return zone_io_co_pwrite_zeroes(zoned_filter_io(bs), offset, bytes, flags);
+    if (zoned_file_part(bs, offset, bytes) < bytes) {
+        return -EIO;
+    }
+    return bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
 }
 
-/* Only what has been written can be given up, and the write pointer stays */
 static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
+zoned_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
-    int64_t n;
-    int ret = 0;
-
     bytes = zoned_file_part(bs, offset, bytes);
-    for (; bytes && ret >= 0; offset += n, bytes -= n) {
-        if (zone_io_discard_extent(zoned_filter_io(bs), offset, bytes, &n)) {
-            ret = bdrv_co_pdiscard(bs->file, offset, n);
-        }
-    }
-    return ret;
+    return bytes ? bdrv_co_pdiscard(bs->file, offset, bytes) : 0;
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_block_status(BlockDriverState *bs, bool want_zero,
-                             int64_t offset, int64_t count, int64_t *pnum,
-                             int64_t *map, BlockDriverState **file)
+zoned_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
+                      int64_t count, int64_t *pnum, int64_t *map,
+                      BlockDriverState **file)
 {
-    int status = zone_io_block_status(zoned_filter_io(bs), offset, count, pnum);
-    int64_t file_part;
+    int64_t file_part = zoned_file_part(bs, offset, count);
 
-    if (status) {
-        return status | BDRV_BLOCK_ALLOCATED;
-    }
-    file_part = zoned_file_part(bs, offset, *pnum);
     if (file_part == 0) {
+        *pnum = count;
         return BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED;
     }
     *pnum = file_part;
@@ -334,63 +263,31 @@ zoned_filter_co_block_status(BlockDriverState *bs, bool want_zero,
     return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
 }
 
-static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_report(BlockDriverState *bs, int64_t offset,
-                       unsigned int *nr_zones, BlockZoneDescriptor *zones)
-{
-    return zone_io_co_report(zoned_filter_io(bs), offset, nr_zones, zones);
-}
-
-static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_mgmt(BlockDriverState *bs, BlockZoneOp op, int64_t offset,
-                     int64_t len)
-{
-    return zone_io_co_mgmt(zoned_filter_io(bs), op, offset, len);
-}
-
-static int coroutine_fn GRAPH_RDLOCK
-zoned_filter_co_append(BlockDriverState *bs, int64_t *offset,
-                       QEMUIOVector *qiov, BdrvRequestFlags flags)
-{
-    return zone_io_co_append(zoned_filter_io(bs), offset, qiov, flags);
-}
-
-static void zoned_filter_refresh_limits(BlockDriverState *bs, Error **errp)
-{
-    zone_io_refresh_limits(zoned_filter_io(bs), &bs->bl);
-}
-
 static BlockDriver bdrv_zoned = {
     .format_name              = "zoned",
-    .instance_size            = sizeof(ZonedFilter),
-    .is_filter                = true,
+    .instance_size            = sizeof(ZonedState),
     .strong_runtime_opts      = zoned_runtime_opt_names,
     /* all, to say in words of our own which of them may not change */
     .mutable_opts             = zoned_runtime_opt_names,
 
-    .bdrv_open                = zoned_filter_open,
-    .bdrv_close               = zoned_filter_close,
-    .bdrv_reopen_prepare      = zoned_filter_reopen_prepare,
-    .bdrv_reopen_commit       = zoned_filter_reopen_commit,
+    .bdrv_open                = zoned_open,
+    .bdrv_close               = zoned_close,
+    .bdrv_reopen_prepare      = zoned_reopen_prepare,
+    .bdrv_reopen_commit       = zoned_reopen_commit,
     .bdrv_child_perm          = bdrv_default_perms,
-    .bdrv_co_getlength        = zoned_filter_co_getlength,
-    .bdrv_co_truncate         = zoned_filter_co_truncate,
-    .bdrv_refresh_limits      = zoned_filter_refresh_limits,
+    .bdrv_co_getlength        = zoned_co_getlength,
+    .bdrv_co_truncate         = zoned_co_truncate,
 
-    .bdrv_co_preadv_part      = zoned_filter_co_preadv_part,
-    .bdrv_co_pwritev_part     = zoned_filter_co_pwritev_part,
-    .bdrv_co_pwrite_zeroes    = zoned_filter_co_pwrite_zeroes,
-    .bdrv_co_pdiscard         = zoned_filter_co_pdiscard,
-    .bdrv_co_block_status     = zoned_filter_co_block_status,
-
-    .bdrv_zone_io             = zoned_filter_io,
-    .bdrv_co_zone_report      = zoned_filter_co_report,
-    .bdrv_co_zone_mgmt        = zoned_filter_co_mgmt,
-    .bdrv_co_zone_append      = zoned_filter_co_append,
+    .bdrv_co_preadv_part      = zoned_co_preadv_part,
+    .bdrv_co_pwritev_part     = zoned_co_pwritev_part,
+    .bdrv_co_pwrite_zeroes    = zoned_co_pwrite_zeroes,
+    .bdrv_co_pdiscard         = zoned_co_pdiscard,
+    .bdrv_co_block_status     = zoned_co_block_status,
 };
 
-BlockDriverState *zoned_filter_new(BlockDriverState *bs,
-                                   const ZoneGeometry *geometry, Error **errp)
+static BlockDriverState *zoned_node_new(BlockDriverState *bs,
+                                        const ZoneGeometry *geometry,
+                                        Error **errp)
 {
     QDict *options = qdict_new();
     int flags = bdrv_is_read_only(bs) ? 0 : BDRV_O_RDWR;
@@ -402,9 +299,24 @@ BlockDriverState *zoned_filter_new(BlockDriverState *bs,
                                      errp);
 }
 
-static void zoned_filter_register(void)
+bool blk_insert_volatile_zones(BlockBackend *blk, const ZoneGeometry *geometry,
+                               Error **errp)
+{
+    BlockDriverState *node;
+    int ret;
+
+    node = zoned_node_new(blk_bs(blk), geometry, errp);
+    if (!node) {
+        return false;
+    }
+    ret = blk_replace_bs(blk, node, errp);
+    bdrv_unref(node);
+    return ret >= 0;
+}
+
+static void zoned_register(void)
 {
     bdrv_register(&bdrv_zoned);
 }
 
-block_init(zoned_filter_register);
+block_init(zoned_register);

@@ -1,5 +1,5 @@
 /*
- * The "zoned" filter: a zone table in memory over any node
+ * The driver "zoned": a zone table in memory over any node
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,13 +8,6 @@
 #define BLOCK_ZONE_VOLATILE_H
 
 #include "block/zone-io.h"
-
-/*
- * A node with all zones Empty over bs.  The caller gets its reference; NULL
- * and errp on error.  Bytes of bs behind the last zone stay plain storage.
- */
-BlockDriverState *zoned_filter_new(BlockDriverState *bs,
-                                   const ZoneGeometry *geometry, Error **errp);
 
 /* All runtime options (BlockdevOptionsZoned), NULL at the end */
 extern const char *const zoned_runtime_opt_names[];

@@ -66,7 +66,8 @@ static BlockDriverState *zone_find_node(const char *name, Error **errp)
 static bool zone_check_active(BlockDriverState *bs, Error **errp)
 {
     if (bs->open_flags & BDRV_O_INACTIVE) {
-        error_setg(errp, "Node '%s' is inactive", bdrv_get_node_name(bs));
+        error_setg(errp, "Node '%s' is inactive: another process may be "
+                   "changing its zones", bdrv_get_node_name(bs));
         return false;
     }
     return true;
@@ -413,7 +414,7 @@ BlockdevZones *qmp_query_block_zones(const char *node_name, bool has_start,
     BlockdevZones *zones;
     ZoneIO *io;
 
-    if (!bs) {
+    if (!bs || !zone_check_active(bs, errp)) {
         return NULL;
     }
     start = has_start ? start : 0;

@@ -16,7 +16,7 @@
 #include "qemu/memalign.h"
 #include "qapi/error.h"
 #include "block/zone/qcow2/internal.h"
-#include "../trace.h"
+#include "block/zone/trace.h"
 
 /* Sectors of words that one step writes, in ascending order */
 typedef struct ZoneBatch {
@@ -326,7 +326,9 @@ qcow2_zone_co_flush_data(BlockDriverState *bs)
             return ret;
         }
     }
-    ret = qcow2_co_flush_to_os(bs);
+    qemu_co_mutex_lock(&s->lock);
+    ret = qcow2_write_caches(bs);
+    qemu_co_mutex_unlock(&s->lock);
     if (ret >= 0) {
         ret = bdrv_co_flush(bs->file->bs);
     }

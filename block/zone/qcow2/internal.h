@@ -25,7 +25,8 @@ struct Qcow2Zone {
     uint64_t meta_bytes;        /* words and extensions */
     uint64_t zde_offset;        /* of the extensions in the image file */
 
-    ZoneIO *io;                 /* NULL while an image is only checked */
+    ZoneIO *io;                 /* of the node; NULL while an image is only
+                                   checked or described */
     uint64_t *durable;          /* the words on disk; commit lock */
     uint32_t nr_durable_active; /* how many of them are active; commit lock */
     bool uncertain;             /* a write of words has failed: in dirty sectors
@@ -51,7 +52,7 @@ struct Qcow2Zone {
                                    table's lock */
 };
 
-extern const ZoneIOOps qcow2_zone_io_ops;
+extern const ZoneStoreOps qcow2_zone_store_ops;
 
 static inline Qcow2Zone *qcow2_zone(BlockDriverState *bs)
 {
@@ -69,14 +70,7 @@ void qcow2_zone_commit_timer_stop(BlockDriverState *bs);
 /* With the table's lock held */
 void qcow2_zone_commit_timer_start(BlockDriverState *bs);
 
-/*
- * Makes every write that has completed durable, with its write pointer; with
- * flush_follows, once the caller has flushed the image file.
- */
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_commit(BlockDriverState *bs, bool flush_follows);
-
-/* ZoneIOOps of the commit */
+/* ZoneStoreOps of the commit */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
                            const uint64_t *words, uint32_t nr, bool data);
@@ -94,7 +88,7 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
                     const void *buf, BdrvRequestFlags flags);
 
-/* ZoneIOOps of what is done ahead of the data */
+/* ZoneStoreOps of what is done ahead of the data */
 bool qcow2_zone_wants_prepare(BlockDriverState *bs, const ZoneWrite *write);
 void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_prepare(BlockDriverState *bs, const ZoneWrite *write);

@@ -11,7 +11,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone/qcow2/internal.h"
-#include "../trace.h"
+#include "block/zone/trace.h"
 
 /* Where the last of the clusters ends that are being allocated right now */
 static uint64_t qcow2_zone_allocating_end(BDRVQcow2State *s)

@@ -23,7 +23,7 @@
 #include "qemu/memalign.h"
 #include "qemu/units.h"
 #include "block/zone/qcow2/internal.h"
-#include "../trace.h"
+#include "block/zone/trace.h"
 
 /* The first runs of a zone, unless clusters are longer */
 #define QCOW2_ZONE_FIRST_RUN_BYTES      (1 * MiB)

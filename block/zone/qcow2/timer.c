@@ -41,6 +41,9 @@ void qcow2_zone_commit_timer_init(BlockDriverState *bs, AioContext *context)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
 
+    if (!zone || !zone->io) {
+        return; /* the driver has gone, or failed to come back */
+    }
     zone_io_lock(zone->io);
     zone->commit_timer = aio_timer_new(context, QEMU_CLOCK_REALTIME, SCALE_MS,
                                        qcow2_zone_timer_cb, bs);
@@ -66,7 +69,7 @@ void qcow2_zone_commit_timer_stop(BlockDriverState *bs)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
 
-    if (!zone->io) {
+    if (!zone || !zone->io) {
         return;
     }
     /* the iothread may be about to start it again, in a drained node too */
@@ -83,31 +86,10 @@ void qcow2_zone_stop(BlockDriverState *bs)
     if (!zone || !zone->io) {
         return;
     }
-    /* no request gets there any more, but device models look at the zones */
-    bs->lost_zones = zone->io;
     zone_io_lock(zone->io);
     qatomic_set(&zone->stopped, true);
     if (zone->commit_timer) {
         timer_del(zone->commit_timer);
     }
     zone_io_unlock(zone->io);
-}
-
-void qcow2_zone_attach_aio_context(BlockDriverState *bs,
-                                   AioContext *new_context)
-{
-    Qcow2Zone *zone = qcow2_zone(bs);
-
-    qcow2_attach_aio_context(bs, new_context);
-    if (zone && zone->io) {
-        qcow2_zone_commit_timer_init(bs, new_context);
-    }
-}
-
-void qcow2_zone_detach_aio_context(BlockDriverState *bs)
-{
-    if (qcow2_zone(bs)) {
-        qcow2_zone_commit_timer_stop(bs);
-    }
-    qcow2_detach_aio_context(bs);
 }

@@ -72,10 +72,6 @@ void qcow2_zone_stop(BlockDriverState *bs);
 int coroutine_mixed_fn GRAPH_RDLOCK
 qcow2_zone_inactivate(BlockDriverState *bs);
 
-void qcow2_zone_attach_aio_context(BlockDriverState *bs,
-                                   AioContext *new_context);
-void qcow2_zone_detach_aio_context(BlockDriverState *bs);
-
 /* Creation ***************************************************************/
 
 /*
@@ -190,116 +186,32 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_check(BlockDriverState *bs, BdrvCheckResult *res,
                     BdrvCheckMode fix);
 
-/* Driver callbacks *******************************************************/
+/* Requests ***************************************************************/
 
-ZoneIO *qcow2_zone_io(BlockDriverState *bs);
+/*
+ * Makes every write that has completed durable, with its write pointer; with
+ * flush_follows, once the caller has flushed the image file.  Does nothing
+ * without zones.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_commit(BlockDriverState *bs, bool flush_follows);
 
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_preadv_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                          QEMUIOVector *qiov, size_t qiov_offset,
-                          BdrvRequestFlags flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                           QEMUIOVector *qiov, size_t qiov_offset,
-                           BdrvRequestFlags flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_pwritev_compressed_part(BlockDriverState *bs, int64_t offset,
-                                      int64_t bytes, QEMUIOVector *qiov,
-                                      size_t qiov_offset);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset,
-                            int64_t bytes, BdrvRequestFlags flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_block_status(BlockDriverState *bs, bool want_zero,
-                           int64_t offset, int64_t count, int64_t *pnum,
-                           int64_t *map, BlockDriverState **file);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_flush_to_os(BlockDriverState *bs);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
-                              int64_t src_offset, BdrvChild *dst,
-                              int64_t dst_offset, int64_t bytes,
-                              BdrvRequestFlags read_flags,
-                              BdrvRequestFlags write_flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
-                            int64_t src_offset, BdrvChild *dst,
-                            int64_t dst_offset, int64_t bytes,
-                            BdrvRequestFlags read_flags,
-                            BdrvRequestFlags write_flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
-                       PreallocMode prealloc, BdrvRequestFlags flags,
-                       Error **errp);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_change_backing_file(BlockDriverState *bs,
-                                  const char *backing_file,
-                                  const char *backing_fmt);
-int GRAPH_RDLOCK qcow2_zone_make_empty(BlockDriverState *bs);
-int GRAPH_RDLOCK
-qcow2_zone_snapshot_create(BlockDriverState *bs, QEMUSnapshotInfo *sn_info);
+/* Are zeros at offset to be written as data? */
+bool qcow2_zone_wants_zero_data(BlockDriverState *bs, int64_t offset);
+
+/*
+ * True, with an error, on an image with zones; what is "internal snapshots
+ * are" or the like.
+ */
+bool qcow2_zone_refuses(BlockDriverState *bs, const char *what, Error **errp);
+/* The same where there is nobody to take the error */
+bool qcow2_zone_refuses_report(BlockDriverState *bs, const char *what);
 /* A zoned image cannot be stored with the older header */
 bool qcow2_zone_check_downgrade(BlockDriverState *bs, Error **errp);
-void qcow2_zone_refresh_limits(BlockDriverState *bs, Error **errp);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_report(BlockDriverState *bs, int64_t offset,
-                     unsigned int *nr_zones, BlockZoneDescriptor *zones);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_mgmt(BlockDriverState *bs, BlockZoneOp op, int64_t offset,
-                   int64_t len);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_append(BlockDriverState *bs, int64_t *offset,
-                     QEMUIOVector *qiov, BdrvRequestFlags flags);
 
-/* The functions of block/qcow2.c behind them *****************************/
+/* Of block/qcow2.c *******************************************************/
 
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                     QEMUIOVector *qiov, size_t qiov_offset,
-                     BdrvRequestFlags flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                      QEMUIOVector *qiov, size_t qiov_offset,
-                      BdrvRequestFlags flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_pwritev_compressed_part(BlockDriverState *bs, int64_t offset,
-                                 int64_t bytes, QEMUIOVector *qiov,
-                                 size_t qiov_offset);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                       BdrvRequestFlags flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
-                      int64_t count, int64_t *pnum, int64_t *map,
-                      BlockDriverState **file);
-int coroutine_fn GRAPH_RDLOCK qcow2_co_flush_to_os(BlockDriverState *bs);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
-                         int64_t src_offset, BdrvChild *dst,
-                         int64_t dst_offset, int64_t bytes,
-                         BdrvRequestFlags read_flags,
-                         BdrvRequestFlags write_flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
-                       int64_t src_offset, BdrvChild *dst,
-                       int64_t dst_offset, int64_t bytes,
-                       BdrvRequestFlags read_flags,
-                       BdrvRequestFlags write_flags);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
-                  PreallocMode prealloc, BdrvRequestFlags flags, Error **errp);
-int coroutine_fn GRAPH_RDLOCK
-qcow2_co_change_backing_file(BlockDriverState *bs, const char *backing_file,
-                             const char *backing_fmt);
 int coroutine_fn GRAPH_RDLOCK
 qcow2_handle_l2meta(BlockDriverState *bs, QCowL2Meta **pl2meta, bool link_l2);
-int GRAPH_RDLOCK qcow2_make_empty(BlockDriverState *bs);
-void qcow2_refresh_limits(BlockDriverState *bs, Error **errp);
-void qcow2_attach_aio_context(BlockDriverState *bs, AioContext *new_context);
-void qcow2_detach_aio_context(BlockDriverState *bs);
 
 #endif /* BLOCK_QCOW2_ZONE_H */

@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 static bool event_is_power_cycle(ZoneEvent event)
 {

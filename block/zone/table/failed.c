@@ -12,7 +12,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 /* The link to the first range of the bucket that is not below the position */
 static ZoneFailed **link_at(ZoneTable *table, uint32_t zone_idx,

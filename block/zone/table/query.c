@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 void zone_table_info(const ZoneTable *table, uint32_t zone_idx, ZoneInfo *info)
 {

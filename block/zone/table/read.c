@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 /*
  * The stretch at pos_bytes ends where something hidden starts or ends; is it

@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 #define REFUSE(status_)   { .refusal = (status_) }
 #define STAY(state_)      { .next = (state_) }

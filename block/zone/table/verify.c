@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 /* What is reported is what is stored, or waits for a failed write below */
 static void verify_wp(const ZoneTable *table, uint32_t zone_idx)

@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 /* Error numbers that not every host has; above any that a host uses */
 #ifndef EXFULL

@@ -13,7 +13,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 static void link_write(ZoneQueue *queue, ZoneWrite *write)
 {

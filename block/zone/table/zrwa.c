@@ -9,7 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "block/zone.h"
-#include "internal.h"
+#include "block/zone/table/internal.h"
 
 uint64_t zone_table_write_gap(const ZoneTable *table, const ZoneWrite *write)
 {

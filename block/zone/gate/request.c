@@ -1,0 +1,219 @@
+/*
+ * Zoned I/O: requests on zones, in the block graph
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * They come through a BdrvChild, whose permissions they need, and are tracked
+ * like writes: they wait for requests that must have a range for themselves
+ * (BDRV_REQ_SERIALISING), and those wait for them.
+ */
+
+#include "qemu/osdep.h"
+#include "block/block-io.h"
+#include "block/block_int.h"
+#include "block/zone/gate/block-io.h"
+#include "block/zone/gate/internal.h"
+
+/* Appends *****************************************************************/
+
+/*
+ * All that can be said of an append before it has a place.  The zone is what it
+ * is tracked with.
+ */
+static int zone_io_check_append(ZoneIO *io, int64_t offset, int64_t bytes,
+                                BdrvRequestFlags flags)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+
+    if (offset < 0 || offset >= zone_io_zoned_bytes(io) || bytes == 0 ||
+        !QEMU_IS_ALIGNED(bytes, io->bs->bl.request_alignment) ||
+        (flags & BDRV_REQ_ZERO_WRITE)) {
+        return -EINVAL;
+    }
+    if (offset % geometry->zone_bytes) {
+        return zone_io_refuse(io, offset, ZONE_ERR_UNALIGNED);
+    }
+    if (geometry->max_append_bytes && bytes > geometry->max_append_bytes) {
+        return zone_io_refuse(io, offset, ZONE_ERR_APPEND_LIMIT);
+    }
+    if (bytes > geometry->zone_bytes) {
+        return zone_io_refuse(io, offset, ZONE_ERR_BOUNDARY);
+    }
+    return 0;
+}
+
+int coroutine_fn
+bdrv_zone_co_append(BdrvChild *child, int64_t *offset, QEMUIOVector *qiov,
+                    BdrvRequestFlags flags)
+{
+    BlockDriverState *bs = child->bs;
+    BdrvTrackedRequest req;
+    int ret = zone_io_check_writable(child);
+
+    if (ret >= 0) {
+        ret = zone_io_check_append(bs->zones, *offset, qiov->size, flags);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    bdrv_inc_in_flight(bs);
+    tracked_request_begin(&req, bs, *offset,
+                          zone_io_geometry(bs->zones)->zone_bytes,
+                          BDRV_TRACKED_WRITE);
+    ret = bdrv_aligned_pwritev(child, &req, *offset, qiov->size,
+                               bs->bl.request_alignment, qiov, 0,
+                               flags | BDRV_REQ_ZONE_APPEND);
+    *offset = req.offset;
+    tracked_request_end(&req);
+    bdrv_dec_in_flight(bs);
+    return ret;
+}
+
+/* Management **************************************************************/
+
+/* The zones that an action may change: one of them, or all */
+static void zone_io_action_range(ZoneIO *io, const ZoneAction *action,
+                                 int64_t *offset, int64_t *bytes)
+{
+    uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
+    uint64_t zoned_bytes = zone_io_zoned_bytes(io);
+    int64_t pos = action->offset_bytes;
+
+    if (action->op == BLK_ZO_FLUSH_ZRWA) {
+        pos--; /* up to there */
+    }
+    *offset = 0;
+    *bytes = zoned_bytes;
+    if (!action->select_all && pos >= 0 && pos < zoned_bytes) {
+        *offset = QEMU_ALIGN_DOWN(pos, zone_bytes);
+        *bytes = zone_bytes;
+    }
+}
+
+int coroutine_fn
+bdrv_zone_co_action(BdrvChild *child, const ZoneAction *action)
+{
+    BlockDriverState *bs = child->bs;
+    BdrvTrackedRequest req;
+    int64_t offset, bytes;
+    int ret = zone_io_check_writable(child);
+
+    if (ret < 0) {
+        return ret;
+    }
+    zone_io_action_range(bs->zones, action, &offset, &bytes);
+    bdrv_inc_in_flight(bs);
+    tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_DISCARD);
+    bdrv_wait_serialising_requests(&req);
+    ret = zone_io_co_action(bs->zones, action);
+    tracked_request_end(&req);
+    bdrv_dec_in_flight(bs);
+    return ret;
+}
+
+/* Whole zones: an action on each, or on all that it selects */
+int coroutine_fn
+bdrv_zone_co_mgmt(BdrvChild *child, BlockZoneOp op, int64_t offset, int64_t len)
+{
+    ZoneIO *io = child->bs->zones;
+    uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
+    uint64_t zoned_bytes = zone_io_zoned_bytes(io);
+    ZoneAction action = { .op = op, .offset_bytes = offset };
+    int ret = 0;
+
+    if (op == BLK_ZO_SET_ZDED || op == BLK_ZO_FLUSH_ZRWA) {
+        return -EINVAL; /* they need more than a range */
+    }
+    if (offset < 0 || len < 0 || len > zoned_bytes ||
+        offset > zoned_bytes - len) {
+        return -EINVAL;
+    }
+    if (offset % zone_bytes || len % zone_bytes) {
+        return zone_io_refuse(io, offset, ZONE_ERR_UNALIGNED);
+    }
+    if (offset == 0 && (len == 0 || (len == zoned_bytes && len > zone_bytes))) {
+        action.select_all = true;
+        return bdrv_zone_co_action(child, &action);
+    }
+    for (; len && ret >= 0; len -= zone_bytes) {
+        ret = bdrv_zone_co_action(child, &action);
+        action.offset_bytes += zone_bytes;
+    }
+    return ret;
+}
+
+/* Reports *****************************************************************/
+
+static BlockZoneDescriptor zone_io_descriptor(const ZoneInfo *info)
+{
+    return (BlockZoneDescriptor) {
+        .start  = info->start_bytes,
+        .length = info->length_bytes,
+        .cap    = info->capacity_bytes,
+        .wp     = info->wp_bytes,
+        .type   = info->state == ZONE_STATE_CONVENTIONAL ? BLK_ZT_CONV
+                                                         : BLK_ZT_SWR,
+        /* the values of both enums are those of the standard */
+        .state  = (BlockZoneState)info->state,
+    };
+}
+
+int coroutine_fn
+bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
+                    BlockZoneDescriptor *zones)
+{
+    ZoneIO *io = bs->zones;
+    unsigned max = *nr_zones;
+    uint32_t zone_idx;
+    ZoneInfo info;
+
+    *nr_zones = 0;
+    if (offset < 0 || offset > zone_io_zoned_bytes(io)) {
+        return -EINVAL;
+    }
+    if (bs->open_flags & BDRV_O_INACTIVE) {
+        return -EPERM; /* somebody else may be changing them */
+    }
+    if (offset == zone_io_zoned_bytes(io)) {
+        return 0; /* a caller that goes on where the last report ended */
+    }
+    zone_io_lock(io);
+    zone_idx = zone_table_idx(io->table, offset);
+    while (*nr_zones < max && zone_idx < zone_io_geometry(io)->nr_zones) {
+        zone_table_info(io->table, zone_idx++, &info);
+        zones[(*nr_zones)++] = zone_io_descriptor(&info);
+    }
+    zone_io_unlock(io);
+    return 0;
+}
+
+/* Fills zd_extension_bytes: zeros where there is no valid one */
+static int coroutine_fn GRAPH_RDLOCK
+zone_io_co_get_extension(ZoneIO *io, uint32_t zone_idx, void *zde)
+{
+    ZoneInfo info;
+
+    zone_io_get_info(io, zone_idx, &info);
+    if (!(info.attributes & ZONE_ATTR_ZDEV)) {
+        memset(zde, 0, zone_io_geometry(io)->zd_extension_bytes);
+        return 0;
+    }
+    return io->ops->co_load_zde(io->bs, zone_idx, zde);
+}
+
+int coroutine_fn
+bdrv_zone_co_get_extensions(BlockDriverState *bs, const uint32_t *zone_idx,
+                            uint32_t nr, void *zdes)
+{
+    uint32_t zde_bytes = zone_io_geometry(bs->zones)->zd_extension_bytes;
+    uint32_t i;
+    int ret = 0;
+
+    bdrv_inc_in_flight(bs);
+    for (i = 0; i < nr && ret >= 0; i++) {
+        ret = zone_io_co_get_extension(bs->zones, zone_idx[i],
+                                       (uint8_t *)zdes + (size_t)i * zde_bytes);
+    }
+    bdrv_dec_in_flight(bs);
+    return ret;
+}

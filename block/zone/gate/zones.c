@@ -1,0 +1,283 @@
+/*
+ * Zoned I/O: the zones of a node
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A node that is zoned owns one ZoneIO, from the open that finds the zones to
+ * the close of the node.  It outlives reopen, inactivation and a driver that
+ * has gone; whoever holds a reference may look at it after the node is closed.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "block/block-io.h"
+#include "block/block_int.h"
+#include "block/dirty-bitmap.h"
+#include "block/zone/gate/internal.h"
+#include "block/zone/trace.h"
+
+static void zone_io_attach_aio_context(AioContext *context, void *opaque)
+{
+    ZoneIO *io = opaque;
+
+    if (io->ops->attach_aio_context) {
+        io->ops->attach_aio_context(io->bs, context);
+    }
+}
+
+static void zone_io_detach_aio_context(void *opaque)
+{
+    ZoneIO *io = opaque;
+
+    if (io->ops->detach_aio_context) {
+        io->ops->detach_aio_context(io->bs);
+    }
+}
+
+static ZoneIO *zone_io_attach(BlockDriverState *bs, const ZoneStoreOps *ops)
+{
+    ZoneIO *io = g_new0(ZoneIO, 1);
+
+    io->refcnt = 1;
+    io->bs = bs;
+    io->ops = ops;
+    qemu_mutex_init(&io->lock);
+    qemu_co_queue_init(&io->waiters);
+    qemu_co_mutex_init(&io->commit_lock);
+    notifier_list_init(&io->change_notifiers);
+    assert(!bs->zones);
+    bs->zones = io;
+    bdrv_add_aio_context_notifier(bs, zone_io_attach_aio_context,
+                                  zone_io_detach_aio_context, io);
+    return io;
+}
+
+ZoneIO *zone_io_new(BlockDriverState *bs, const ZoneStoreOps *ops,
+                    ZoneTable *table)
+{
+    ZoneIO *io = zone_io_attach(bs, ops);
+
+    io->table = table;
+    return io;
+}
+
+void zone_io_describe(BlockDriverState *bs, const ZoneGeometry *geometry)
+{
+    static const ZoneStoreOps no_ops;
+    ZoneIO *io = zone_io_attach(bs, &no_ops);
+
+    io->described = *geometry;
+}
+
+ZoneIO *zone_io_ref(ZoneIO *io)
+{
+    if (io) {
+        qatomic_inc(&io->refcnt);
+    }
+    return io;
+}
+
+void zone_io_unref(ZoneIO *io)
+{
+    if (!io || qatomic_fetch_dec(&io->refcnt) > 1) {
+        return;
+    }
+    assert(qemu_co_queue_empty(&io->waiters));
+    qemu_mutex_destroy(&io->lock);
+    zone_table_free(io->table);
+    g_free(io);
+}
+
+void zone_io_close(BlockDriverState *bs)
+{
+    ZoneIO *io = bs->zones;
+
+    GLOBAL_STATE_CODE();
+    if (!io) {
+        return;
+    }
+    bdrv_remove_aio_context_notifier(bs, zone_io_attach_aio_context,
+                                     zone_io_detach_aio_context, io);
+    zone_io_remove_change_notifiers(io);
+    bs->zones = NULL;
+    io->bs = NULL;
+    zone_io_unref(io);
+}
+
+ZoneTable *zone_io_table(ZoneIO *io)
+{
+    return io->table;
+}
+
+void zone_io_lock(ZoneIO *io)
+{
+    qemu_mutex_lock(&io->lock);
+}
+
+void zone_io_unlock(ZoneIO *io)
+{
+    qemu_mutex_unlock(&io->lock);
+}
+
+const ZoneGeometry *zone_io_geometry(ZoneIO *io)
+{
+    return io->table ? zone_table_geometry(io->table) : &io->described;
+}
+
+uint64_t zone_io_zoned_bytes(ZoneIO *io)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+
+    return geometry->zone_bytes * geometry->nr_zones;
+}
+
+void zone_io_get_info(ZoneIO *io, uint32_t zone_idx, ZoneInfo *info)
+{
+    zone_io_lock(io);
+    zone_table_info(io->table, zone_idx, info);
+    zone_io_unlock(io);
+}
+
+/* Activation **************************************************************/
+
+/* What an image says of its zones; limits of devices do not count */
+static bool zone_geometry_is_same_drive(const ZoneGeometry *a,
+                                        const ZoneGeometry *b)
+{
+    return a->zone_bytes == b->zone_bytes &&
+           a->capacity_bytes == b->capacity_bytes &&
+           a->nr_zones == b->nr_zones &&
+           a->conventional_zones == b->conventional_zones &&
+           a->max_open_zones == b->max_open_zones &&
+           a->max_active_zones == b->max_active_zones &&
+           a->max_append_bytes == b->max_append_bytes &&
+           a->zd_extension_bytes == b->zd_extension_bytes;
+}
+
+/*
+ * A zone whose word is what a power cycle would find keeps what is in memory
+ * only: it is open, has a ZRWA.  Returns how many were changed by others.
+ */
+static uint32_t zone_io_load_changed(ZoneIO *io, const uint64_t *words)
+{
+    uint32_t nr_changed = 0;
+    uint32_t i;
+
+    for (i = 0; i < zone_io_geometry(io)->nr_zones; i++) {
+        if (zone_table_word(io->table, i) != words[i]) {
+            zone_table_load_word(io->table, i, words[i]);
+            nr_changed++;
+        }
+    }
+    return nr_changed;
+}
+
+/* Zones that are active here and none of others' words may be too many */
+static void zone_io_keep_limit(ZoneIO *io, const uint64_t *words)
+{
+    uint32_t max = zone_io_geometry(io)->max_active_zones;
+    uint32_t i;
+
+    if (!max || zone_table_counts(io->table).active <= max) {
+        return;
+    }
+    for (i = 0; i < zone_io_geometry(io)->nr_zones; i++) {
+        zone_table_load_word(io->table, i, words[i]);
+    }
+}
+
+bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
+                    const uint64_t *words, Error **errp)
+{
+    uint32_t nr_changed;
+
+    if (!zone_geometry_is_same_drive(zone_io_geometry(io), geometry)) {
+        error_setg(errp, "The zones of node '%s' have another geometry or "
+                   "other limits than before it was inactive",
+                   bdrv_get_node_name(io->bs));
+        return false;
+    }
+    zone_io_lock(io);
+    nr_changed = zone_io_load_changed(io, words);
+    if (nr_changed) {
+        zone_io_keep_limit(io, words);
+    }
+    zone_io_unlock(io);
+    trace_zone_io_resume(io->bs, nr_changed);
+    return true;
+}
+
+/* Locks *******************************************************************/
+
+void coroutine_fn zone_io_co_commit_lock(ZoneIO *io)
+{
+    qemu_co_mutex_lock(&io->commit_lock);
+}
+
+void coroutine_fn zone_io_co_commit_unlock(ZoneIO *io)
+{
+    qemu_co_mutex_unlock(&io->commit_lock);
+}
+
+void coroutine_fn zone_io_wait(ZoneIO *io)
+{
+    qemu_co_queue_wait(&io->waiters, &io->lock);
+}
+
+void coroutine_fn zone_io_wake(ZoneIO *io)
+{
+    qemu_co_queue_restart_all(&io->waiters);
+}
+
+void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx)
+{
+    zone_io_lock(io);
+    while (zone_table_held(io->table, zone_idx)) {
+        zone_io_wait(io);
+    }
+    zone_table_hold(io->table, zone_idx);
+    while (zone_table_in_flight(io->table, zone_idx)) {
+        zone_io_wait(io);
+    }
+    zone_io_unlock(io);
+}
+
+void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx)
+{
+    zone_io_lock(io);
+    zone_table_release(io->table, zone_idx);
+    zone_io_wake(io);
+    zone_io_unlock(io);
+}
+
+/* Checks and refusals *****************************************************/
+
+int zone_io_check_changeable(ZoneIO *io)
+{
+    BlockDriverState *bs = io->bs;
+
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    if (bdrv_is_read_only(bs) || (bs->open_flags & BDRV_O_INACTIVE)) {
+        return -EPERM;
+    }
+    if (bdrv_has_readonly_bitmaps(bs)) {
+        return -EPERM; /* a change could not be recorded there */
+    }
+    return 0;
+}
+
+int zone_io_check_writable(BdrvChild *child)
+{
+    if (!(child->perm & BLK_PERM_WRITE)) {
+        return -EPERM;
+    }
+    return zone_io_check_changeable(child->bs->zones);
+}
+
+int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status)
+{
+    trace_zone_io_refused(io->bs, offset, zone_status_str(status));
+    return zone_status_errno(status);
+}
