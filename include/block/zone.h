@@ -200,10 +200,11 @@ struct ZoneWrite {
     uint64_t seq;               /* grows with every begin on the table */
     uint32_t zone_idx;
     uint64_t unwritten_bytes;   /* what it covers or zeroes from here on had
-                                   not been written when it began; UINT64_MAX:
-                                   all of it had, or it makes a failed write
-                                   again that what is stored may have passed.
-                                   Without a ZRWA, else start_bytes. */
+                                   not been written when it began.  With a
+                                   ZRWA, UINT64_MAX when all of it had.
+                                   Without: start_bytes; UINT64_MAX when it
+                                   makes a failed write again (a retry), below
+                                   what others have written or are writing */
     bool passed;                /* a later write of the zone has completed */
     bool append;
     bool tracked;               /* false: conventional zone, nothing to track */
@@ -256,15 +257,14 @@ ZoneStatus zone_table_check_write(const ZoneTable *table, uint64_t offset_bytes,
 
 /*
  * What a read sees.  Splits [offset_bytes, offset_bytes + bytes) at zones,
- * frontier, writes in flight and capacity: sets *extent_bytes (> 0, <= bytes)
- * to the length of the first stretch that is all data or all zeros, and returns
- * true for data.  Data: below the reported write pointer, or above it but
- * written by a completed write; neither what is in flight nor failed ranges.
- * A ZRWA window is data up
- * to the end of the highest completed write in it, but for what writes in
- * flight are the first to cover; conventional zones and whatever lies beyond
- * the zoned part are data.  Offline zones read as zeros here (io.c refuses
- * reads of them before).
+ * write pointer, writes in flight, failed ranges and capacity: sets
+ * *extent_bytes (> 0, <= bytes) to the length of the first stretch that is all
+ * data or all zeros, and returns true for data.  Data: below the reported write
+ * pointer, or above it but written by a completed write; neither what is in
+ * flight nor failed ranges.  A ZRWA window is data up to the end of the highest
+ * completed write in it, but for what writes in flight are the first to cover;
+ * conventional zones and whatever lies beyond the zoned part are data.  Offline
+ * zones read as zeros here (io.c refuses reads of them before).
  */
 bool zone_table_read_extent(const ZoneTable *table, uint64_t offset_bytes,
                             uint64_t bytes, uint64_t *extent_bytes);
@@ -364,11 +364,11 @@ ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
  * OFFLINE, SET_ZDE) need a zone with nothing in flight: assert; so do
  * POWER_CYCLE and the faults.  OPEN_ZRWA gives ZONE_BUSY instead: hold the
  * zone, wait for what is in flight, try again.  All of these forget failed
- * ranges; OPEN_ZRWA too moves the write pointer above them then, and is refused
- * as in a Full zone when that would be the capacity.  Opening and closing
- * leaves them as they are.  Holds do not matter here.  May
- * auto-close another zone.  *changed (may be NULL) tells whether the stored
- * word of the zone differs from before.
+ * ranges; with such, OPEN_ZRWA moves the write pointer to the stored one, and
+ * is refused as in a Full zone when that is at the capacity.  Other ways of
+ * opening and closing leave failed ranges as they are.  Holds do not matter
+ * here.  May auto-close another zone.  *changed (may be NULL) tells whether the
+ * stored word of the zone differs from before.
  */
 ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
                             ZoneEvent event, bool *changed);

@@ -573,6 +573,7 @@ static void end_write(Walk *w, int slot)
     bool success = chance(w, w->percent_well);
     uint32_t zone_idx = w->ref->writes[slot].zone_idx;
     uint64_t word = ref_word(w->ref, zone_idx);
+    uint64_t wp_bytes = ref_wp_bytes(w->ref, zone_idx);
     bool changed;
 
     note(w, "write %s, zone %u block %" PRIu64,
@@ -581,6 +582,11 @@ static void end_write(Walk *w, int slot)
     ref_write_end(w->ref, slot, success);
     compare_number(w, "end of a write changes the word", changed,
                    ref_word(w->ref, zone_idx) != word);
+    if (zone_word_wp_bytes(ref_word(w->ref, zone_idx)) <
+        zone_word_wp_bytes(word) ||
+        ref_wp_bytes(w->ref, zone_idx) < wp_bytes) {
+        differ(w, "end of a write takes a write pointer back");
+    }
     nr_met[WALK_MET_STORED_AHEAD] += is_stored_ahead(w, zone_idx);
     nr_met[WALK_MET_LOST] += !success && w->ref->writes[slot].append &&
                              ref_reserved_bytes(w->ref, zone_idx) >

@@ -191,11 +191,12 @@ static void verify_failed_zone(const ZoneTable *table, uint32_t zone_idx)
 
 static void verify_buckets(const ZoneTable *table)
 {
+    uint32_t nr_buckets = MIN(table->geometry.nr_zones, ZONE_BUCKETS);
     uint64_t nr_passed = 0;
     uint32_t nr_zones = 0;
     uint32_t i;
 
-    for (i = 0; i < ZONE_BUCKETS; i++) {
+    for (i = 0; i < nr_buckets; i++) {
         const ZoneBucket *bucket = &table->buckets[i];
         const ZoneFailed *failed;
 

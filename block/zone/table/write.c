@@ -45,7 +45,7 @@ bool zone_table_in_flight(const ZoneTable *table, uint32_t zone_idx)
                          zone_idx);
 }
 
-/* Are all writes of the zone behind this one in the list above it as well? */
+/* Is no write behind this one in the list the first to cover what is below? */
 static bool is_lowest_left(const ZoneTable *table, const ZoneWrite *write)
 {
     return write->unwritten_bytes != UINT64_MAX &&
