@@ -26,7 +26,10 @@ typedef enum ZoneIOBefore {
     ZONE_IO_PREPARE,            /* what the store wants */
 } ZoneIOBefore;
 
-/* Zeros need no space, and a write that is made again finds what it needs */
+/*
+ * Zeros need no space.  A write that is made again has others above it, which
+ * the store must leave alone.
+ */
 static ZoneIOBefore zone_io_before(ZoneIO *io, const ZoneWrite *write,
                                    BdrvRequestFlags flags)
 {
@@ -37,7 +40,8 @@ static ZoneIOBefore zone_io_before(ZoneIO *io, const ZoneWrite *write,
         return zone_table_write_gap(io->table, write) < write->start_bytes ?
                ZONE_IO_FILL_GAP : ZONE_IO_NOTHING;
     }
-    if (flags & BDRV_REQ_ZERO_WRITE) {
+    if ((flags & BDRV_REQ_ZERO_WRITE) ||
+        write->unwritten_bytes != write->start_bytes) {
         return ZONE_IO_NOTHING;
     }
     return io->ops->wants_prepare && io->ops->wants_prepare(io->bs, write) ?

@@ -53,15 +53,20 @@ void fail_report_free(FailReport *report)
     *report = (FailReport) { };
 }
 
-/* What a power cycle makes of a zone */
+/*
+ * What a power cycle makes of a zone without writes in flight.  The write
+ * pointer waits for a write that has failed below others, the stored one does
+ * not.
+ */
 static ZoneInfo powered(const ZoneInfo *info)
 {
     ZoneInfo next = *info;
 
+    next.wp_bytes = info->reserved_bytes;
     if (info->state == ZONE_STATE_IMPLICITLY_OPENED ||
         info->state == ZONE_STATE_EXPLICITLY_OPENED ||
         info->state == ZONE_STATE_CLOSED) {
-        next.state = info->wp_bytes == info->start_bytes &&
+        next.state = next.wp_bytes == info->start_bytes &&
                      !(info->attributes & ZONE_ATTR_ZDEV) ?
                      ZONE_STATE_EMPTY : ZONE_STATE_CLOSED;
     }
@@ -164,7 +169,11 @@ static bool block_ok(const FailRun *run, const uint8_t *block,
     uint64_t pos = now->start_bytes + i * FAIL_BLOCK_BYTES;
 
     if (pos >= now->wp_bytes) {
-        return block_is(block, 0);
+        /* or written behind a write that has failed */
+        return block_is(block, 0) ||
+               (run->ret < 0 && run->op->flags & FAIL_OP_WRITES &&
+                pos < now->reserved_bytes &&
+                block_is_life(block, zone_idx, i, FAIL_LIFE_OP));
     }
     if (pos < run->stored.info[zone_idx].wp_bytes) {
         return block_is_life(block, zone_idx, i, FAIL_LIFE_BASE) ||
