@@ -164,8 +164,8 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
         return 0;
     }
     if (*flags & BDRV_REQ_WRITE_COMPRESSED) {
-        error_report("Node '%s': compressed writes are not supported on zoned "
-                     "images", bdrv_get_device_or_node_name(bs));
+        error_report("Image '%s': compressed writes are not supported on zoned "
+                     "images", bs->filename);
         return -ENOTSUP;
     }
     ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, &before);

@@ -157,6 +157,17 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
     return zoned_init(bs, &geometry, errp) ? 0 : -ENOMEM;
 }
 
+/* No more than the users of the zones want, and share */
+static void zoned_child_perm(BlockDriverState *bs, BdrvChild *c,
+                             BdrvChildRole role,
+                             BlockReopenQueue *reopen_queue, uint64_t perm,
+                             uint64_t shared, uint64_t *nperm,
+                             uint64_t *nshared)
+{
+    bdrv_default_perms(bs, c, BDRV_CHILD_FILTERED | BDRV_CHILD_PRIMARY,
+                       reopen_queue, perm, shared, nperm, nshared);
+}
+
 static void zoned_close(BlockDriverState *bs)
 {
     ZonedState *s = bs->opaque;
@@ -274,7 +285,7 @@ static BlockDriver bdrv_zoned = {
     .bdrv_close               = zoned_close,
     .bdrv_reopen_prepare      = zoned_reopen_prepare,
     .bdrv_reopen_commit       = zoned_reopen_commit,
-    .bdrv_child_perm          = bdrv_default_perms,
+    .bdrv_child_perm          = zoned_child_perm,
     .bdrv_co_getlength        = zoned_co_getlength,
     .bdrv_co_truncate         = zoned_co_truncate,
 

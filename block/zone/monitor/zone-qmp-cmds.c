@@ -11,8 +11,8 @@
 #include "qapi/qapi-commands-zone.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
+#include "block/zone-io.h"
 #include "system/block-backend.h"
-#include "system/block-backend-zone.h"
 
 #define ZONE_QUERY_DEFAULT_LIMIT    1000
 /* An answer costs some KiB of memory for each zone */
