@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Subject: hw/nvme: format zoned namespaces
 // Why: the base refuses Format NVM there; the standard lets it empty the zones.
-//   The check looks at the whole number of the LBA format, of which the base
-//   drops the upper two bits.
 // Retire-When: upstream's nvme formats zoned namespaces.
 // Files: hw/nvme/ctrl.c
 // Spatch-Options: --no-includes
@@ -14,16 +12,6 @@
  <...
 - ns->params.zoned
 + nvme_zns_refuses_format(ns, lbaf)
- ...>
- }
-
-@@
-@@
- nvme_do_format(...)
- {
- <...
-- dw10 & 0xf
-+ iocb->lbaf
  ...>
  }
 

@@ -319,44 +319,6 @@ int coroutine_mixed_fn blk_zone_power_cycle(BlockBackend *blk)
     return blk_zone_run(&req);
 }
 
-int coroutine_fn blk_co_do_zone_report(BlockBackend *blk, int64_t offset,
-                                       unsigned int *nr_zones,
-                                       BlockZoneDescriptor *zones)
-{
-    blk_wait_while_drained(blk, 0);
-    GRAPH_RDLOCK_GUARD();
-    if (!blk_is_available(blk)) {
-        return -ENOMEDIUM;
-    }
-    return bdrv_co_zone_report(blk_bs(blk), offset, nr_zones, zones);
-}
-
-int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
-                                     int64_t offset, int64_t len)
-{
-    int ret;
-
-    blk_wait_while_drained(blk, 0);
-    GRAPH_RDLOCK_GUARD();
-    ret = blk_check_byte_request(blk, offset, len);
-    return ret < 0 ? ret : bdrv_co_zone_mgmt(blk_bs(blk), op, offset, len);
-}
-
-int coroutine_fn blk_co_do_zone_append(BlockBackend *blk, int64_t *offset,
-                                       QEMUIOVector *qiov,
-                                       BdrvRequestFlags flags)
-{
-    blk_wait_while_drained(blk, flags);
-    GRAPH_RDLOCK_GUARD();
-    if (!blk_is_available(blk)) {
-        return -ENOMEDIUM;
-    }
-    if (!blk_enable_write_cache(blk)) {
-        flags |= BDRV_REQ_FUA;
-    }
-    return bdrv_co_zone_append(blk_bs(blk), offset, qiov, flags);
-}
-
 typedef struct BlkZoneAIOCB {
     BlockAIOCB common;
     BlkZoneRequest req;

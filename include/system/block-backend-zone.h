@@ -148,22 +148,5 @@ bool blk_insert_volatile_zones(BlockBackend *blk, const ZoneGeometry *geometry,
 /* Of block/block-backend.c: holds a request back while blk is drained */
 void coroutine_fn blk_wait_while_drained(BlockBackend *blk,
                                          BdrvRequestFlags flags);
-/* Likewise: negative errno unless the range is within the medium */
-int coroutine_fn GRAPH_RDLOCK
-blk_check_byte_request(BlockBackend *blk, int64_t offset, int64_t bytes);
-
-/*
- * What blk_co_zone_report() and so on do, for callers that have counted the
- * request as in flight.  Counted twice, a request that has to wait in a drained
- * section keeps the section from beginning.
- */
-int coroutine_fn blk_co_do_zone_report(BlockBackend *blk, int64_t offset,
-                                       unsigned int *nr_zones,
-                                       BlockZoneDescriptor *zones);
-int coroutine_fn blk_co_do_zone_mgmt(BlockBackend *blk, BlockZoneOp op,
-                                     int64_t offset, int64_t len);
-int coroutine_fn blk_co_do_zone_append(BlockBackend *blk, int64_t *offset,
-                                       QEMUIOVector *qiov,
-                                       BdrvRequestFlags flags);
 
 #endif /* BLOCK_BACKEND_ZONE_H */
