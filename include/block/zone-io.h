@@ -215,4 +215,12 @@ int zone_io_block_status(ZoneIO *io, int64_t offset, int64_t bytes,
 /* Fills bl.zoned and its companions from the geometry */
 void zone_io_refresh_limits(ZoneIO *io, BlockLimits *bl);
 
+/*
+ * strerror(), which takes a positive errno, for those of block requests: the
+ * numbers that refusals borrow come as the phrase of the refusal.  What fails
+ * with one of these numbers in earnest (a position in a pipe, a process out of
+ * file descriptors) is seen when a file is opened, before it has requests.
+ */
+const char *zone_strerror(int errnum);
+
 #endif /* BLOCK_ZONE_IO_H */
