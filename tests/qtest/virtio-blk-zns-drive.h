@@ -144,7 +144,7 @@ typedef struct VzTest {
 
 /* Each ends with an entry without a path */
 extern const VzTest vz_io_tests[];
-extern const VzTest vz_merge_tests[];
+extern const VzTest vz_batch_tests[];
 extern const VzTest vz_error_tests[];
 extern const VzTest vz_mgmt_tests[];
 extern const VzTest vz_limit_tests[];
