@@ -93,6 +93,26 @@ static ZoneStatus refusal(const VirtIOBlockReq *req, int ret)
 
 /* Reads and writes */
 
+/*
+ * Queues a write off the write pointer with those that "cont" carries out, if
+ * there are any: the one before it may be among them.
+ */
+static bool waits_for_restart(VirtIOBlockReq *req, ZoneStatus reason)
+{
+    VirtIOBlock *s = req->dev;
+
+    if (reason != ZONE_ERR_NOT_AT_WP) {
+        return false;
+    }
+    QEMU_LOCK_GUARD(&s->rq_lock);
+    if (!s->rq) {
+        return false;
+    }
+    req->next = s->rq;
+    s->rq = req;
+    return true;
+}
+
 bool virtio_blk_zone_refused(VirtIOBlockReq *req, int error, bool is_read,
                              bool acct)
 {
@@ -100,6 +120,9 @@ bool virtio_blk_zone_refused(VirtIOBlockReq *req, int error, bool is_read,
 
     if (reason == ZONE_OK) {
         return false;
+    }
+    if (waits_for_restart(req, reason)) {
+        return true;
     }
     if (acct) {
         block_acct_invalid(blk_get_stats(req->dev->blk),

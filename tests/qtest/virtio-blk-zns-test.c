@@ -343,6 +343,7 @@ int main(int argc, char **argv)
     add_tests(vz_io_tests);
     add_tests(vz_batch_tests);
     add_tests(vz_error_tests);
+    add_tests(vz_stop_tests);
     add_tests(vz_mgmt_tests);
     add_tests(vz_limit_tests);
     add_tests(vz_append_tests);
