@@ -149,4 +149,12 @@ bool blk_insert_volatile_zones(BlockBackend *blk, const ZoneGeometry *geometry,
 void coroutine_fn blk_wait_while_drained(BlockBackend *blk,
                                          BdrvRequestFlags flags);
 
+/*
+ * blk_replace_bs() for the property "drive" of a device that is in use.  Devices
+ * look at zones when they are realized: where zones would come or go, it is
+ * -ENOTSUP, with an error that names device and node.
+ */
+int blk_zone_replace_bs(BlockBackend *blk, BlockDriverState *new_bs,
+                        Error **errp);
+
 #endif /* BLOCK_BACKEND_ZONE_H */
