@@ -3,13 +3,14 @@
 // Why: block/zone tracks management like writes, and makes a write of an append
 //   once the zone has given it a position.
 // Retire-When: block/zone is part of the base.
-// Files: block/io.c
+// Files: block/io.c block/block-backend.c
 // Spatch-Options: --no-includes
 
 @@
 identifier f = {
     tracked_request_begin, tracked_request_end, bdrv_wait_serialising_requests,
-    bdrv_driver_preadv, bdrv_aligned_pwritev, bdrv_co_do_pwrite_zeroes
+    bdrv_driver_preadv, bdrv_aligned_pwritev, bdrv_co_do_pwrite_zeroes,
+    blk_wait_while_drained
 };
 @@
 - static

@@ -2,15 +2,15 @@
 // Subject: hw/nvme: retire the zones in memory, use those of the backend
 // Why: the state of the zones belongs to the image, behind the block layer,
 //   which checks writes in the order of submission and answers with a refusal
-//   of its own. What kept zones here goes, and calls into zns.c take its place. A
-//   Copy that ends before its first I/O no longer accounts for what was never
-//   started. Compare, Verify and Dataset Management check zones as reads do, which
-//   they did not. Format NVM, which the base refuses there, empties the zones; its
-//   check looks at the whole number of the LBA format, of which the base drops the
-//   upper two bits. The base has neither the event nor the log page of changed
-//   zones; a controller that is unplugged counts as shut down. The block layer
-//   assigns the position of an append when it reserves it: only then it is known
-//   where metadata belongs, and what to remap reference tags to.
+//   of its own. What kept zones here goes, and calls into zns.c take its
+//   place. A Copy that ends before its first I/O no longer accounts for what
+//   was never started. Compare, Verify and Dataset Management check zones as
+//   reads do, which they did not. Format NVM, which the base refuses there,
+//   empties the zones. The base has neither the event nor the log page of
+//   changed zones; a controller that is unplugged counts as shut down. The
+//   block layer assigns the position of an append when it reserves it: only
+//   then it is known where metadata belongs, and what to remap reference tags
+//   to.
 // Retire-When: upstream's nvme-ns uses zones of the block layer.
 // Files: hw/nvme/ctrl.c hw/nvme/dif.c hw/nvme/ns.c hw/nvme/nvme.h
 // Spatch-Options: --no-includes
@@ -397,16 +397,6 @@ statement S;
  <...
 - ns->params.zoned
 + nvme_zns_refuses_format(ns, lbaf)
- ...>
- }
-
-@@
-@@
- nvme_do_format(...)
- {
- <...
-- dw10 & 0xf
-+ iocb->lbaf
  ...>
  }
 

@@ -11,7 +11,6 @@
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
 #include "qapi/error.h"
-#include "qemu/coroutine.h"
 #include "block/block_int.h"
 #include "hw/virtio/virtio-access.h"
 #include "system/block-backend-zone.h"
@@ -37,13 +36,9 @@ static const uint8_t virtio_statuses[ZONE_STATUS__MAX] = {
     [ZONE_ERR_NO_ZDE]             = VIRTIO_BLK_S_ZONE_INVALID_CMD,
 };
 
-bool virtio_blk_zone_check_blocks(const BlockConf *conf, Error **errp)
+static bool check_blocks(const BlockConf *conf, const ZoneGeometry *geometry,
+                         Error **errp)
 {
-    const ZoneGeometry *geometry = blk_get_zone_geometry(conf->blk);
-
-    if (!geometry) {
-        return true;
-    }
     if (geometry->zone_bytes % conf->logical_block_size) {
         error_setg(errp, "logical_block_size %" PRIu32 " does not divide the "
                    "zone size of the image, %" PRIu64 " bytes",
@@ -57,6 +52,17 @@ bool virtio_blk_zone_check_blocks(const BlockConf *conf, Error **errp)
         return false;
     }
     return true;
+}
+
+bool virtio_blk_zone_configure(VirtIOBlkConf *conf, Error **errp)
+{
+    const BlockDriverState *bs = blk_bs(conf->conf.blk);
+    const ZoneGeometry *geometry = blk_get_zone_geometry(conf->conf.blk);
+
+    if (bs && bs->bl.zoned != BLK_Z_NONE) {
+        conf->request_merging = false;
+    }
+    return !geometry || check_blocks(&conf->conf, geometry, errp);
 }
 
 static bool zones_negotiated(const VirtIOBlockReq *req)
@@ -87,6 +93,26 @@ static ZoneStatus refusal(const VirtIOBlockReq *req, int ret)
 
 /* Reads and writes */
 
+/*
+ * Queues a write off the write pointer with those that "cont" carries out, if
+ * there are any: the one before it may be among them.
+ */
+static bool waits_for_restart(VirtIOBlockReq *req, ZoneStatus reason)
+{
+    VirtIOBlock *s = req->dev;
+
+    if (reason != ZONE_ERR_NOT_AT_WP) {
+        return false;
+    }
+    QEMU_LOCK_GUARD(&s->rq_lock);
+    if (!s->rq) {
+        return false;
+    }
+    req->next = s->rq;
+    s->rq = req;
+    return true;
+}
+
 bool virtio_blk_zone_refused(VirtIOBlockReq *req, int error, bool is_read,
                              bool acct)
 {
@@ -95,112 +121,15 @@ bool virtio_blk_zone_refused(VirtIOBlockReq *req, int error, bool is_read,
     if (reason == ZONE_OK) {
         return false;
     }
+    if (waits_for_restart(req, reason)) {
+        return true;
+    }
     if (acct) {
         block_acct_invalid(blk_get_stats(req->dev->blk),
                            is_read ? BLOCK_ACCT_READ : BLOCK_ACCT_WRITE);
     }
     complete(req, status_of(req, reason));
     return true;
-}
-
-/* The vector of the first of several merged requests has theirs behind it */
-static void cut_merged_qiov(VirtIOBlockReq *head)
-{
-    size_t head_bytes = (head->mr_next->sector_num - head->sector_num) <<
-                        BDRV_SECTOR_BITS;
-    QEMUIOVector qiov;
-
-    qemu_iovec_init(&qiov, head->qiov.niov);
-    qemu_iovec_concat(&qiov, &head->qiov, 0, head_bytes);
-    qemu_iovec_destroy(&head->qiov);
-    head->qiov = qiov;
-}
-
-/* The edge to the node; blk_root() is for the main thread alone */
-static GRAPH_RDLOCK BdrvChild *root_child(BlockBackend *blk)
-{
-    BdrvChild *child;
-
-    QLIST_FOREACH(child, &blk_bs(blk)->parents, next_parent) {
-        if (child->opaque == blk) {
-            return child;
-        }
-    }
-    g_assert_not_reached();
-}
-
-/*
- * Straight to the node: what was merged has passed throttling, and must not
- * wait for the end of a drained section that waits for it.
- */
-static int coroutine_fn co_submit_alone(VirtIOBlockReq *req)
-{
-    VirtIOBlock *s = req->dev;
-    uint32_t type = virtio_ldl_p(VIRTIO_DEVICE(s), &req->out.type);
-    int64_t offset = req->sector_num << BDRV_SECTOR_BITS;
-    BdrvRequestFlags flags = blk_ram_registrar_ok(&s->blk_ram_registrar)
-                             ? BDRV_REQ_REGISTERED_BUF : 0;
-
-    GRAPH_RDLOCK_GUARD();
-    if (!(type & VIRTIO_BLK_T_OUT)) {
-        return bdrv_co_preadv(root_child(s->blk), offset, req->qiov.size,
-                              &req->qiov, flags);
-    }
-    if (!blk_enable_write_cache(s->blk)) {
-        flags |= BDRV_REQ_FUA;
-    }
-    return bdrv_co_pwritev(root_child(s->blk), offset, req->qiov.size,
-                           &req->qiov, flags);
-}
-
-typedef struct SplitReq {
-    VirtIOBlockReq *head;
-    BlockCompletionFunc *cb;
-} SplitReq;
-
-static void coroutine_fn co_split_entry(void *opaque)
-{
-    g_autofree SplitReq *split = opaque;
-    BlockBackend *blk = split->head->dev->blk;
-    VirtIOBlockReq *req, *next;
-
-    for (req = split->head; req; req = next) {
-        next = req->mr_next;
-        req->mr_next = NULL;
-        split->cb(req, co_submit_alone(req));
-    }
-    blk_dec_in_flight(blk);
-}
-
-bool virtio_blk_zone_split(VirtIOBlockReq *head, int ret,
-                           BlockCompletionFunc *cb)
-{
-    SplitReq *split;
-
-    if (!head->mr_next || refusal(head, ret) == ZONE_OK) {
-        return false;
-    }
-    cut_merged_qiov(head);
-    split = g_new(SplitReq, 1);
-    *split = (SplitReq) { .head = head, .cb = cb };
-    /* before the caller's request ends: a drain waits for both */
-    blk_inc_in_flight(head->dev->blk);
-    aio_co_enter(qemu_get_current_aio_context(),
-                 qemu_coroutine_create(co_split_entry, split));
-    return true;
-}
-
-bool virtio_blk_zone_apart(int64_t start_sector, const VirtIOBlockReq *req)
-{
-    const BlockDriverState *bs = blk_bs(req->dev->blk);
-    int64_t end_sector = req->sector_num + req->qiov.size / BDRV_SECTOR_SIZE;
-    int64_t zone_sectors;
-
-    if (!bs || bs->bl.zoned == BLK_Z_NONE) {
-        return false;
-    }
-    zone_sectors = bs->bl.zone_size >> BDRV_SECTOR_BITS;
-    return start_sector / zone_sectors != (end_sector - 1) / zone_sectors;
 }
 
 /* Management */

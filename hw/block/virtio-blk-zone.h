@@ -15,10 +15,13 @@
 #include "hw/virtio/virtio-blk.h"
 
 /*
- * False, with an error that names the property, when zones or their capacities
- * are not whole numbers of logical blocks: a guest could not fill them.
+ * Before the device is realized, on every zoned drive: requests are not merged,
+ * since a zone, or the boundary between two, may refuse one of them and not the
+ * others.  False, with an error that names the property, when zones or their
+ * capacities are not whole numbers of logical blocks: a guest could not fill
+ * them.
  */
-bool virtio_blk_zone_check_blocks(const BlockConf *conf, Error **errp);
+bool virtio_blk_zone_configure(VirtIOBlkConf *conf, Error **errp);
 
 /*
  * Takes requests of the types that exist for zoned devices alone, and refuses
@@ -34,25 +37,13 @@ bool virtio_blk_zone_request(VirtIOBlockReq *req, uint32_t type,
 /*
  * Completes a request that a zone has refused (error: a positive errno) with
  * the status for the refusal, whatever werror and rerror say: the guest has
- * made a mistake, nothing is wrong with the host.  acct: account for it as
- * invalid.  Returns false for every other error.
+ * made a mistake, nothing is wrong with the host.  A write off the write pointer
+ * is not completed while others wait for "cont" (werror=stop): it follows them,
+ * and is judged then.  acct: account for it as invalid.  Returns false for every
+ * other error.
  */
 bool virtio_blk_zone_refused(VirtIOBlockReq *req, int error, bool is_read,
                              bool acct);
-
-/*
- * Submits merged requests one by one, with cb to complete each, when a zone has
- * refused them together (ret: a negative errno): a refusal is of one of them,
- * and has changed nothing.  Returns false when there is nothing to split.
- */
-bool virtio_blk_zone_split(VirtIOBlockReq *head, int ret,
-                           BlockCompletionFunc *cb);
-
-/*
- * True when a request that began at start_sector would cross a zone boundary
- * with req at its end.  Holds for every zoned drive.
- */
-bool virtio_blk_zone_apart(int64_t start_sector, const VirtIOBlockReq *req);
 
 /* Of virtio-blk.c: carries out werror or rerror; true unless they ignore */
 int virtio_blk_handle_rw_error(VirtIOBlockReq *req, int error, bool is_read,

@@ -259,4 +259,12 @@ zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
  */
 int coroutine_fn GRAPH_RDLOCK zone_io_co_power_cut(ZoneIO *io, Error **errp);
 
+/*
+ * strerror(), which takes a positive errno, for those of block requests: the
+ * numbers that refusals borrow come as the phrase of the refusal.  What fails
+ * with one of these numbers in earnest (a position in a pipe, a process out of
+ * file descriptors) is seen when a file is opened, before it has requests.
+ */
+const char *zone_strerror(int errnum);
+
 #endif /* BLOCK_ZONE_IO_H */

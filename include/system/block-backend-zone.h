@@ -178,4 +178,12 @@ BdrvChild *blk_zone_root(BlockBackend *blk);
 /* Likewise: its part in a group of limits, from any thread */
 struct ThrottleGroupMember *blk_zone_throttle(BlockBackend *blk);
 
+/*
+ * blk_replace_bs() for the property "drive" of a device that is in use.  Devices
+ * look at zones when they are realized: where zones would come or go, it is
+ * -ENOTSUP, with an error that names device and node.
+ */
+int blk_zone_replace_bs(BlockBackend *blk, BlockDriverState *new_bs,
+                        Error **errp);
+
 #endif /* BLOCK_BACKEND_ZONE_H */

@@ -7,15 +7,17 @@
  * controllers that are in use have shut down, or were unplugged; data in the
  * controller's memory buffer is written and appended like data in RAM; a
  * controller that is reset in the midst of commands leaves zones that work;
- * blocks that hold nothing are an error where the host asked for it.
+ * blocks that hold nothing are an error where the host asked for it; the drive
+ * of a namespace cannot be changed where zones would come or go.
  *
  * How: a second controller beside the first; a memory buffer at BAR 2; a reset
- * right behind the doorbell; Set Features with DULBE.
+ * right behind the doorbell; Set Features with DULBE; the QOM property "drive".
  */
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
+#include "qobject/qdict.h"
 #include "nvme-zns-drive.h"
 
 #define SECOND_SLOT     5
@@ -311,6 +313,63 @@ static void deallocated_is_an_error(ZnsDrive *drive)
                                nr_blocks), NVME_DULB);
 }
 
+/* Another drive for a namespace that is in use */
+
+static const ZnsSpec spec_drives = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .ns_options = ",id=ns1 -device nvme-ns,id=ns2,drive=plain0,bus=nvme0,nsid=2"
+                  " -blockdev driver=null-co,node-name=plain0,size=67108864"
+                  " -blockdev driver=null-co,node-name=plain1,size=67108864"
+                  " -blockdev driver=null-co,node-name=disk0,size=67108864"
+                  " -blockdev driver=zoned,node-name=zones0,file=disk0,"
+                  "zone-size=4M",
+};
+
+/* The error, which the caller frees, or NULL */
+static char *set_drive(ZnsDrive *drive, const char *device, const char *node)
+{
+    QDict *answer = qtest_qmp(drive->qts,
+        "{ 'execute': 'qom-set', 'arguments': { 'path': %s,"
+        "  'property': 'drive', 'value': %s } }", device, node);
+    QDict *error = qdict_get_qdict(answer, "error");
+    char *text = error ? g_strdup(qdict_get_str(error, "desc")) : NULL;
+
+    qobject_unref(answer);
+    return text;
+}
+
+static void assert_refused(ZnsDrive *drive, const char *device,
+                           const char *node, const char *zoned)
+{
+    g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", device);
+    g_autofree char *who = g_strdup_printf("Device '%s' cannot change its "
+                                           "drive from ", device);
+    g_autofree char *why = g_strdup_printf("node '%s' is zoned", zoned);
+    g_autofree char *text = set_drive(drive, path, node);
+
+    g_assert_nonnull(text);
+    g_test_message("%s", text);
+    g_assert_nonnull(strstr(text, who));
+    g_assert_nonnull(strstr(text, node));
+    g_assert_nonnull(strstr(text, why));
+}
+
+static void drive_is_fixed_where_zones_are(ZnsDrive *drive)
+{
+    zns_assert_ok(zns_write(drive, 0, 8, 1));
+    assert_refused(drive, "ns1", "plain1", "zns0");
+    assert_refused(drive, "ns1", "zones0", "zns0");
+    assert_refused(drive, "ns2", "zones0", "zones0");
+    zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 8);
+    g_assert_true(zns_holds(drive, 0, 8, 1));
+    zns_assert_ok(zns_write(drive, 8, 8, 2));
+    /* without zones the base lets it through */
+    g_assert_null(set_drive(drive, "/machine/peripheral/ns2", "plain1"));
+}
+
 const ZnsTest zns_ctrl_tests[] = {
     { "shared/zones-stay-open-until-all-controllers-shut-down",
       shared_until_all_shut_down, ZNS_BOTH, &spec_shared },
@@ -332,6 +391,8 @@ const ZnsTest zns_ctrl_tests[] = {
       &spec_cmb },
     { "controller/reset-amid-commands-leaves-zones-that-work",
       reset_amid_commands, ZNS_BOTH },
+    { "controller/drive-is-fixed-where-zones-are",
+      drive_is_fixed_where_zones_are, ZNS_BOTH, &spec_drives },
     { "read/deallocated-blocks-are-errors-on-request",
       deallocated_is_an_error, ZNS_BOTH, &zns_spec_plain },
     { }

@@ -85,6 +85,7 @@ extern const ZnsTest zns_broken_tests[];
 extern const ZnsTest zns_ctrl_tests[];
 extern const ZnsTest zns_hostile_tests[];
 extern const ZnsTest zns_active_tests[];
+extern const ZnsTest zns_repair_tests[];
 extern const ZnsTest zns_persist_tests[];
 extern const ZnsTest zns_kill_tests[];
 /* Tests that need no running drive; registers them itself */

@@ -293,6 +293,57 @@ static void writes_in_flight_to_zones(ZnsDrive *drive)
     }
 }
 
+/* The first write of data to the image file finds the disk full */
+static const ZnsSpec spec_full_disk = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .drive_options = ",zone-premap-size=0,zone-prezero-size=0"
+                     ",file.driver=blkdebug"
+                     ",file.inject-error.0.event=write_aio"
+                     ",file.inject-error.0.iotype=write"
+                     ",file.inject-error.0.once=on"
+                     ",file.inject-error.0.errno=28",
+};
+
+#define CLUSTER_BLOCKS  128
+
+static uint16_t queue_cluster(ZnsDrive *drive, unsigned i)
+{
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_WRITE, i * CLUSTER_BLOCKS,
+                             CLUSTER_BLOCKS);
+    uint64_t addr = drive->buf_addr + i * CLUSTER_BLOCKS * 512;
+
+    zns_put_pattern(drive, addr, CLUSTER_BLOCKS, i);
+    return zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, addr, CLUSTER_BLOCKS * 512);
+}
+
+/* No refusal for the failed write, nor for those behind it or its repetition */
+static void failed_write_in_flight(ZnsDrive *drive)
+{
+    uint16_t cids[3], status;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(cids); i++) {
+        cids[i] = queue_cluster(drive, i);
+    }
+    zns_ring(drive->ctrl, ZNS_IO);
+    status = zns_wait(drive->ctrl, ZNS_IO, cids[0]).status;
+    g_assert_cmphex(status, !=, NVME_SUCCESS);
+    g_assert_cmphex(status, !=, NVME_ZONE_INVALID_WRITE);
+    zns_assert_ok(zns_wait(drive->ctrl, ZNS_IO, cids[1]).status);
+    zns_assert_ok(zns_wait(drive->ctrl, ZNS_IO, cids[2]).status);
+
+    cids[0] = queue_cluster(drive, 0);
+    zns_ring(drive->ctrl, ZNS_IO);
+    zns_assert_ok(zns_wait(drive->ctrl, ZNS_IO, cids[0]).status);
+    zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 3 * CLUSTER_BLOCKS);
+    for (i = 0; i < ARRAY_SIZE(cids); i++) {
+        g_assert_true(zns_holds(drive, i * CLUSTER_BLOCKS, CLUSTER_BLOCKS, i));
+    }
+}
+
 static void refused_write_in_flight(ZnsDrive *drive)
 {
     uint16_t good1 = queue_flight(drive, 1, NVME_CMD_WRITE, 0);
@@ -589,6 +640,8 @@ const ZnsTest zns_io_tests[] = {
       &spec_4096 },
     { "write/many-in-flight-to-three-zones", writes_in_flight_to_zones,
       ZNS_BOTH },
+    { "write/failed-one-in-flight-can-be-made-again", failed_write_in_flight,
+      ZNS_QCOW2, &spec_full_disk },
     { "write/refused-one-in-flight-leaves-the-others-alone",
       refused_write_in_flight, ZNS_BOTH },
     { "write/in-flight-before-a-reset-is-gone", reset_behind_writes,

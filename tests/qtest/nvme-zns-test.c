@@ -94,6 +94,7 @@ int main(int argc, char **argv)
     add_tests(zns_ctrl_tests);
     add_tests(zns_hostile_tests);
     add_tests(zns_active_tests);
+    add_tests(zns_repair_tests);
     add_tests(zns_persist_tests);
     add_tests(zns_kill_tests);
     add_tests_on_filter(zns_identify_tests);

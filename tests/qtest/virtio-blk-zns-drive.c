@@ -358,13 +358,19 @@ static void offer(VzDrive *drive, const VzReq *reqs, unsigned nr)
 
 void vz_submit(VzDrive *drive, VzReq *reqs, unsigned nr)
 {
-    uint64_t addr = drive->buf_addr;
+    qvirtqueue_reset_pool(drive->vq);
+    drive->next_addr = drive->buf_addr;
+    vz_submit_more(drive, reqs, nr);
+}
+
+void vz_submit_more(VzDrive *drive, VzReq *reqs, unsigned nr)
+{
     unsigned i;
 
     g_assert_cmpuint(nr, <=, VZ_MAX_BATCH);
-    qvirtqueue_reset_pool(drive->vq);
     for (i = 0; i < nr; i++) {
-        addr = ROUND_UP(add_request(drive, &reqs[i], addr), 8);
+        drive->next_addr = ROUND_UP(add_request(drive, &reqs[i],
+                                                drive->next_addr), 8);
     }
     offer(drive, reqs, nr);
 }

@@ -53,6 +53,7 @@ typedef struct VzDrive {
     QVirtQueue *vqs[VZ_MAX_QUEUES];
     uint64_t features;          /* as offered */
     uint64_t buf_addr;          /* VZ_BUF_BYTES of guest memory */
+    uint64_t next_addr;         /* behind the last request there */
     uint64_t buf_addrs[VZ_MAX_QUEUES];
 } VzDrive;
 
@@ -99,6 +100,8 @@ void vz_store_state(VzDrive *drive, uint32_t zone_idx, uint8_t state);
 
 /* Puts the requests into the queue with one kick; at most VZ_MAX_BATCH */
 void vz_submit(VzDrive *drive, VzReq *reqs, unsigned nr);
+/* The same while those of the last vz_submit() on this queue are in flight */
+void vz_submit_more(VzDrive *drive, VzReq *reqs, unsigned nr);
 /* Waits until they have completed */
 void vz_wait(VzDrive *drive, VzReq *reqs, unsigned nr);
 void vz_run(VzDrive *drive, VzReq *reqs, unsigned nr);
@@ -144,8 +147,9 @@ typedef struct VzTest {
 
 /* Each ends with an entry without a path */
 extern const VzTest vz_io_tests[];
-extern const VzTest vz_merge_tests[];
+extern const VzTest vz_batch_tests[];
 extern const VzTest vz_error_tests[];
+extern const VzTest vz_stop_tests[];
 extern const VzTest vz_mgmt_tests[];
 extern const VzTest vz_limit_tests[];
 extern const VzTest vz_append_tests[];

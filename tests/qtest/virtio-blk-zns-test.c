@@ -5,8 +5,9 @@
  *
  * What it shows: that virtio-blk presents the zones of a qcow2 image as the
  * Virtual I/O Device specification says (section 5.2), that each refusal has
- * the status for it, that requests which QEMU merges do not suffer for each
- * other, and that the zones outlive QEMU.
+ * the status for it, that requests of one kick are taken one by one, in their
+ * order, that the host's errors stop the machine where they should, and that
+ * the zones outlive QEMU.
  *
  * How: every test makes a fresh image, starts QEMU on it and sends requests
  * through a virtqueue of libqos.  One test alone: -p PATH; all below a path: -r
@@ -340,8 +341,9 @@ int main(int argc, char **argv)
     add_tests(config_tests);
     add_tests(report_tests);
     add_tests(vz_io_tests);
-    add_tests(vz_merge_tests);
+    add_tests(vz_batch_tests);
     add_tests(vz_error_tests);
+    add_tests(vz_stop_tests);
     add_tests(vz_mgmt_tests);
     add_tests(vz_limit_tests);
     add_tests(vz_append_tests);
