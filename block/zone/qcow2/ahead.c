@@ -161,12 +161,13 @@ qcow2_zone_co_reach(BlockDriverState *bs, int64_t end)
  *    mapping may point behind its end.  What is written are zeros, to these
  *    clusters alone, which belong to nobody else: the file never gets shorter,
  *    and another write that makes it longer meanwhile loses nothing.
- * 3. The mapping is set in the cache, with s->lock held.  It gets to disk behind
- *    the refcounts, with the next flush.  A crash after that leaves clusters
- *    mapped above the write pointer, which is how they were meant to be.
+ * 3. The mapping is set in the cache, with s->lock held.  It gets to disk
+ *    behind the refcounts, with the next flush.  A crash after that leaves
+ *    clusters mapped above the write pointer, which is how they were meant to
+ *    be.
  *
- * After an error the clusters are free again.  Sets *bytes to how many have been
- * mapped.
+ * After an error the clusters are free again.  Sets *bytes to how many have
+ * been mapped.
  */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_map(BlockDriverState *bs, uint64_t offset, unsigned int *bytes)
@@ -232,7 +233,7 @@ qcow2_zone_co_premap(BlockDriverState *bs, uint64_t offset, uint64_t end)
     trace_qcow2_zone_premap(bs, start, end - start, ret);
 }
 
-/* Writes zeros to the mapped clusters of [offset, end), where there are holes */
+/* Writes zeros to mapped clusters of [offset, end), where there are holes */
 static void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_prezero(BlockDriverState *bs, uint64_t offset, uint64_t end)
 {

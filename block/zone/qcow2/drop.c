@@ -9,12 +9,8 @@
 
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
-#include "qemu/units.h"
 #include "block/zone/qcow2/internal.h"
 #include "../trace.h"
-
-/* A hole at most: others can use the file, and a drain waits no longer */
-#define QCOW2_ZONE_HOLE_BYTES   (64 * MiB)
 
 bool qcow2_zone_wants_drop(BlockDriverState *bs)
 {
@@ -95,6 +91,6 @@ void coroutine_fn qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
                      "zeroed in the raw data file '%s': %s; that is done when "
                      "the image is next opened for writing",
                      bdrv_get_device_or_node_name(bs), zone_idx,
-                     s->data_file->bs->filename, strerror(-ret));
+                     qcow2_zone_raw_name(bs), strerror(-ret));
     }
 }

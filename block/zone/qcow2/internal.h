@@ -18,6 +18,11 @@
 #define QCOW2_ZONE_SECTOR_WORDS     (QCOW2_ZONE_SECTOR_BYTES / 8)
 /* Sectors of one step of a commit */
 #define QCOW2_ZONE_BATCH_SECTORS    128
+/*
+ * A hole at most: file systems let nobody else at the file meanwhile, and a
+ * drain waits for one.  Longer ones take no less time in all.
+ */
+#define QCOW2_ZONE_HOLE_BYTES       (2 * MiB)
 
 /* Sectors of words, in ascending order, as they are to be on disk */
 typedef struct ZoneSectors {
@@ -122,8 +127,8 @@ qcow2_zone_co_run(BlockDriverState *bs, const ZonePlan *plan);
 /* Makes words durable that a Flush has left in the caches below */
 int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_flush_words(BlockDriverState *bs);
 /*
- * A write of these sectors, or of the first nr_words words, has failed: the disk
- * may have the old ones or the new ones.
+ * A write of these sectors, or of the first nr_words words, has failed: the
+ * disk may have the old ones or the new ones.
  */
 void qcow2_zone_redirty(BlockDriverState *bs, const ZoneSectors *sectors,
                         const GArray *words, guint nr_words);
@@ -138,9 +143,9 @@ bool qcow2_zone_word_takes(Qcow2Zone *zone, uint32_t zone_idx, uint64_t word);
  */
 bool qcow2_zone_exceeds(Qcow2Zone *zone, uint32_t nr_more);
 /*
- * Words of zones in dirty sectors that have given their active resource back, in
- * ascending order.  With the table's lock held: together with what is active in
- * the table now, the rest of what is active on disk keeps to the limit.
+ * Words of zones in dirty sectors that have given their active resource back,
+ * in ascending order.  With the table's lock held: together with what is active
+ * in the table now, the rest of what is active on disk keeps to the limit.
  */
 GArray *qcow2_zone_find_releases(Qcow2Zone *zone);
 void qcow2_zone_set_durable(Qcow2Zone *zone, uint32_t zone_idx, uint64_t word);
@@ -229,6 +234,8 @@ qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx);
  */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_clean_raw(BlockDriverState *bs, Error **errp);
+/* For messages: its file name, or that of the node */
+const char *qcow2_zone_raw_name(BlockDriverState *bs);
 /* Zeros what is not zero of a part of the raw file */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_zero_raw(BlockDriverState *bs, uint64_t offset, uint64_t end);

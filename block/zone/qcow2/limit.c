@@ -5,8 +5,8 @@
  *
  * The table keeps to the limit at any time, the words on disk have to as well,
  * whichever of those that are being stored a crash leaves there.  So zones that
- * are active on disk and no longer in the table (releases) may have to be stored
- * before those that are active instead of them.
+ * are active on disk and no longer in the table (releases) may have to be
+ * stored before those that are active instead of them.
  */
 
 #include "qemu/osdep.h"

@@ -182,10 +182,10 @@ qcow2_zone_co_store_words(BlockDriverState *bs, const GArray *words,
  * Carries a plan out, with the commit lock held.
  *
  * 1. Data and mapping are flushed, if the plan says so or has releases: those
- *    cover data as well.  Where there is a limit of active zones, at least words
- *    that a Flush has written and not flushed yet are: the order of words counts
- *    from here on.  A crash leaves the old words, and more data than they
- *    cover, which the read clamp hides.
+ *    cover data as well.  Where there is a limit of active zones, at least
+ *    words that a Flush has written and not flushed yet are: the order of words
+ *    counts from here on.  A crash leaves the old words, and more data than
+ *    they cover, which the read clamp hides.
  * 2. Releases are stored.  A crash leaves each zone with its old word or its
  *    new one, and fewer active zones than before, if anything changes.
  * 3. Sectors or words are stored; with flush_follows, the caller flushes.  A

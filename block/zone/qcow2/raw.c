@@ -3,23 +3,27 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Whoever reads the file without the image passes the read clamp by: bytes above
- * a write pointer have to be zeros in the file itself.
+ * Whoever reads the file without the image passes the read clamp by: bytes
+ * above a write pointer have to be zeros in the file itself.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "qemu/units.h"
 #include "qapi/error.h"
 #include "block/zone/qcow2/internal.h"
 #include "../trace.h"
 
-/* Zeros go in pieces of this at most */
-#define QCOW2_ZONE_RAW_BYTES    (64 * MiB)
+const char *qcow2_zone_raw_name(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+    BlockDriverState *file = s->data_file->bs;
+
+    return file->filename[0] ? file->filename : bdrv_get_node_name(file);
+}
 
 /*
- * How much from offset on is zero, or is not (returns 1).  0 bytes at the end of
- * the file.
+ * How much from offset on is zero, or is not (returns 1).  0 bytes at the end
+ * of the file.
  */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_raw_extent(BlockDriverState *bs, uint64_t offset, uint64_t end,
@@ -45,7 +49,7 @@ qcow2_zone_co_zero_raw(BlockDriverState *bs, uint64_t offset, uint64_t end)
             break;
         }
         if (ret) {
-            n = MIN(n, QCOW2_ZONE_RAW_BYTES);
+            n = MIN(n, QCOW2_ZONE_HOLE_BYTES);
             ret = bdrv_co_pwrite_zeroes(s->data_file, offset, n,
                                         BDRV_REQ_MAY_UNMAP);
             if (ret < 0) {
@@ -165,6 +169,6 @@ int coroutine_fn qcow2_zone_co_clean_raw(BlockDriverState *bs, Error **errp)
         error_setg_errno(errp, -offset, "I/O failed");
     }
     error_prepend(errp, "Could not zero what is above the write pointers in "
-                  "the raw data file '%s': ", s->data_file->bs->filename);
+                  "the raw data file '%s': ", qcow2_zone_raw_name(bs));
     return offset;
 }

@@ -9,11 +9,14 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/units.h"
 #include "qapi/error.h"
 #include "block/zone/qcow2/internal.h"
 
 /* Words are read, and made, in pieces of this */
 #define QCOW2_ZONE_IO_WORDS     (128 * 1024)
+/* A region of this length may take space, where its zeros do */
+#define QCOW2_ZONE_DENSE_BYTES  (1 * MiB)
 
 /* The region *************************************************************/
 
@@ -37,7 +40,11 @@ qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp)
     return true;
 }
 
-/* A region can have hundreds of GiB: zeros must not take space for nothing */
+/*
+ * A region can have hundreds of GiB: zeros must not take space for nothing.  A
+ * short one does: when much of a file is missing, the base takes its metadata
+ * for preallocated, and asks the file for the status of every cluster.
+ */
 int coroutine_fn qcow2_zone_co_zero_region(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;
@@ -49,6 +56,9 @@ int coroutine_fn qcow2_zone_co_zero_region(BlockDriverState *bs)
 
     if (file_bytes < 0) {
         return file_bytes;
+    }
+    if (end - start <= QCOW2_ZONE_DENSE_BYTES) {
+        return bdrv_co_pwrite_zeroes(bs->file, start, end - start, 0);
     }
     if (n > 0) {
         ret = bdrv_co_pwrite_zeroes(bs->file, start, n, BDRV_REQ_MAY_UNMAP);
