@@ -34,6 +34,8 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_ZRWA_GAP,
     /* C3: reads are not cut at the write pointer */
     ZONE_BREAKAGE_NO_CLAMP,
+    /* C3: what is above a write pointer stays in a raw data file */
+    ZONE_BREAKAGE_RAW_NOT_CLEANED,
     /* C4: Reset leaves its word to the next commit */
     ZONE_BREAKAGE_RESET_NOT_DURABLE,
     /* C4: the word with ZDEV is written before the slot */
@@ -52,6 +54,8 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_NO_ROOM,
     /* C7: sectors that could not be written are not tried again */
     ZONE_BREAKAGE_NO_REDIRTY,
+    /* C8: clusters are mapped ahead behind the end of the file */
+    ZONE_BREAKAGE_MAP_BEHIND_END,
     /* C8: damaged words are taken for those of Empty zones at open */
     ZONE_BREAKAGE_SILENT_REPAIR,
     ZONE_BREAKAGE__MAX,

@@ -113,6 +113,31 @@ static char *crash_check_status(const CrashRun *run, CrashImage *image,
     return NULL;
 }
 
+/* A raw data file shows what the guest sees to those who have no image */
+static char *crash_check_raw(CrashImage *image, const CrashZone *zone)
+{
+    const ZoneInfo *info = &zone->info;
+    CrashDisk *disk = image->disk[1];
+    int64_t end_bytes = info->start_bytes + info->length_bytes;
+    int64_t i;
+
+    if (!image->variant->data_file_raw ||
+        info->state == ZONE_STATE_CONVENTIONAL ||
+        info->state == ZONE_STATE_OFFLINE) {
+        return NULL;
+    }
+    for (i = info->wp_bytes; i < MIN(end_bytes, disk->length_bytes); i++) {
+        if (disk->data[i]) {
+            return g_strdup_printf("C3: the raw data file has 0x%02x at byte %"
+                                   PRId64 " of zone %u, above its write "
+                                   "pointer", disk->data[i],
+                                   i - (int64_t)info->start_bytes,
+                                   info->zone_idx);
+        }
+    }
+    return NULL;
+}
+
 /* Zones that the load has left alone */
 static char *crash_check_cold(const CrashRun *run, CrashImage *image)
 {
@@ -157,6 +182,9 @@ static char *crash_check_recovered(const CrashRun *run, uint64_t time,
         fault = crash_oracle_check_zone(run->oracle, time, &view->zone[i]);
         if (!fault) {
             fault = crash_check_status(run, image, &view->zone[i]);
+        }
+        if (!fault) {
+            fault = crash_check_raw(image, &view->zone[i]);
         }
     }
     if (!fault) {

@@ -45,6 +45,8 @@ static const CrashBreakage breakages[] = {
       "zrwa-gap-not-zeroed", "zrwa" },
     { ZONE_BREAKAGE_NO_CLAMP, "C3",
       "reads-not-cut", "plain" },
+    { ZONE_BREAKAGE_RAW_NOT_CLEANED, "C3",
+      "raw-file-not-cleaned", "data-file-raw" },
     { ZONE_BREAKAGE_WORDS_NOT_DURABLE, "C4",
       "words-not-flushed", "plain" },
     { ZONE_BREAKAGE_RESET_NOT_DURABLE, "C4",
@@ -65,6 +67,8 @@ static const CrashBreakage breakages[] = {
       "no-room-on-disk", "limits" },
     { ZONE_BREAKAGE_NO_REDIRTY, "C7",
       "failed-words-forgotten", "errors" },
+    { ZONE_BREAKAGE_MAP_BEHIND_END, "C8",
+      "mapped-behind-the-end", "plain" },
     { ZONE_BREAKAGE_SILENT_REPAIR, "C8",
       "silent-repair", "plain" },
 };

@@ -13,7 +13,8 @@ bool qcow2_zone_overlaps(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
     BDRVQcow2State *s = bs->opaque;
 
-    return s->zone &&
+    /* while it is being created the region has no place */
+    return s->zone && s->zone->meta_offset &&
            ranges_overlap(offset, bytes, s->zone->meta_offset,
                           ROUND_UP(s->zone->meta_bytes, s->cluster_size));
 }
@@ -29,16 +30,6 @@ qcow2_zone_check_refcounts(BlockDriverState *bs, BdrvCheckResult *res,
     }
     return qcow2_inc_refcounts_imrt(bs, res, refcount_table, nb_clusters,
                                     zone->meta_offset, zone->meta_bytes);
-}
-
-static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_store_word(BlockDriverState *bs, uint32_t zone_idx, uint64_t word)
-{
-    uint64_t be_word = cpu_to_be64(word);
-
-    return bdrv_co_pwrite(bs->file, qcow2_zone(bs)->meta_offset +
-                          (uint64_t)zone_idx * sizeof(be_word),
-                          sizeof(be_word), &be_word, 0);
 }
 
 /* Reports one fault; with BDRV_FIX_ERRORS stores what it becomes */
@@ -57,7 +48,7 @@ qcow2_zone_report_word(BlockDriverState *bs, BdrvCheckResult *res,
         res->corruptions++;
         return 0;
     }
-    ret = qcow2_zone_store_word(bs, zone_idx, fixed);
+    ret = qcow2_zone_co_repair_word(bs, zone_idx, fixed);
     if (ret < 0) {
         fprintf(stderr, "ERROR zone %" PRIu32 ": could not write its word: "
                 "%s\n", zone_idx, strerror(-ret));

@@ -174,11 +174,21 @@ static bool check_device_bytes(uint64_t device_bytes, Error **errp)
     return true;
 }
 
+static bool check_device_zones(const ZoneGeometry *g, uint64_t device_bytes,
+                               Error **errp)
+{
+    if (!device_bytes || device_bytes % g->zone_bytes) {
+        error_setg(errp, "Image size %" PRIu64 " is not a positive multiple "
+                   "of the zone size %" PRIu64, device_bytes, g->zone_bytes);
+        return false;
+    }
+    return true;
+}
+
 static bool check_nr_zones(const ZoneGeometry *g, uint64_t device_bytes,
                            Error **errp)
 {
-    if (g->nr_zones != device_bytes / g->zone_bytes ||
-        device_bytes % g->zone_bytes || !g->nr_zones) {
+    if (g->nr_zones != device_bytes / g->zone_bytes) {
         error_setg(errp, "%" PRIu32 " zones of %" PRIu64 " bytes do not make "
                    "the image size of %" PRIu64, g->nr_zones, g->zone_bytes,
                    device_bytes);
@@ -198,6 +208,7 @@ bool qcow2_zone_check_geometry(const ZoneGeometry *g, uint64_t cluster_bytes,
     return qcow2_zone_check_size(g, cluster_bytes, errp) &&
            check_zone_capacity(g, errp) &&
            check_device_bytes(device_bytes, errp) &&
+           check_device_zones(g, device_bytes, errp) &&
            check_nr_zones(g, device_bytes, errp) &&
            check_conventional_zones(g, errp) &&
            check_max_open_zones(g, errp) &&

@@ -1,10 +1,10 @@
 /*
- * Zoned qcow2 images: header extension and words on disk
+ * Zoned qcow2 images: header extension and creation
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Reading, writing and creating them; which ones are valid is the matter of
- * decode.c.
+ * The extension is read and written here, and an image made zoned; what is
+ * valid is the matter of decode.c.
  */
 
 #include "qemu/osdep.h"
@@ -19,8 +19,6 @@
 #include "block/zone/qcow2/internal.h"
 
 #define QCOW2_ZONE_DEFAULT_BYTES        (256 * MiB)
-/* Words are read and written in pieces of this */
-#define QCOW2_ZONE_IO_WORDS             (128 * 1024)
 
 bool qcow2_zone_check_features(uint64_t incompatible_features, Error **errp)
 {
@@ -50,6 +48,17 @@ static bool check_extension_frame(BlockDriverState *bs, uint32_t magic,
     return qcow2_zone_check_extension_bytes(len, errp);
 }
 
+/* As the header has it: the block layer keeps whole sectors */
+static int coroutine_fn GRAPH_RDLOCK
+load_device_bytes(BlockDriverState *bs, uint64_t *device_bytes)
+{
+    int ret = bdrv_co_pread(bs->file, offsetof(QCowHeader, size),
+                            sizeof(*device_bytes), device_bytes, 0);
+
+    *device_bytes = be64_to_cpu(*device_bytes);
+    return ret;
+}
+
 int coroutine_fn
 qcow2_zone_load_extension(BlockDriverState *bs, uint32_t magic,
                           uint64_t offset, uint32_t len, Error **errp)
@@ -57,20 +66,23 @@ qcow2_zone_load_extension(BlockDriverState *bs, uint32_t magic,
     BDRVQcow2State *s = bs->opaque;
     uint8_t buf[QCOW2_ZONE_MAX_EXTENSION_BYTES];
     Qcow2ZoneLayout layout;
+    uint64_t device_bytes = 0;
     int ret;
 
     if (!check_extension_frame(bs, magic, len, errp)) {
         return -EINVAL;
     }
     ret = bdrv_co_pread(bs->file, offset, len, buf, 0);
+    if (ret >= 0) {
+        ret = load_device_bytes(bs, &device_bytes);
+    }
     if (ret < 0) {
         error_setg_errno(errp, -ret,
                          "Could not read the zone table header extension");
         return ret;
     }
     if (!qcow2_zone_decode_extension(buf, len, s->cluster_size,
-                                     bs->total_sectors * BDRV_SECTOR_SIZE,
-                                     &layout, errp)) {
+                                     device_bytes, &layout, errp)) {
         return -EINVAL;
     }
     s->zone = g_new0(Qcow2Zone, 1);
@@ -130,51 +142,6 @@ Qcow2ZoneInfo *qcow2_zone_get_info(BlockDriverState *bs)
         .zd_extension_size  = zone->geometry.zd_extension_bytes,
     };
     return info;
-}
-
-/* Words ******************************************************************/
-
-bool coroutine_fn
-qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp)
-{
-    Qcow2Zone *zone = qcow2_zone(bs);
-    int64_t file_bytes = bdrv_co_getlength(bs->file->bs);
-
-    if (file_bytes < 0) {
-        error_setg_errno(errp, -file_bytes, "Could not get the image file's "
-                         "length");
-        return false;
-    }
-    if (zone->meta_offset + zone->meta_bytes > file_bytes) {
-        error_setg(errp, "Zone metadata is truncated: it ends at %" PRIu64
-                   ", the image file at %" PRId64,
-                   zone->meta_offset + zone->meta_bytes, file_bytes);
-        return false;
-    }
-    return true;
-}
-
-int coroutine_fn
-qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words)
-{
-    Qcow2Zone *zone = qcow2_zone(bs);
-    uint32_t nr_zones = zone->geometry.nr_zones;
-    uint32_t first, n, i;
-    int ret;
-
-    for (first = 0; first < nr_zones; first += n) {
-        n = MIN(nr_zones - first, QCOW2_ZONE_IO_WORDS);
-        ret = bdrv_co_pread(bs->file, zone->meta_offset +
-                            (uint64_t)first * sizeof(*words),
-                            (uint64_t)n * sizeof(*words), words + first, 0);
-        if (ret < 0) {
-            return ret;
-        }
-        for (i = first; i < first + n; i++) {
-            words[i] = be64_to_cpu(words[i]);
-        }
-    }
-    return 0;
 }
 
 /* Creation ***************************************************************/
@@ -344,33 +311,40 @@ bool qcow2_zone_measure(QemuOpts *opts, uint64_t device_bytes, int version,
     return true;
 }
 
-/* Writes the words of an empty device */
-static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_create_words(BlockDriverState *bs)
+/*
+ * A region whose refcounts fit into a block is allocated like anything else.
+ * The search for a longer one would begin anew for each block that it makes,
+ * and the blocks would be in its way: here they all come first.
+ */
+static int64_t coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_alloc_region(BlockDriverState *bs)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
-    const uint32_t max = MIN(zone->geometry.nr_zones, QCOW2_ZONE_IO_WORDS);
-    g_autofree uint64_t *words = g_try_new(uint64_t, max);
-    uint32_t first, n, i;
-    int ret;
+    BDRVQcow2State *s = bs->opaque;
+    int64_t clusters = size_to_clusters(s, s->zone->meta_bytes);
+    int overlap_check = s->overlap_check;
+    int64_t file_bytes, last, offset, n;
 
-    if (!words) {
-        return -ENOMEM;
+    if (clusters <= s->refcount_block_size) {
+        return qcow2_alloc_clusters(bs, s->zone->meta_bytes);
     }
-    for (first = 0; first < zone->geometry.nr_zones; first += n) {
-        n = MIN(zone->geometry.nr_zones - first, max);
-        for (i = 0; i < n; i++) {
-            words[i] = cpu_to_be64(zone_empty_word(&zone->geometry,
-                                                   first + i));
-        }
-        ret = qcow2_zone_co_store(bs, zone->meta_offset +
-                                  (uint64_t)first * sizeof(*words),
-                                  (uint64_t)n * sizeof(*words), words, 0);
-        if (ret < 0) {
-            return ret;
-        }
+    file_bytes = bdrv_co_getlength(bs->file->bs);
+    if (file_bytes < 0) {
+        return file_bytes;
     }
-    return 0;
+    last = qcow2_get_last_cluster(bs, file_bytes);
+    if (last < 0) {
+        return last;
+    }
+    /* for each block written, a check would look at all tables of an image */
+    s->overlap_check = 0;
+    offset = qcow2_refcount_area(bs, (last + 1) << s->cluster_bits, clusters,
+                                 false, 0, 0);
+    if (offset >= 0) {
+        n = qcow2_alloc_clusters_at(bs, offset, clusters);
+        offset = n < 0 ? n : n < clusters ? -EIO : offset;
+    }
+    s->overlap_check = overlap_check;
+    return offset;
 }
 
 /* The region, zeroed: unused parts of it have no other owner */
@@ -383,16 +357,14 @@ qcow2_zone_co_create_region(BlockDriverState *bs)
     int ret;
 
     qemu_co_mutex_lock(&s->lock);
-    offset = qcow2_alloc_clusters(bs, zone->meta_bytes);
+    offset = qcow2_zone_co_alloc_region(bs);
     qemu_co_mutex_unlock(&s->lock);
     if (offset < 0) {
         return offset;
     }
     zone->meta_offset = offset;
     zone->zde_offset = offset + qcow2_zone_region_zde_start(&zone->geometry);
-    ret = bdrv_co_pwrite_zeroes(bs->file, offset,
-                                ROUND_UP(zone->meta_bytes, s->cluster_size),
-                                0);
+    ret = qcow2_zone_co_zero_region(bs);
     return ret < 0 ? ret : qcow2_zone_co_create_words(bs);
 }
 
@@ -423,7 +395,8 @@ qcow2_zone_co_create(BlockDriverState *bs,
         ret = bdrv_co_flush(bs);
     }
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not create the zone metadata");
+        error_setg_errno(errp, -ret, "Could not create the zone metadata of %"
+                         PRIu64 " bytes", s->zone->meta_bytes);
         return ret;
     }
     s->incompatible_features |= QCOW2_INCOMPAT_ZONE;

@@ -18,6 +18,37 @@
 #define QCOW2_ZONE_SECTOR_WORDS     (QCOW2_ZONE_SECTOR_BYTES / 8)
 /* Sectors of one step of a commit */
 #define QCOW2_ZONE_BATCH_SECTORS    128
+/*
+ * A hole at most: file systems let nobody else at the file meanwhile, and a
+ * drain waits for one.  Longer ones take no less time in all.
+ */
+#define QCOW2_ZONE_HOLE_BYTES       (2 * MiB)
+
+/* Sectors of words, in ascending order, as they are to be on disk */
+typedef struct ZoneSectors {
+    uint32_t sector[QCOW2_ZONE_BATCH_SECTORS];
+    uint32_t nr;
+    uint8_t *buf;
+} ZoneSectors;
+
+/* What the word of a zone is to become on disk */
+typedef struct ZoneNewWord {
+    uint32_t zone_idx;
+    uint64_t word;
+} ZoneNewWord;
+
+/*
+ * What one step of a commit or of an action does, in phases.  Each is durable
+ * before the next begins; what is not there is not done.
+ */
+typedef struct ZonePlan {
+    bool data;                  /* 1: data and mapping are flushed */
+    GArray *releases;           /* 2: words that have to go before the others;
+                                   ZoneNewWord, as in words */
+    ZoneSectors *sectors;       /* 3: sectors as they are, or */
+    GArray *words;              /*    words, with what is durable beside them */
+    bool flush_follows;         /* 3 becomes durable by the caller's flush */
+} ZonePlan;
 
 struct Qcow2Zone {
     ZoneGeometry geometry;
@@ -83,10 +114,89 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp);
 void qcow2_zone_mark_dirty(BlockDriverState *bs, uint32_t zone_idx);
 
-/* Writes to the metadata region, checked for overlaps with anything else */
+/* How words get to disk: plan.c; with the commit lock held ****************/
+
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_run(BlockDriverState *bs, const ZonePlan *plan);
+/* Makes words durable that a Flush has left in the caches below */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_flush_words(BlockDriverState *bs);
+/*
+ * A write of these sectors, or of the first nr_words words, has failed: the
+ * disk may have the old ones or the new ones.
+ */
+void qcow2_zone_redirty(BlockDriverState *bs, const ZoneSectors *sectors,
+                        const GArray *words, guint nr_words);
+
+/* The limit of active zones on disk: limit.c; with the commit lock held ****/
+
+/* Would the word be one more active one on disk? */
+bool qcow2_zone_word_takes(Qcow2Zone *zone, uint32_t zone_idx, uint64_t word);
+/*
+ * Might the disk, if nr_more words became active before any other is stored,
+ * have more active zones than an image may have?
+ */
+bool qcow2_zone_exceeds(Qcow2Zone *zone, uint32_t nr_more);
+/*
+ * Words of zones in dirty sectors that have given their active resource back,
+ * in ascending order.  With the table's lock held: together with what is active
+ * in the table now, the rest of what is active on disk keeps to the limit.
+ */
+GArray *qcow2_zone_find_releases(Qcow2Zone *zone);
+void qcow2_zone_set_durable(Qcow2Zone *zone, uint32_t zone_idx, uint64_t word);
+/* All durable words have been set otherwise */
+void qcow2_zone_count_durable(Qcow2Zone *zone);
+
+/* Words in the image file: words.c ***************************************/
+
+/* True when the region ends within the image file */
+bool coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp);
+/* Writes to the region, checked for overlaps with anything else */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
                     const void *buf, BdrvRequestFlags flags);
+/* Reads all words into words (nr_zones of them), in host byte order */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words);
+/* A new region: zeros in all its clusters; then the words of an empty device */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_zero_region(BlockDriverState *bs);
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_create_words(BlockDriverState *bs);
+/* One word, in an image that is being checked */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_repair_word(BlockDriverState *bs, uint32_t zone_idx,
+                          uint64_t word);
+/* To the slot of a zone; durable on return */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_write_zde(BlockDriverState *bs, uint32_t zone_idx,
+                        const void *zde);
+
+static inline uint32_t qcow2_zone_sector(uint32_t zone_idx)
+{
+    return zone_idx / QCOW2_ZONE_SECTOR_WORDS;
+}
+
+/* One past the last zone whose word is in the sector */
+uint32_t qcow2_zone_sector_end(Qcow2Zone *zone, uint32_t sector);
+/*
+ * Adds a sector, as it is on disk, unless it is the last one already.  False
+ * when there is no room.
+ */
+bool qcow2_zone_sectors_add(Qcow2Zone *zone, ZoneSectors *sectors,
+                            uint32_t sector);
+/* A word of the last sector */
+void qcow2_zone_sectors_put(ZoneSectors *sectors, uint32_t zone_idx,
+                            uint64_t word);
+/* A word of the slot-th sector */
+uint64_t qcow2_zone_sectors_get(const ZoneSectors *sectors, uint32_t slot,
+                                uint32_t zone_idx);
+/* How many from the slot-th on follow each other on disk */
+uint32_t qcow2_zone_sectors_run(const ZoneSectors *sectors, uint32_t slot);
+/* Each run in one request */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_write_sectors(BlockDriverState *bs, const ZoneSectors *sectors,
+                            BdrvRequestFlags flags);
+
+/* Ahead of the data, and behind it ***************************************/
 
 /* ZoneStoreOps of what is done ahead of the data */
 bool qcow2_zone_wants_prepare(BlockDriverState *bs, const ZoneWrite *write);
@@ -96,33 +206,32 @@ qcow2_zone_co_prepare(BlockDriverState *bs, const ZoneWrite *write);
 void qcow2_zone_count_commit(Qcow2Zone *zone);
 
 /*
- * Maps the clusters of [offset, end), whole ones, that have no mapping.  The
- * zone is held, and nothing has been written there in this life of it.  True
- * when some had one: from an earlier life.
+ * Where a part of the device from offset on, up to *bytes of it, has its
+ * clusters.  Fails where metadata is as well: the image is marked corrupt, and
+ * the rest of the mapping may be wrong, too.  The zone is held, and no discard
+ * of it is in flight: the mapping stays what it is when s->lock is gone.
  */
-bool coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_premap(BlockDriverState *bs, uint64_t offset, uint64_t end);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_lookup(BlockDriverState *bs, uint64_t offset,
+                     unsigned int *bytes, uint64_t *host_offset,
+                     QCow2SubclusterType *type);
+
+/* ZoneStoreOps of a Reset */
+bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs);
+void coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx);
 
 /*
- * Calls func for the host clusters of [offset, end), run by run, until it
- * returns an error.  s->lock is held for each run: a discard that is still on
- * its way could free the clusters, and another zone have its data in them by
- * then.  Ends with an error where metadata is as well: the image is marked
- * corrupt, and the rest of the mapping may be wrong, too.
+ * Makes a raw external data file what the guest sees: zeros from the write
+ * pointers on, where a crash or a failed write has left anything else.  Nothing
+ * writes to the zones meanwhile.  Does nothing to any other image.
  */
-typedef int coroutine_fn
-Qcow2ZoneHostFunc(BlockDriverState *bs, uint64_t host_offset, uint64_t bytes,
-                  const void *opaque);
 int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_walk_host(BlockDriverState *bs, uint64_t offset, uint64_t end,
-                        Qcow2ZoneHostFunc *func, const void *opaque);
-
-/* Reads all words into words (nr_zones of them), in host byte order */
+qcow2_zone_co_clean_raw(BlockDriverState *bs, Error **errp);
+/* For messages: its file name, or that of the node */
+const char *qcow2_zone_raw_name(BlockDriverState *bs);
+/* Zeros what is not zero of a part of the raw file */
 int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words);
-
-/* True when the region ends within the image file */
-bool coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp);
+qcow2_zone_co_zero_raw(BlockDriverState *bs, uint64_t offset, uint64_t end);
 
 #endif /* BLOCK_QCOW2_ZONE_INT_H */

@@ -94,11 +94,11 @@ static bool qcow2_zone_take_table(BlockDriverState *bs, ZoneTable *table,
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_open_words(BlockDriverState *bs, Error **errp)
+qcow2_zone_open_words(BlockDriverState *bs, int flags, Error **errp)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     /* another process may be storing words right now */
-    bool tolerant = bs->force_share || (bs->open_flags & BDRV_O_INACTIVE);
+    bool tolerant = bs->force_share || (flags & BDRV_O_INACTIVE);
     ZoneTable *table;
     int ret;
 
@@ -124,7 +124,11 @@ qcow2_zone_open_words(BlockDriverState *bs, Error **errp)
     if (!qcow2_zone_take_table(bs, table, errp)) {
         return -EINVAL;
     }
-    return qcow2_zone_commit_init(bs, errp);
+    ret = qcow2_zone_commit_init(bs, errp);
+    if (ret >= 0 && (flags & BDRV_O_RDWR) && !(flags & BDRV_O_INACTIVE)) {
+        ret = qcow2_zone_co_clean_raw(bs, errp);
+    }
+    return ret;
 }
 
 int coroutine_fn
@@ -161,7 +165,7 @@ qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
         zone_io_describe(bs, &s->zone->geometry);
         return 0;
     }
-    return qcow2_zone_open_words(bs, errp);
+    return qcow2_zone_open_words(bs, flags, errp);
 }
 
 void qcow2_zone_close(BlockDriverState *bs)
@@ -176,74 +180,6 @@ void qcow2_zone_close(BlockDriverState *bs)
     qemu_vfree(zone->durable);
     g_free(zone);
     s->zone = NULL;
-}
-
-/* Data *******************************************************************/
-
-static bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs)
-{
-    BDRVQcow2State *s = bs->opaque;
-
-    return data_file_is_raw(bs) ||
-           ((bs->open_flags & BDRV_O_UNMAP) &&
-            s->discard_passthrough[QCOW2_DISCARD_REQUEST]);
-}
-
-int coroutine_fn
-qcow2_zone_co_walk_host(BlockDriverState *bs, uint64_t offset, uint64_t end,
-                        Qcow2ZoneHostFunc *func, const void *opaque)
-{
-    BDRVQcow2State *s = bs->opaque;
-    QCow2SubclusterType type;
-    uint64_t host_offset;
-    unsigned int n;
-    int ret = 0;
-
-    for (; offset < end && ret >= 0; offset += n) {
-        n = MIN(end - offset, QEMU_ALIGN_DOWN(INT_MAX, s->cluster_size));
-        qemu_co_mutex_lock(&s->lock);
-        ret = qcow2_get_host_offset(bs, offset, &n, &host_offset, &type);
-        if (ret >= 0 && type == QCOW2_SUBCLUSTER_NORMAL) {
-            ret = qcow2_pre_write_overlap_check(bs, 0, host_offset, n, true);
-            if (ret >= 0) {
-                ret = func(bs, host_offset, n, opaque);
-            }
-        }
-        qemu_co_mutex_unlock(&s->lock);
-    }
-    return ret;
-}
-
-/* Space that the host does not take back does no harm */
-static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_punch(BlockDriverState *bs, uint64_t host_offset, uint64_t bytes,
-                    const void *opaque)
-{
-    BDRVQcow2State *s = bs->opaque;
-
-    bdrv_co_pdiscard(s->data_file, host_offset, bytes);
-    return 0;
-}
-
-/*
- * Gives the host file's space back, run by run, without touching the mapping.
- * Only a node with discard=unmap asks for that.  A raw external data file is
- * zeroed in any case, for those who read it without the image.
- */
-static void coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
-{
-    BDRVQcow2State *s = bs->opaque;
-    const ZoneGeometry *geometry = &s->zone->geometry;
-    uint64_t offset = geometry->zone_bytes * zone_idx;
-
-    if (data_file_is_raw(bs)) {
-        bdrv_co_pwrite_zeroes(s->data_file, offset, geometry->capacity_bytes,
-                              BDRV_REQ_MAY_UNMAP);
-        return;
-    }
-    qcow2_zone_co_walk_host(bs, offset, offset + geometry->capacity_bytes,
-                            qcow2_zone_co_punch, NULL);
 }
 
 const ZoneStoreOps qcow2_zone_store_ops = {

@@ -1,0 +1,264 @@
+/*
+ * Zoned qcow2 images: words, and sectors of words, in the image file
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Nothing else reads or writes them.  What is stored when, and what is durable
+ * by then, is the matter of commit.c.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "block/zone/qcow2/internal.h"
+
+/* Words are read, and made, in pieces of this */
+#define QCOW2_ZONE_IO_WORDS     (128 * 1024)
+/* A region of this length may take space, where its zeros do */
+#define QCOW2_ZONE_DENSE_BYTES  (1 * MiB)
+
+/* The region *************************************************************/
+
+bool coroutine_fn
+qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    int64_t file_bytes = bdrv_co_getlength(bs->file->bs);
+
+    if (file_bytes < 0) {
+        error_setg_errno(errp, -file_bytes, "Could not get the image file's "
+                         "length");
+        return false;
+    }
+    if (zone->meta_offset + zone->meta_bytes > file_bytes) {
+        error_setg(errp, "Zone metadata is truncated: it ends at %" PRIu64
+                   ", the image file at %" PRId64,
+                   zone->meta_offset + zone->meta_bytes, file_bytes);
+        return false;
+    }
+    return true;
+}
+
+/*
+ * A region can have hundreds of GiB: zeros must not take space for nothing.  A
+ * short one does: when much of a file is missing, the base takes its metadata
+ * for preallocated, and asks the file for the status of every cluster.
+ */
+int coroutine_fn qcow2_zone_co_zero_region(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int64_t start = s->zone->meta_offset;
+    int64_t end = start + ROUND_UP(s->zone->meta_bytes, s->cluster_size);
+    int64_t file_bytes = bdrv_co_getlength(bs->file->bs);
+    int64_t n = MIN(end, file_bytes) - start;
+    int ret = 0;
+
+    if (file_bytes < 0) {
+        return file_bytes;
+    }
+    if (end - start <= QCOW2_ZONE_DENSE_BYTES) {
+        return bdrv_co_pwrite_zeroes(bs->file, start, end - start, 0);
+    }
+    if (n > 0) {
+        ret = bdrv_co_pwrite_zeroes(bs->file, start, n, BDRV_REQ_MAY_UNMAP);
+        start += n;
+    }
+    if (ret < 0 || start == end ||
+        bdrv_co_truncate(bs->file, end, false, PREALLOC_MODE_OFF,
+                         BDRV_REQ_ZERO_WRITE, NULL) >= 0) {
+        return ret;
+    }
+    return bdrv_co_pwrite_zeroes(bs->file, start, end - start,
+                                 BDRV_REQ_MAY_UNMAP);
+}
+
+int coroutine_fn
+qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                    const void *buf, BdrvRequestFlags flags)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int ret;
+
+    qemu_co_mutex_lock(&s->lock);
+    ret = qcow2_pre_write_overlap_check(bs, QCOW2_OL_ZONE_TABLE, offset, bytes,
+                                        false);
+    qemu_co_mutex_unlock(&s->lock);
+    return ret < 0 ? ret : bdrv_co_pwrite(bs->file, offset, bytes, buf, flags);
+}
+
+/* Words ******************************************************************/
+
+static uint64_t qcow2_zone_word_offset(Qcow2Zone *zone, uint32_t zone_idx)
+{
+    return zone->meta_offset + (uint64_t)zone_idx * sizeof(uint64_t);
+}
+
+int coroutine_fn
+qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    uint32_t nr_zones = zone->geometry.nr_zones;
+    uint32_t first, n, i;
+    int ret;
+
+    for (first = 0; first < nr_zones; first += n) {
+        n = MIN(nr_zones - first, QCOW2_ZONE_IO_WORDS);
+        ret = bdrv_co_pread(bs->file, qcow2_zone_word_offset(zone, first),
+                            (uint64_t)n * sizeof(*words), words + first, 0);
+        if (ret < 0) {
+            return ret;
+        }
+        for (i = first; i < first + n; i++) {
+            words[i] = be64_to_cpu(words[i]);
+        }
+    }
+    return 0;
+}
+
+int coroutine_fn qcow2_zone_co_create_words(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    const uint32_t max = MIN(zone->geometry.nr_zones, QCOW2_ZONE_IO_WORDS);
+    g_autofree uint64_t *words = g_try_new(uint64_t, max);
+    uint32_t first, n, i;
+    int ret;
+
+    if (!words) {
+        return -ENOMEM;
+    }
+    for (first = 0; first < zone->geometry.nr_zones; first += n) {
+        n = MIN(zone->geometry.nr_zones - first, max);
+        for (i = 0; i < n; i++) {
+            words[i] = cpu_to_be64(zone_empty_word(&zone->geometry,
+                                                   first + i));
+        }
+        ret = qcow2_zone_co_store(bs, qcow2_zone_word_offset(zone, first),
+                                  (uint64_t)n * sizeof(*words), words, 0);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+int coroutine_fn
+qcow2_zone_co_repair_word(BlockDriverState *bs, uint32_t zone_idx,
+                          uint64_t word)
+{
+    uint64_t be_word = cpu_to_be64(word);
+
+    return bdrv_co_pwrite(bs->file,
+                          qcow2_zone_word_offset(qcow2_zone(bs), zone_idx),
+                          sizeof(be_word), &be_word, 0);
+}
+
+/* Sectors of words *******************************************************/
+
+uint32_t qcow2_zone_sector_end(Qcow2Zone *zone, uint32_t sector)
+{
+    return MIN((sector + 1) * QCOW2_ZONE_SECTOR_WORDS,
+               zone->geometry.nr_zones);
+}
+
+static uint8_t *qcow2_zone_slot(const ZoneSectors *sectors, uint32_t slot,
+                                uint32_t zone_idx)
+{
+    return sectors->buf + slot * QCOW2_ZONE_SECTOR_BYTES +
+           zone_idx % QCOW2_ZONE_SECTOR_WORDS * sizeof(uint64_t);
+}
+
+void qcow2_zone_sectors_put(ZoneSectors *sectors, uint32_t zone_idx,
+                            uint64_t word)
+{
+    assert(sectors->sector[sectors->nr - 1] == qcow2_zone_sector(zone_idx));
+    stq_be_p(qcow2_zone_slot(sectors, sectors->nr - 1, zone_idx), word);
+}
+
+uint64_t qcow2_zone_sectors_get(const ZoneSectors *sectors, uint32_t slot,
+                                uint32_t zone_idx)
+{
+    return ldq_be_p(qcow2_zone_slot(sectors, slot, zone_idx));
+}
+
+bool qcow2_zone_sectors_add(Qcow2Zone *zone, ZoneSectors *sectors,
+                            uint32_t sector)
+{
+    uint32_t slot = sectors->nr;
+    uint32_t i;
+
+    if (slot && sectors->sector[slot - 1] == sector) {
+        return true;
+    }
+    if (slot == QCOW2_ZONE_BATCH_SECTORS) {
+        return false;
+    }
+    sectors->sector[slot] = sector;
+    sectors->nr++;
+    memset(sectors->buf + slot * QCOW2_ZONE_SECTOR_BYTES, 0,
+           QCOW2_ZONE_SECTOR_BYTES);
+    for (i = sector * QCOW2_ZONE_SECTOR_WORDS;
+         i < qcow2_zone_sector_end(zone, sector); i++) {
+        qcow2_zone_sectors_put(sectors, i, zone->durable[i]);
+    }
+    return true;
+}
+
+uint32_t qcow2_zone_sectors_run(const ZoneSectors *sectors, uint32_t slot)
+{
+    uint32_t n = 1;
+
+    while (slot + n < sectors->nr &&
+           sectors->sector[slot + n] == sectors->sector[slot] + n) {
+        n++;
+    }
+    return n;
+}
+
+int coroutine_fn
+qcow2_zone_co_write_sectors(BlockDriverState *bs, const ZoneSectors *sectors,
+                            BdrvRequestFlags flags)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    uint32_t slot, n;
+    int ret = 0;
+
+    for (slot = 0; slot < sectors->nr && ret >= 0; slot += n) {
+        n = qcow2_zone_sectors_run(sectors, slot);
+        ret = qcow2_zone_co_store(bs, zone->meta_offset +
+                                  (uint64_t)sectors->sector[slot] *
+                                  QCOW2_ZONE_SECTOR_BYTES,
+                                  n * QCOW2_ZONE_SECTOR_BYTES,
+                                  sectors->buf +
+                                  slot * QCOW2_ZONE_SECTOR_BYTES, flags);
+    }
+    return ret;
+}
+
+/* Extensions *************************************************************/
+
+static uint64_t qcow2_zone_zde_offset(Qcow2Zone *zone, uint32_t zone_idx)
+{
+    return zone->zde_offset +
+           (uint64_t)zone_idx * zone->geometry.zd_extension_bytes;
+}
+
+int coroutine_fn
+qcow2_zone_co_write_zde(BlockDriverState *bs, uint32_t zone_idx,
+                        const void *zde)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    return qcow2_zone_co_store(bs, qcow2_zone_zde_offset(zone, zone_idx),
+                               zone->geometry.zd_extension_bytes, zde,
+                               BDRV_REQ_FUA);
+}
+
+int coroutine_fn
+qcow2_zone_co_load_zde(BlockDriverState *bs, uint32_t zone_idx, void *zde)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    return bdrv_co_pread(bs->file, qcow2_zone_zde_offset(zone, zone_idx),
+                         zone->geometry.zd_extension_bytes, zde, 0);
+}
