@@ -146,15 +146,17 @@ static void stop_and_write_all_again(VzDrive *drive)
 static void stop_while_still_full(VzDrive *drive)
 {
     VzReq writes[NR_WRITES];
-    unsigned i;
+    unsigned i, nr_pending = 0;
 
     submit_writes(drive, writes);
     wait_for_stop(drive);
     go_on(drive);
     wait_for_stop(drive);
+    /* not all: metadata that is written may have taken some of the faults */
     for (i = 0; i < NR_WRITES; i++) {
-        g_assert_cmpuint(status_now(drive, &writes[i]), ==, VZ_PENDING);
+        nr_pending += status_now(drive, &writes[i]) == VZ_PENDING;
     }
+    g_assert_cmpuint(nr_pending, >, 0);
     go_on(drive);
     check_all_written(drive, writes);
 }
