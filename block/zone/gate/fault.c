@@ -11,6 +11,7 @@
 #include "qapi/error.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
+#include "block/dirty-bitmap.h"
 #include "block/zone/gate/internal.h"
 #include "block/zone/trace.h"
 
@@ -153,12 +154,12 @@ int coroutine_fn zone_io_co_power_cut(ZoneIO *io, Error **errp)
 {
     uint32_t nr_zones = zone_io_geometry(io)->nr_zones;
     g_autofree uint64_t *words = g_try_new(uint64_t, nr_zones);
-    int ret = zone_io_check_changeable(io);
+    int ret = 0;
 
-    if (ret < 0) {
-        error_setg(errp, "Node '%s' is read-only, inactive, or has a bitmap "
-                   "that is read-only", bdrv_get_device_or_node_name(io->bs));
-        return ret;
+    if (!bdrv_is_read_only(io->bs) && bdrv_has_readonly_bitmaps(io->bs)) {
+        error_setg(errp, "Node '%s' has a bitmap that cannot take changes down",
+                   bdrv_get_device_or_node_name(io->bs));
+        return -EPERM;
     }
     if (!words) {
         error_setg(errp, "Could not allocate memory for %" PRIu32 " zones",

@@ -123,6 +123,7 @@ zone_io_co_before(ZoneIO *io, ZoneWrite *write, ZoneIOBefore before)
         ret = zone_io_co_fill_gap(io, write);
     } else {
         io->ops->co_prepare(io->bs, write);
+        ret = io->bs->drv ? 0 : -EIO; /* found to be corrupt just now */
     }
     zone_io_co_release(io, write->zone_idx);
     return ret;
