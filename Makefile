@@ -3,9 +3,9 @@
 # Thin: scripts/ does the work, build/ holds all of the output.
 
 PARTS := unit fuzz queue fail qtest iotests guest base san tsan
-CRASH_TARGETS := $(addprefix tests/crash/,zone-crash zone-crash-broken) \
+CRASH_TARGETS := $(addprefix tests/zone/,zone-crash zone-crash-broken) \
                  qemu-img qemu-io storage-daemon/qemu-storage-daemon \
-                 tests/qtest/nvme-zns-test qemu-system-x86_64
+                 tests/zone/nvme-zns-test qemu-system-x86_64
 
 all:
 	@scripts/build
@@ -32,8 +32,8 @@ $(PARTS:%=check-%): check-%:
 # BENCH_OPTIONS: see tests/bench/bench --help
 bench bench-quick:
 	@scripts/packages build $(if $(filter bench,$@),guest)
-	@scripts/build qemu-system-x86_64 qemu-img tests/bench/zone-bench \
-	    tests/bench/nvme-zone-bench
+	@scripts/build qemu-system-x86_64 qemu-img tests/zone/zone-bench \
+	    tests/zone/nvme-zone-bench
 	@tests/bench/build-base
 	@tests/bench/bench $(if $(filter bench-quick,$@),--quick) $(BENCH_OPTIONS)
 

@@ -5,7 +5,7 @@
 //   Changed event names its namespace in dword 1 of the completion, which the
 //   queue of events has no room for; zns-log.c completes the request itself.
 // Retire-When: upstream splits ctrl.c by command set.
-// Files: hw/nvme/ctrl.c hw/nvme/nvme.h
+// Files: hw/nvme/ctrl.c
 // Spatch-Options: --no-includes
 
 @@
@@ -23,17 +23,6 @@ parameter list P;
  nvme_misc_cb(...) { ... }
 
 @@
-typedef NvmeCtrl, NvmeNamespace, NvmeRequest, uint64_t, uint32_t;
-@@
- nvme_sctrl_for_cntlid(...) { ... }
-+
-+void nvme_misc_cb(void *opaque, int ret);
-+uint16_t nvme_check_mdts(NvmeCtrl *n, size_t len);
-+uint16_t nvme_check_bounds(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
-+uint16_t nvme_c2h(NvmeCtrl *n, void *ptr, uint32_t len, NvmeRequest *req);
-+uint16_t nvme_h2c(NvmeCtrl *n, void *ptr, uint32_t len, NvmeRequest *req);
-
-@@
 identifier f = {nvme_enqueue_req_completion, nvme_process_aers};
 parameter list P;
 @@
@@ -42,8 +31,6 @@ parameter list P;
  { ... }
 
 @@
-typedef NvmeCtrl, NvmeCQueue, NvmeRequest;
 @@
-+void nvme_enqueue_req_completion(NvmeCQueue *cq, NvmeRequest *req);
-+void nvme_process_aers(void *opaque);
- void nvme_misc_cb(void *opaque, int ret);
+ #include "nvme.h"
++#include "zns-ctrl.h"

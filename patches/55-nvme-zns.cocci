@@ -124,7 +124,6 @@ identifier z = zone;
  {
  ...
  assert(...);
-+
 + if (req->ns->params.zoned) {
 +     nvme_zns_blk_write(blk, offset, cb, req);
 +     return;
@@ -140,10 +139,7 @@ statement S;
  <...
 (
  trace_pci_nvme_rw_complete_cb(...);
-+
-+ if (ns->params.zoned) {
-+     ret = nvme_zns_complete(req, ret);
-+ }
++ ret = nvme_zns_complete(req, ret);
 |
 - if (ns->params.zoned && nvme_is_write(req)) S
 )
@@ -156,15 +152,9 @@ identifier f = {nvme_verify, nvme_compare};
  f(...)
  {
  <...
- status = nvme_check_bounds(ns, slba, nlb);
- if (status) { return status; }
-+
-+ if (ns->params.zoned) {
-+     status = nvme_check_zone_read(ns, slba, nlb);
-+     if (status) {
-+         return status;
-+     }
-+ }
+- nvme_check_bounds
++ nvme_zns_check_read
+ (ns, slba, nlb)
  ...>
  }
 
@@ -174,9 +164,7 @@ identifier f = {nvme_verify, nvme_compare};
  {
  <...
  status = nvme_h2c(...);
-+ if (!status && ns->params.zoned) {
-+     status = nvme_zns_check_dsm(ns, iocb->range, nr);
-+ }
++ status = status ?: nvme_zns_check_dsm(ns, iocb->range, nr);
  ...>
  }
 
@@ -195,9 +183,7 @@ statement S;
 - if (ns->params.zoned) S
 |
  status = nvme_check_copy_mcl(...);
-+ if (!status && ns->params.zoned) {
-+     status = nvme_zns_check_copy(req, iocb->slba, iocb->tcl);
-+ }
++ status = status ?: nvme_zns_check_copy(req, iocb->slba, iocb->tcl);
 )
  ...>
  }
@@ -406,7 +392,6 @@ statement S;
  {
  ...
  assert(ns);
-+
 + if (ns->params.zoned && !iocb->offset) {
 +     iocb->offset = ns->size;
 +     iocb->aiocb = nvme_zns_format(ns, nvme_format_ns_cb, iocb);
@@ -421,9 +406,7 @@ statement S;
  {
  ...
  nvme_ns_init_format(ns);
-+ if (ns->params.zoned) {
-+     nvme_zns_init_format(ns);
-+ }
++ nvme_zns_init_format(ns);
  }
 
 // ---- dif.c ----

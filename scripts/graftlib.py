@@ -24,7 +24,7 @@ GRAFTED = os.path.join(REPO, 'build', 'qemu')
 OVERLAY_DIRS = ('block', 'include', 'hw', 'qapi', 'system', 'docs/interop',
                 'docs/devel', 'docs/system', 'docs/tools',
                 'tests/crash', 'tests/fuzz/block', 'tests/qemu-iotests',
-                'tests/qtest')
+                'tests/qtest', 'tests/zone')
 # Files elsewhere that are, among others that stay here
 OVERLAY_GLOBS = ('tests/bench/*.c',)
 

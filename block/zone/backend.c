@@ -184,14 +184,19 @@ ZoneIO *blk_ref_zones(BlockBackend *blk)
 
 /* Requests of the base's API *********************************************/
 
-/* Zone requests are requests to the drive: the limits of writes are theirs */
-static void coroutine_fn blk_zone_charge(BlockBackend *blk, int64_t bytes)
+/*
+ * The child that a zone request goes through.  It is a request to the drive, for
+ * which the limits of writes hold.
+ */
+static BdrvChild *coroutine_fn blk_zone_charge(BlockBackend *blk, int64_t bytes)
 {
-    ThrottleGroupMember *tgm = blk_zone_throttle(blk);
+    ThrottleGroupMember *tgm;
+    BdrvChild *root = blk_zone_root(blk, &tgm);
 
     if (tgm->throttle_state) {
         throttle_group_co_io_limits_intercept(tgm, bytes, THROTTLE_WRITE);
     }
+    return root;
 }
 
 int coroutine_fn
@@ -207,22 +212,20 @@ blk_zone_co_report(BlockBackend *blk, int64_t offset, unsigned int *nr_zones,
 int coroutine_fn
 blk_zone_co_mgmt(BlockBackend *blk, BlockZoneOp op, int64_t offset, int64_t len)
 {
-    BlockDriverState *bs = blk_bs(blk);
+    BdrvChild *root = blk_zone_charge(blk, 0);
 
-    blk_zone_charge(blk, 0);
-    return bs->zones ? bdrv_zone_co_mgmt(blk_zone_root(blk), op, offset, len)
-                     : bdrv_co_zone_mgmt(bs, op, offset, len);
+    return root->bs->zones ? bdrv_zone_co_mgmt(root, op, offset, len)
+                           : bdrv_co_zone_mgmt(root->bs, op, offset, len);
 }
 
 int coroutine_fn
 blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
                    BdrvRequestFlags flags)
 {
-    BlockDriverState *bs = blk_bs(blk);
+    BdrvChild *root = blk_zone_charge(blk, qiov->size);
 
-    blk_zone_charge(blk, qiov->size);
-    return bs->zones ? bdrv_zone_co_append(blk_zone_root(blk), offset, qiov, flags)
-                     : bdrv_co_zone_append(bs, offset, qiov, flags);
+    return root->bs->zones ? bdrv_zone_co_append(root, offset, qiov, flags)
+                           : bdrv_co_zone_append(root->bs, offset, qiov, flags);
 }
 
 /* Requests of our own ****************************************************/
@@ -244,8 +247,7 @@ static int coroutine_fn blk_co_do_zone_action(BlockBackend *blk,
     if (!blk_zone_node(blk)) {
         return -ENOMEDIUM;
     }
-    blk_zone_charge(blk, 0);
-    return bdrv_zone_co_action(blk_zone_root(blk), action);
+    return bdrv_zone_co_action(blk_zone_charge(blk, 0), action);
 }
 
 static int coroutine_fn

@@ -261,6 +261,9 @@ static void init_geometry(NvmeNamespace *ns, const ZoneGeometry *geo)
 
 void nvme_zns_init_format(NvmeNamespace *ns)
 {
+    if (!ns->params.zoned) {
+        return;
+    }
     ns->id_ns.nsze = cpu_to_le64(ns->num_zones * ns->zone_size);
     ns->id_ns.ncap = ns->id_ns.nsze;
     ns->id_ns.nuse = ns->id_ns.nsze;

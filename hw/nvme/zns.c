@@ -113,8 +113,12 @@ uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic)
 int nvme_zns_complete(NvmeRequest *req, int ret)
 {
     NvmeNamespace *ns = req->ns;
-    uint16_t status = nvme_zns_status(req, ret, NVME_SUCCESS);
+    uint16_t status;
 
+    if (!ns->params.zoned) {
+        return ret;
+    }
+    status = nvme_zns_status(req, ret, NVME_SUCCESS);
     if (status) {
         /* Neither done nor failed: the medium has not been touched */
         block_acct_invalid(blk_get_stats(ns->blkconf.blk),
@@ -165,6 +169,14 @@ uint16_t nvme_check_zone_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb)
     return status;
 }
 
+uint16_t nvme_zns_check_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb)
+{
+    uint16_t status = nvme_check_bounds(ns, slba, nlb);
+
+    return status || !ns->params.zoned ? status
+                                       : nvme_check_zone_read(ns, slba, nlb);
+}
+
 static bool has_read_only(NvmeNamespace *ns, uint64_t slba, uint32_t nlb)
 {
     uint32_t zone_idx = nvme_zns_idx(ns, slba);
@@ -185,7 +197,7 @@ uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
     uint64_t nsze = le64_to_cpu(ns->id_ns.nsze);
     unsigned int i;
 
-    for (i = 0; i < nr; i++) {
+    for (i = 0; ns->params.zoned && i < nr; i++) {
         uint64_t slba = le64_to_cpu(ranges[i].slba);
         uint32_t nlb = le32_to_cpu(ranges[i].nlb);
         uint16_t status;
@@ -215,9 +227,13 @@ uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
 uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb)
 {
     NvmeNamespace *ns = req->ns;
-    uint16_t status = nvme_check_bounds(ns, slba, nlb);
     ZoneStatus reason;
+    uint16_t status;
 
+    if (!ns->params.zoned) {
+        return NVME_SUCCESS;
+    }
+    status = nvme_check_bounds(ns, slba, nlb);
     if (status) {
         return status;
     }

@@ -14,6 +14,7 @@
 #define HW_NVME_ZNS_H
 
 #include "nvme.h"
+#include "zns-ctrl.h"
 #include "system/block-backend-zone.h"
 
 typedef struct NvmeZnsLog NvmeZnsLog;
@@ -24,7 +25,10 @@ typedef struct NvmeZnsLog NvmeZnsLog;
  */
 bool nvme_zns_setup(NvmeNamespace *ns, Error **errp);
 void nvme_zns_cleanup(NvmeNamespace *ns);
-/* What depends on the LBA format; the zones stay as they are */
+/*
+ * What depends on the LBA format; the zones stay as they are.  Nothing in
+ * namespaces without zones.
+ */
 void nvme_zns_init_format(NvmeNamespace *ns);
 
 /*
@@ -78,16 +82,19 @@ uint16_t nvme_zns_changed_zones(NvmeCtrl *n, bool retain, size_t len,
 uint8_t nvme_zns_zasl(NvmeCtrl *n);
 
 /*
- * Checks that come before the zones are asked; the LBA range has been checked.
- * All return an NVMe status.  The first one serves reads of every kind.
+ * Checks that come before the zones are asked; all return an NVMe status.  The
+ * first one serves reads of zoned namespaces, when the LBA range has been
+ * checked; the second checks that as well, of namespaces of any kind.
  */
 uint16_t nvme_check_zone_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
+uint16_t nvme_zns_check_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
 /*
  * Deallocation is a hint: a range that is not to be followed, because the zone
  * is Read Only, is moved beyond the namespace, where it is skipped.
  */
 uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
                             unsigned int nr);
+/* Both do nothing in namespaces without zones */
 uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb);
 uint16_t nvme_zns_check_write(NvmeCtrl *n, NvmeRequest *req, bool append);
 
@@ -113,8 +120,8 @@ BdrvRequestFlags nvme_wrz_flags(NvmeRequest *req);
  */
 uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic);
 /*
- * Sets status and result when a read, write or append of a zoned namespace is
- * through.  Returns what is left to report: 0 after a refusal.
+ * Sets status and result when a read, write or append is through.  Returns what
+ * is left to report: 0 after a refusal, ret in namespaces without zones.
  */
 int nvme_zns_complete(NvmeRequest *req, int ret);
 

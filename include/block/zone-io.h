@@ -153,6 +153,8 @@ bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp);
 /* False, with an error, when target is zoned; operation is a noun */
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp);
+/* The same where there is nobody to take the error: true, once it is printed */
+bool bdrv_zone_refuses_target(BlockDriverState *target, const char *operation);
 
 /* What block/io.c calls, of a node with zones *****************************/
 
@@ -167,7 +169,7 @@ typedef struct ZoneRequest {
  * Begins a write (no data is written yet), or with BDRV_REQ_ZONE_APPEND an
  * append to the zone at *offset, which becomes its position.  Waits for
  * management of the zone.  Takes from *flags what zone_io_co_end() does.
- * req->io is NULL before.  Returns 0, after which zone_io_co_end() comes; or an
+ * req->io is NULL before, and set where there is something to end.  Returns 0, after which zone_io_co_end() comes; or an
  * errno: zone_status_from_errno() tells a refusal.
  */
 int coroutine_fn GRAPH_RDLOCK
@@ -200,7 +202,7 @@ zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
                         int64_t bytes, int64_t *pnum, int64_t *map,
                         BlockDriverState **file);
 
-/* Fills bl.zoned and its companions from the geometry */
+/* Fills bl.zoned and its companions from the geometry, where there is one */
 void zone_io_refresh_limits(BlockDriverState *bs);
 
 /* Requests on zones, of a node with zones *********************************/

@@ -173,10 +173,11 @@ blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
 /* Of block/block-backend.c: holds a request back while blk is drained */
 void coroutine_fn blk_wait_while_drained(BlockBackend *blk,
                                          BdrvRequestFlags flags);
-/* Likewise: the child through which blk has its node; NULL without one */
-BdrvChild *blk_zone_root(BlockBackend *blk);
-/* Likewise: its part in a group of limits, from any thread */
-struct ThrottleGroupMember *blk_zone_throttle(BlockBackend *blk);
+/*
+ * Likewise: the child through which blk has its node (NULL without one), and its
+ * part in a group of limits; from any thread
+ */
+BdrvChild *blk_zone_root(BlockBackend *blk, struct ThrottleGroupMember **tgm);
 
 /*
  * blk_replace_bs() for the property "drive" of a device that is in use.  Devices

@@ -129,7 +129,7 @@ class Lab:
         driver = 'raw' if kind == 'raw' else 'qcow2'
         image = (f'driver={driver},file.driver=file,cache.direct=on,'
                  f'file.filename={self.path(name)},file.aio={aio}')
-        argv = [os.path.join(OUT, 'tests/bench/zone-bench'), test,
+        argv = [os.path.join(OUT, 'tests/zone/zone-bench'), test,
                 f"--image={image}{',' if more else ''}{more}"]
         argv += [f'--{key}={int(value)}' for key, value in options.items()]
         return values_of(execute(argv))
@@ -137,7 +137,7 @@ class Lab:
     def nvme_bench(self, test, name, kind, qemu, more='', ns='', aio='native',
                    **options):
         driver = 'raw' if kind == 'raw' else 'qcow2'
-        argv = [os.path.join(OUT, 'tests/bench/nvme-zone-bench'), test,
+        argv = [os.path.join(OUT, 'tests/zone/nvme-zone-bench'), test,
                 f'--qemu={qemu}',
                 f'--drive=file={self.path(name)},format={driver},cache=none,'
                 f"aio={aio}{',' if more else ''}{more}", f'--ns={ns}',

@@ -519,7 +519,7 @@ static void under_load(ZnsDrive *drive)
     }
     if (g_test_failed()) {
         g_test_message("QTEST_QEMU_BINARY=%s QTEST_QEMU_IMG=%s ZNS_SEED=%u "
-                       "ZNS_KILLS=%u tests/qtest/nvme-zns-test -p "
+                       "ZNS_KILLS=%u tests/zone/nvme-zns-test -p "
                        "/%s/nvme-zns/qcow2/kill/under-load repeats this",
                        getenv("QTEST_QEMU_BINARY"), getenv("QTEST_QEMU_IMG"),
                        run->seed, run->round, qtest_get_arch());

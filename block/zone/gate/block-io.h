@@ -1,5 +1,5 @@
 /*
- * Zoned I/O: functions of block/io.c that the gate uses
+ * Zoned I/O: where block/io.c and the gate meet
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,6 +8,8 @@
 #define BLOCK_ZONE_GATE_BLOCK_IO_H
 
 #include "block/zone-io.h"
+
+/* Of block/io.c *************************************************************/
 
 void coroutine_fn
 tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
@@ -24,5 +26,43 @@ bdrv_aligned_pwritev(BdrvChild *child, BdrvTrackedRequest *req,
                      int64_t offset, int64_t bytes, int64_t align,
                      QEMUIOVector *qiov, size_t qiov_offset,
                      BdrvRequestFlags flags);
+
+/* What block/io.c calls: a null test for nodes without zones ***************/
+
+static inline int coroutine_fn GRAPH_RDLOCK
+zone_gate_co_begin(ZoneRequest *req, BdrvTrackedRequest *tracked, int ret,
+                   int64_t *offset, int64_t bytes, BdrvRequestFlags *flags)
+{
+    req->io = NULL;
+    if (ret < 0 || !tracked->bs->zones) {
+        return ret;
+    }
+    return zone_io_co_begin(req, tracked->bs, tracked, offset, bytes, flags);
+}
+
+static inline int coroutine_fn GRAPH_RDLOCK
+zone_gate_co_end(ZoneRequest *req, int ret)
+{
+    return req->io ? zone_io_co_end(req, ret) : ret;
+}
+
+static inline int coroutine_fn GRAPH_RDLOCK
+zone_gate_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    return bs->zones ? zone_io_co_pdiscard(bs, offset, bytes)
+                     : bs->drv->bdrv_co_pdiscard(bs, offset, bytes);
+}
+
+static inline int coroutine_fn GRAPH_RDLOCK
+zone_gate_co_block_status(BlockDriverState *bs, bool want_zero,
+                          int64_t offset, int64_t bytes, int64_t *pnum,
+                          int64_t *map, BlockDriverState **file)
+{
+    return bs->zones
+        ? zone_io_co_block_status(bs, want_zero, offset, bytes, pnum, map,
+                                  file)
+        : bs->drv->bdrv_co_block_status(bs, want_zero, offset, bytes, pnum,
+                                        map, file);
+}
 
 #endif /* BLOCK_ZONE_GATE_BLOCK_IO_H */

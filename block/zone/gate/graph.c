@@ -62,3 +62,14 @@ bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
     }
     return true;
 }
+
+bool bdrv_zone_refuses_target(BlockDriverState *target, const char *operation)
+{
+    Error *local_err = NULL;
+
+    if (bdrv_zone_check_target(target, operation, &local_err)) {
+        return false;
+    }
+    error_report_err(local_err);
+    return true;
+}

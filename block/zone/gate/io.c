@@ -377,10 +377,15 @@ void coroutine_fn zone_io_co_settle(ZoneIO *io)
 
 void zone_io_refresh_limits(BlockDriverState *bs)
 {
-    const ZoneGeometry *geometry = zone_io_geometry(bs->zones);
-    uint64_t append_bytes = geometry->max_append_bytes;
+    const ZoneGeometry *geometry;
+    uint64_t append_bytes;
     BlockLimits *bl = &bs->bl;
 
+    if (!bs->zones) {
+        return;
+    }
+    geometry = zone_io_geometry(bs->zones);
+    append_bytes = geometry->max_append_bytes;
     if (!append_bytes) {
         /* users of the limit take 0 for "no appends" */
         append_bytes = MIN(geometry->capacity_bytes, BDRV_REQUEST_MAX_BYTES);

@@ -12,6 +12,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bitmap.h"
+#include "qemu/error-report.h"
 #include "qemu/memalign.h"
 #include "qapi/error.h"
 #include "block/zone/qcow2/internal.h"
@@ -362,14 +363,11 @@ static void coroutine_fn qcow2_zone_inactivate_entry(void *opaque)
     aio_wait_kick();
 }
 
-int qcow2_zone_inactivate(BlockDriverState *bs)
+static int coroutine_mixed_fn GRAPH_RDLOCK
+qcow2_zone_commit(BlockDriverState *bs)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
     ZoneCommitCo co = { .bs = bs };
 
-    if (!zone || !zone->io || bdrv_is_read_only(bs)) {
-        return 0;
-    }
     if (qemu_in_coroutine()) {
         return qcow2_zone_co_commit(bs, false);
     }
@@ -377,4 +375,19 @@ int qcow2_zone_inactivate(BlockDriverState *bs)
                  qemu_coroutine_create(qcow2_zone_inactivate_entry, &co));
     BDRV_POLL_WHILE(bs, !co.done);
     return co.ret;
+}
+
+int qcow2_zone_inactivate(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    int ret = 0;
+
+    if (zone && zone->io && !bdrv_is_read_only(bs)) {
+        ret = qcow2_zone_commit(bs);
+    }
+    if (ret < 0) {
+        error_report("Node '%s': failed to store the zone table: %s",
+                     bdrv_get_device_or_node_name(bs), strerror(-ret));
+    }
+    return ret;
 }

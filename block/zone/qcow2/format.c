@@ -32,20 +32,39 @@ bool qcow2_zone_check_features(uint64_t incompatible_features, Error **errp)
     return true;
 }
 
-static bool check_extension_frame(BlockDriverState *bs, uint32_t magic,
-                                  uint32_t len, Error **errp)
+/* Ours, among those that the base keeps without knowing them; NULL: none */
+static Qcow2UnknownHeaderExtension *find_extension(BDRVQcow2State *s,
+                                                   uint32_t magic)
 {
-    if (magic != QCOW2_EXT_MAGIC_ZONE) {
-        error_setg(errp, "Header extension 0x%08" PRIx32 " is that of an "
-                   "unfinished draft of zoned qcow2, which is not supported",
-                   magic);
+    Qcow2UnknownHeaderExtension *ext;
+
+    QLIST_FOREACH(ext, &s->unknown_header_ext, next) {
+        if (ext->magic == magic) {
+            return ext;
+        }
+    }
+    return NULL;
+}
+
+static bool check_other_extensions(BDRVQcow2State *s, Error **errp)
+{
+    Qcow2UnknownHeaderExtension *ext;
+    unsigned nr = 0;
+
+    if (find_extension(s, QCOW2_EXT_MAGIC_ZONE_DRAFT)) {
+        error_setg(errp, "Header extension 0x%08x is that of an unfinished "
+                   "draft of zoned qcow2, which is not supported",
+                   QCOW2_EXT_MAGIC_ZONE_DRAFT);
         return false;
     }
-    if (qcow2_zone(bs)) {
+    QLIST_FOREACH(ext, &s->unknown_header_ext, next) {
+        nr += ext->magic == QCOW2_EXT_MAGIC_ZONE;
+    }
+    if (nr > 1) {
         error_setg(errp, "Image has two zone table header extensions");
         return false;
     }
-    return qcow2_zone_check_extension_bytes(len, errp);
+    return true;
 }
 
 /* As the header has it: the block layer keeps whole sectors */
@@ -59,29 +78,30 @@ load_device_bytes(BlockDriverState *bs, uint64_t *device_bytes)
     return ret;
 }
 
-int coroutine_fn
-qcow2_zone_load_extension(BlockDriverState *bs, uint32_t magic,
-                          uint64_t offset, uint32_t len, Error **errp)
+int coroutine_fn qcow2_zone_co_load_extension(BlockDriverState *bs,
+                                              Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
-    uint8_t buf[QCOW2_ZONE_MAX_EXTENSION_BYTES];
+    Qcow2UnknownHeaderExtension *ext = find_extension(s, QCOW2_EXT_MAGIC_ZONE);
     Qcow2ZoneLayout layout;
     uint64_t device_bytes = 0;
     int ret;
 
-    if (!check_extension_frame(bs, magic, len, errp)) {
+    if (!check_other_extensions(s, errp)) {
         return -EINVAL;
     }
-    ret = bdrv_co_pread(bs->file, offset, len, buf, 0);
-    if (ret >= 0) {
-        ret = load_device_bytes(bs, &device_bytes);
+    if (!ext) {
+        return 0;
     }
+    if (!qcow2_zone_check_extension_bytes(ext->len, errp)) {
+        return -EINVAL;
+    }
+    ret = load_device_bytes(bs, &device_bytes);
     if (ret < 0) {
-        error_setg_errno(errp, -ret,
-                         "Could not read the zone table header extension");
+        error_setg_errno(errp, -ret, "Could not read the image header");
         return ret;
     }
-    if (!qcow2_zone_decode_extension(buf, len, s->cluster_size,
+    if (!qcow2_zone_decode_extension(ext->data, ext->len, s->cluster_size,
                                      device_bytes, &layout, errp)) {
         return -EINVAL;
     }
@@ -93,27 +113,21 @@ qcow2_zone_load_extension(BlockDriverState *bs, uint32_t magic,
     return 0;
 }
 
-int qcow2_zone_encode_extension(BlockDriverState *bs, char *buf, size_t buflen)
+/* For the next update of the header, which writes what it has kept */
+static void add_extension(BDRVQcow2State *s)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
-    const size_t frame_bytes = 2 * sizeof(uint32_t);
-    Qcow2ZoneLayout layout;
-
-    if (!zone) {
-        return 0;
-    }
-    if (buflen < frame_bytes + QCOW2_ZONE_EXTENSION_BYTES) {
-        return -ENOSPC;
-    }
-    stl_be_p(buf, QCOW2_EXT_MAGIC_ZONE);
-    stl_be_p(buf + sizeof(uint32_t), QCOW2_ZONE_EXTENSION_BYTES);
-    layout = (Qcow2ZoneLayout) {
-        .geometry    = zone->geometry,
-        .meta_offset = zone->meta_offset,
-        .meta_bytes  = zone->meta_bytes,
+    Qcow2UnknownHeaderExtension *ext = g_malloc0(sizeof(*ext) +
+                                                 QCOW2_ZONE_EXTENSION_BYTES);
+    Qcow2ZoneLayout layout = {
+        .geometry    = s->zone->geometry,
+        .meta_offset = s->zone->meta_offset,
+        .meta_bytes  = s->zone->meta_bytes,
     };
-    qcow2_zone_encode_layout(&layout, (uint8_t *)buf + frame_bytes);
-    return frame_bytes + QCOW2_ZONE_EXTENSION_BYTES;
+
+    ext->magic = QCOW2_EXT_MAGIC_ZONE;
+    ext->len = QCOW2_ZONE_EXTENSION_BYTES;
+    qcow2_zone_encode_layout(&layout, ext->data);
+    QLIST_INSERT_HEAD(&s->unknown_header_ext, ext, next);
 }
 
 size_t qcow2_zone_unnamed_bytes(BlockDriverState *bs)
@@ -400,6 +414,7 @@ qcow2_zone_co_create(BlockDriverState *bs,
         return ret;
     }
     s->incompatible_features |= QCOW2_INCOMPAT_ZONE;
+    add_extension(s);
     ret = qcow2_update_header(bs);
     if (ret >= 0) {
         ret = bdrv_co_flush(bs);

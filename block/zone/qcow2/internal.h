@@ -85,6 +85,13 @@ struct Qcow2Zone {
 
 extern const ZoneStoreOps qcow2_zone_store_ops;
 
+/*
+ * Validates the header extension (ours or, to refuse it, the draft's), and sets
+ * s->zone when there is one.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_load_extension(BlockDriverState *bs, Error **errp);
+
 static inline Qcow2Zone *qcow2_zone(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;

@@ -136,7 +136,11 @@ qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
     bool has_feature = s->incompatible_features & QCOW2_INCOMPAT_ZONE;
+    int ret = qcow2_zone_co_load_extension(bs, errp);
 
+    if (ret < 0) {
+        return ret;
+    }
     if (!s->zone && !has_feature) {
         return 0;
     }

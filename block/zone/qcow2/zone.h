@@ -50,15 +50,7 @@ bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
 bool qcow2_zone_check_features(uint64_t incompatible_features, Error **errp);
 
 /*
- * Reads and validates the header extension (ours or, to refuse it, the
- * draft's).  Sets s->zone.
- */
-int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_load_extension(BlockDriverState *bs, uint32_t magic,
-                          uint64_t offset, uint32_t len, Error **errp);
-
-/*
- * Rest of the open, when the whole header is known: feature bit, refusals,
+ * When the whole header is known: header extension, feature bit, refusals,
  * words.  In check mode (BDRV_O_CHECK) damaged words are left to the check.
  */
 int coroutine_fn GRAPH_RDLOCK
@@ -74,67 +66,75 @@ qcow2_zone_inactivate(BlockDriverState *bs);
 
 /* Creation ***************************************************************/
 
-/*
- * Entries of the renaming of creation options, and of the option list: what
- * stands within a pair of braces there.
- */
+/* Entries of the renaming of creation options, and of the option lists */
+
 #define QCOW2_ZONE_OPT_RENAMES                                          \
-    "zone.conventional_zones", "zone.conventional-zones" }, {           \
-    "zone.max_open_zones", "zone.max-open-zones" }, {                   \
-    "zone.max_active_zones", "zone.max-active-zones" }, {               \
-    "zone.max_append_bytes", "zone.max-append-bytes" }, {               \
-    "zd_extension_size", "zone.zd-extension-size"
+    { "zone.conventional_zones", "zone.conventional-zones" },           \
+    { "zone.max_open_zones", "zone.max-open-zones" },                   \
+    { "zone.max_active_zones", "zone.max-active-zones" },               \
+    { "zone.max_append_bytes", "zone.max-append-bytes" },               \
+    { "zd_extension_size", "zone.zd-extension-size" }
 
 #define QCOW2_ZONE_CREATE_OPTS                                          \
-    .name = "zone.mode",                                                \
-    .type = QEMU_OPT_STRING,                                            \
-    .help = "Makes a zoned image (host-managed)",                       \
+    {                                                                   \
+        .name = "zone.mode",                                            \
+        .type = QEMU_OPT_STRING,                                        \
+        .help = "Makes a zoned image (host-managed)",                   \
     }, {                                                                \
-    .name = "zone.size",                                                \
-    .type = QEMU_OPT_SIZE,                                              \
-    .help = "Zone size (default 256M)",                                 \
+        .name = "zone.size",                                            \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Zone size (default 256M)",                             \
     }, {                                                                \
-    .name = "zone.capacity",                                            \
-    .type = QEMU_OPT_SIZE,                                              \
-    .help = "Writable part of a zone (default: the zone size)",         \
+        .name = "zone.capacity",                                        \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Writable part of a zone (default: the zone size)",     \
     }, {                                                                \
-    .name = "zone.conventional_zones",                                  \
-    .type = QEMU_OPT_NUMBER,                                            \
-    .help = "Number of conventional zones, the first ones",             \
+        .name = "zone.conventional_zones",                              \
+        .type = QEMU_OPT_NUMBER,                                        \
+        .help = "Number of conventional zones, the first ones",         \
     }, {                                                                \
-    .name = "zone.max_open_zones",                                      \
-    .type = QEMU_OPT_NUMBER,                                            \
-    .help = "Maximum number of open zones (0: no limit)",               \
+        .name = "zone.max_open_zones",                                  \
+        .type = QEMU_OPT_NUMBER,                                        \
+        .help = "Maximum number of open zones (0: no limit)",           \
     }, {                                                                \
-    .name = "zone.max_active_zones",                                    \
-    .type = QEMU_OPT_NUMBER,                                            \
-    .help = "Maximum number of active zones (0: no limit)",             \
+        .name = "zone.max_active_zones",                                \
+        .type = QEMU_OPT_NUMBER,                                        \
+        .help = "Maximum number of active zones (0: no limit)",         \
     }, {                                                                \
-    .name = "zone.max_append_bytes",                                    \
-    .type = QEMU_OPT_SIZE,                                              \
-    .help = "Longest zone append (0: no limit)",                        \
+        .name = "zone.max_append_bytes",                                \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Longest zone append (0: no limit)",                    \
     }, {                                                                \
-    .name = "zd_extension_size",                                        \
-    .type = QEMU_OPT_SIZE,                                              \
-    .help = "Zone descriptor extension size (multiple of 64)"
+        .name = "zd_extension_size",                                    \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Zone descriptor extension size (multiple of 64)",      \
+    }
 
-/* The entries that zones add to the list of runtime options, likewise */
 #define QCOW2_ZONE_RUNTIME_OPTS                                         \
-    .name = QCOW2_OPT_OVERLAP_ZONE_TABLE,                               \
-    .type = QEMU_OPT_BOOL,                                              \
-    .help = "Check for unintended writes into the zone table",          \
+    {                                                                   \
+        .name = QCOW2_OPT_OVERLAP_ZONE_TABLE,                           \
+        .type = QEMU_OPT_BOOL,                                          \
+        .help = "Check for unintended writes into the zone table",      \
     }, {                                                                \
-    .name = QCOW2_OPT_ZONE_COMMIT_INTERVAL,                             \
-    .type = QEMU_OPT_NUMBER,                                            \
-    .help = "Store zone write pointers after this many milliseconds"    \
+        .name = QCOW2_OPT_ZONE_COMMIT_INTERVAL,                         \
+        .type = QEMU_OPT_NUMBER,                                        \
+        .help = "Store zone write pointers after this many milliseconds", \
     }, {                                                                \
-    .name = QCOW2_OPT_ZONE_PREMAP_SIZE,                                 \
-    .type = QEMU_OPT_SIZE,                                              \
-    .help = "Map clusters of a zone in runs of this length"             \
+        .name = QCOW2_OPT_ZONE_PREMAP_SIZE,                             \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Map clusters of a zone in runs of this length",        \
     }, {                                                                \
-    .name = QCOW2_OPT_ZONE_PREZERO_SIZE,                                \
-    .type = QEMU_OPT_SIZE,                                              \
-    .help = "Where flushes are frequent, write zeros so far ahead"
+        .name = QCOW2_OPT_ZONE_PREZERO_SIZE,                            \
+        .type = QEMU_OPT_SIZE,                                          \
+        .help = "Where flushes are frequent, write zeros so far ahead", \
+    }
+
+/* Those among them that reopening may change */
+#define QCOW2_ZONE_MUTABLE_OPTS                                         \
+    QCOW2_OPT_OVERLAP_ZONE_TABLE,                                       \
+    QCOW2_OPT_ZONE_COMMIT_INTERVAL,                                     \
+    QCOW2_OPT_ZONE_PREMAP_SIZE,                                         \
+    QCOW2_OPT_ZONE_PREZERO_SIZE
 
 /* Checks the options before anything is written; true when opts has no zones */
 bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
@@ -162,12 +162,6 @@ qcow2_zone_co_create(BlockDriverState *bs,
 
 /* What to leave off the end of the feature table where there are no zones */
 size_t qcow2_zone_unnamed_bytes(BlockDriverState *bs);
-
-/*
- * Puts the header extension at buf.  Returns the bytes used, 0 without zones,
- * -ENOSPC when buflen does not suffice.
- */
-int qcow2_zone_encode_extension(BlockDriverState *bs, char *buf, size_t buflen);
 
 /* NULL without zones */
 Qcow2ZoneInfo *qcow2_zone_get_info(BlockDriverState *bs);

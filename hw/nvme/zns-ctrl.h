@@ -1,0 +1,20 @@
+/*
+ * NVMe Zoned Namespace Command Set: functions of ctrl.c that it uses
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_NVME_ZNS_CTRL_H
+#define HW_NVME_ZNS_CTRL_H
+
+#include "nvme.h"
+
+uint16_t nvme_c2h(NvmeCtrl *n, void *ptr, uint32_t len, NvmeRequest *req);
+uint16_t nvme_h2c(NvmeCtrl *n, void *ptr, uint32_t len, NvmeRequest *req);
+uint16_t nvme_check_mdts(NvmeCtrl *n, size_t len);
+uint16_t nvme_check_bounds(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
+void nvme_misc_cb(void *opaque, int ret);
+void nvme_enqueue_req_completion(NvmeCQueue *cq, NvmeRequest *req);
+void nvme_process_aers(void *opaque);
+
+#endif /* HW_NVME_ZNS_CTRL_H */
