@@ -185,8 +185,8 @@ ZoneIO *blk_ref_zones(BlockBackend *blk)
 /* Requests of the base's API *********************************************/
 
 /*
- * The child that a zone request goes through.  It is a request to the drive, for
- * which the limits of writes hold.
+ * The child that a zone request goes through.  The limits of writes hold for
+ * it: it is a request to the drive.
  */
 static BdrvChild *coroutine_fn blk_zone_charge(BlockBackend *blk, int64_t bytes)
 {

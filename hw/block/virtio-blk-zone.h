@@ -37,10 +37,10 @@ bool virtio_blk_zone_request(VirtIOBlockReq *req, uint32_t type,
 /*
  * Completes a request that a zone has refused (error: a positive errno) with
  * the status for the refusal, whatever werror and rerror say: the guest has
- * made a mistake, nothing is wrong with the host.  A write off the write pointer
- * is not completed while others wait for "cont" (werror=stop): it follows them,
- * and is judged then.  acct: account for it as invalid.  Returns false for every
- * other error.
+ * made a mistake, nothing is wrong with the host.  A write off the write
+ * pointer is not completed while others wait for "cont" (werror=stop): it
+ * follows them, and is judged then.  acct: account for it as invalid.  Returns
+ * false for every other error.
  */
 bool virtio_blk_zone_refused(VirtIOBlockReq *req, int error, bool is_read,
                              bool acct);

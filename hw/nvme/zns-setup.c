@@ -350,8 +350,7 @@ void nvme_zns_cleanup(NvmeNamespace *ns)
 {
     nvme_zns_unwatch(ns);
     /* Unplugging is a loss of power, also when the backend lives on */
-    blk_zone_power_cycle(ns->blkconf.blk);
-    if (ns->params.zrwas) {
+    if (blk_zone_power_cycle(ns->blkconf.blk) >= 0 && ns->params.zrwas) {
         blk_set_zone_zrwa(ns->blkconf.blk, 0, 0, 0);
     }
     zone_io_unref(ns->zones);

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The zones live behind the namespace's block backend: in a zoned image, or
- * for zoned=on over any other in a "zoned" filter that is put on top of it.
+ * for zoned=on over any other in a node of the driver "zoned" that is put on it.
  * Nothing here remembers a zone state.
  *
  * "Section N" names the NVMe Zoned Namespace Command Set Specification 1.1.

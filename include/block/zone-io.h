@@ -23,6 +23,13 @@ typedef struct ZoneAction {
     const void *zde;        /* BLK_ZO_SET_ZDED: zd_extension_bytes bytes */
 } ZoneAction;
 
+/* When the old data of a zone that was reset goes */
+typedef enum ZoneDropTime {
+    ZONE_DROP_NEVER,
+    ZONE_DROP_LATER,            /* unless the zone has been written by then */
+    ZONE_DROP_FIRST,            /* before the zone takes another write */
+} ZoneDropTime;
+
 /*
  * What keeps the zones of a node: the image, or (all NULL) nobody.  Coroutine
  * calls come with the graph read lock held and without the table's lock; all
@@ -58,10 +65,10 @@ typedef struct ZoneStoreOps {
     (*co_load_zde)(BlockDriverState *bs, uint32_t zone_idx, void *zde);
     /*
      * The zone was reset: its old data may go.  Failure does no harm.  Called
-     * when the reset may have been reported, with the zone still held, if
-     * wants_drop() said yes.
+     * when the reset may have been reported, with the zone held and unwritten,
+     * if wants_drop() asked for it (NULL: never).
      */
-    bool GRAPH_RDLOCK_PTR
+    ZoneDropTime GRAPH_RDLOCK_PTR
     (*wants_drop)(BlockDriverState *bs);
     void coroutine_fn GRAPH_RDLOCK_PTR
     (*co_drop)(BlockDriverState *bs, uint32_t zone_idx);
@@ -169,8 +176,8 @@ typedef struct ZoneRequest {
  * Begins a write (no data is written yet), or with BDRV_REQ_ZONE_APPEND an
  * append to the zone at *offset, which becomes its position.  Waits for
  * management of the zone.  Takes from *flags what zone_io_co_end() does.
- * req->io is NULL before, and set where there is something to end.  Returns 0, after which zone_io_co_end() comes; or an
- * errno: zone_status_from_errno() tells a refusal.
+ * Returns 0, with req->io set (it is NULL before) when zone_io_co_end() has
+ * something to end; or an errno: zone_status_from_errno() tells a refusal.
  */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,

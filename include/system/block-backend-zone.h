@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A backend has zones here when a zone table of ours stands behind it: a
- * zoned qcow2 image, or a node of the "zoned" filter.  Host zoned devices keep
+ * zoned qcow2 image, or a node of the driver "zoned".  Host zoned devices keep
  * their zones in the drive and count as having none; blk_aio_zone_report()
  * and its companions serve those.
  *
@@ -144,7 +144,7 @@ BlockAIOCB *dma_blk_zone_write(BlockBackend *blk, QEMUSGList *sg,
                                BlockCompletionFunc *cb, void *opaque);
 
 /*
- * Puts a "zoned" filter with a table in memory over the root node of blk (the
+ * Puts a node of the driver "zoned" over the root node of blk (the
  * base's zoned=on); undone when the backend's root goes.  Errors: errp, false.
  */
 bool blk_insert_volatile_zones(BlockBackend *blk, const ZoneGeometry *geometry,
@@ -174,15 +174,15 @@ blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
 void coroutine_fn blk_wait_while_drained(BlockBackend *blk,
                                          BdrvRequestFlags flags);
 /*
- * Likewise: the child through which blk has its node (NULL without one), and its
- * part in a group of limits; from any thread
+ * Likewise: the child through which blk has its node (NULL without one), and
+ * its part in a group of limits; from any thread
  */
 BdrvChild *blk_zone_root(BlockBackend *blk, struct ThrottleGroupMember **tgm);
 
 /*
- * blk_replace_bs() for the property "drive" of a device that is in use.  Devices
- * look at zones when they are realized: where zones would come or go, it is
- * -ENOTSUP, with an error that names device and node.
+ * blk_replace_bs() for the property "drive" of a device that is in use.
+ * Devices look at zones when they are realized: where zones would come or go,
+ * it is -ENOTSUP, with an error that names device and node.
  */
 int blk_zone_replace_bs(BlockBackend *blk, BlockDriverState *new_bs,
                         Error **errp);

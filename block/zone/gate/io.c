@@ -257,6 +257,10 @@ zone_io_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
     int64_t n;
     int ret = 0;
 
+    if (flags & BDRV_REQ_PREFETCH) {
+        return 0; /* nothing is copied on read, as there is no backing */
+    }
+    flags &= ~BDRV_REQ_COPY_ON_READ;
     for (; bytes && ret >= 0; offset += n, qiov_offset += n, bytes -= n) {
         if (zone_io_extent(io, offset, bytes, &n, &state)) {
             ret = zone_io_co_read_data(bs, offset, n, qiov, qiov_offset, flags);
@@ -355,6 +359,7 @@ zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
         }
         if (zone_io_co_discard_begin(io, &write, offset, &n)) {
             ret = zone_io_co_discard_data(bs, offset, n);
+            ret = ret == -ENOTSUP ? 0 : ret; /* there may be others */
             zone_io_co_discard_end(io, &write);
         }
     }

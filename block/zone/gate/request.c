@@ -119,8 +119,11 @@ bdrv_zone_co_mgmt(BdrvChild *child, BlockZoneOp op, int64_t offset, int64_t len)
     uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
     uint64_t zoned_bytes = zone_io_zoned_bytes(io);
     ZoneAction action = { .op = op, .offset_bytes = offset };
-    int ret = 0;
+    int ret = zone_io_check_writable(child);
 
+    if (ret < 0) {
+        return ret;
+    }
     if (op == BLK_ZO_SET_ZDED || op == BLK_ZO_FLUSH_ZRWA) {
         return -EINVAL; /* they need more than a range */
     }

@@ -81,36 +81,56 @@ typedef struct ZoneDrop {
     ZoneIO *io;
     uint32_t *zone_idx;
     uint32_t nr;
+    bool held;
 } ZoneDrop;
 
-static void coroutine_fn GRAPH_RDLOCK zone_io_co_drop(ZoneDrop *drop)
+/* Has nothing been written to it since it was reset? */
+static bool zone_io_is_unwritten(ZoneIO *io, uint32_t zone_idx)
 {
-    uint32_t i;
+    ZoneInfo info;
 
-    for (i = 0; i < drop->nr; i++) {
-        drop->io->ops->co_drop(drop->io->bs, drop->zone_idx[i]);
-        zone_io_co_release(drop->io, drop->zone_idx[i]);
+    zone_io_get_info(io, zone_idx, &info);
+    return zone_state_has_wp(info.state) &&
+           info.reserved_bytes == info.start_bytes;
+}
+
+static void coroutine_fn GRAPH_RDLOCK
+zone_io_co_drop(ZoneDrop *drop, uint32_t zone_idx)
+{
+    ZoneIO *io = drop->io;
+
+    if (!drop->held) {
+        zone_io_co_hold(io, zone_idx);
     }
+    if (drop->held || zone_io_is_unwritten(io, zone_idx)) {
+        io->ops->co_drop(io->bs, zone_idx);
+    }
+    zone_io_co_release(io, zone_idx);
 }
 
 static void coroutine_fn zone_io_drop_entry(void *opaque)
 {
     g_autofree ZoneDrop *drop = opaque;
+    uint32_t i;
 
     WITH_GRAPH_RDLOCK_GUARD() {
-        zone_io_co_drop(drop);
+        for (i = 0; i < drop->nr; i++) {
+            zone_io_co_drop(drop, drop->zone_idx[i]);
+        }
     }
     bdrv_dec_in_flight(drop->io->bs);
     g_free(drop->zone_idx);
 }
 
 /*
- * The old data of zones that were reset goes in a coroutine of its own, on
- * which only the next writes to those zones wait.  Their words are durable and
- * Empty by now, so nothing of what is dropped can be read again, whenever a
- * crash comes.
+ * The old data of zones that were reset goes in a coroutine of its own.  Their
+ * words are durable and Empty by now, so nothing of what is dropped can be read
+ * again, whenever a crash comes.  Where it must go before anything else is
+ * written, the zones stay held until then; otherwise each is held by itself, if
+ * nothing has come in the meantime: a write waits for one zone at most.
  */
-static void coroutine_fn zone_io_start_drop(ZoneIO *io, ZonePlan *plan)
+static void coroutine_fn
+zone_io_start_drop(ZoneIO *io, ZonePlan *plan, bool held)
 {
     ZoneDrop *drop = g_new(ZoneDrop, 1);
 
@@ -118,6 +138,7 @@ static void coroutine_fn zone_io_start_drop(ZoneIO *io, ZonePlan *plan)
         .io = io,
         .zone_idx = g_steal_pointer(&plan->zone_idx),
         .nr = plan->nr,
+        .held = held,
     };
     bdrv_inc_in_flight(io->bs);
     qemu_coroutine_enter(qemu_coroutine_create(zone_io_drop_entry, drop));
@@ -128,15 +149,18 @@ zone_transaction_co_release(ZoneTransaction *t, ZonePlan *plan, uint32_t nr,
                             int ret)
 {
     const ZoneStoreOps *ops = t->io->ops;
-    bool drop = plan->nr && ret >= 0 && t->event == ZONE_EVENT_RESET &&
-                ops->wants_drop && ops->wants_drop(t->io->bs);
+    ZoneDropTime when = ZONE_DROP_NEVER;
     uint32_t i;
 
-    for (i = drop ? plan->nr : 0; i < nr; i++) {
+    if (plan->nr && ret >= 0 && t->event == ZONE_EVENT_RESET &&
+        ops->wants_drop) {
+        when = ops->wants_drop(t->io->bs);
+    }
+    for (i = when == ZONE_DROP_FIRST ? plan->nr : 0; i < nr; i++) {
         zone_io_co_release(t->io, plan->zone_idx[i]);
     }
-    if (drop) {
-        zone_io_start_drop(t->io, plan);
+    if (when != ZONE_DROP_NEVER) {
+        zone_io_start_drop(t->io, plan, when == ZONE_DROP_FIRST);
     }
 }
 

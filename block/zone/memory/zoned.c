@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/module.h"
+#include "qemu/units.h"
 #include "qapi/error.h"
 #include "qobject/qdict.h"
 #include "block/block-io.h"
@@ -17,6 +18,9 @@
 #include "block/zone/memory/zoned.h"
 #include "system/block-backend.h"
 #include "system/block-backend-zone.h"
+
+/* A hole at most: file systems let nobody else at the file meanwhile */
+#define ZONED_HOLE_BYTES    (2 * MiB)
 
 typedef struct ZonedState {
     ZoneGeometry geometry;      /* as in the options, without ZRWAs that a
@@ -64,9 +68,10 @@ zoned_file_part(BlockDriverState *bs, int64_t offset, int64_t bytes)
     return MIN(bytes, MAX(file_bytes - offset, 0));
 }
 
-static bool GRAPH_RDLOCK zoned_wants_drop(BlockDriverState *bs)
+static ZoneDropTime GRAPH_RDLOCK zoned_wants_drop(BlockDriverState *bs)
 {
-    return bs->file->bs->open_flags & BDRV_O_UNMAP;
+    return bs->file->bs->open_flags & BDRV_O_UNMAP ? ZONE_DROP_LATER
+                                                   : ZONE_DROP_NEVER;
 }
 
 static void coroutine_fn GRAPH_RDLOCK
@@ -74,11 +79,13 @@ zoned_drop(BlockDriverState *bs, uint32_t zone_idx)
 {
     const ZoneGeometry *geometry = zone_io_geometry(bs->zones);
     int64_t offset = geometry->zone_bytes * zone_idx;
-    int64_t bytes = zoned_file_part(bs, offset, geometry->zone_bytes);
+    int64_t end = offset + zoned_file_part(bs, offset, geometry->zone_bytes);
+    int64_t n;
 
     /* who drains the node need not wait for the space of many zones */
-    if (bytes && !qatomic_read(&bs->quiesce_counter)) {
-        bdrv_co_pdiscard(bs->file, offset, bytes);
+    for (; offset < end && !qatomic_read(&bs->quiesce_counter); offset += n) {
+        n = MIN(end - offset, ZONED_HOLE_BYTES);
+        bdrv_co_pdiscard(bs->file, offset, n);
     }
 }
 

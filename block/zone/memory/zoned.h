@@ -13,7 +13,7 @@
 extern const char *const zoned_runtime_opt_names[];
 
 /*
- * Takes the options of the filter out of the dictionary and makes a geometry
+ * Takes the options of the driver out of the dictionary and makes a geometry
  * of them for a file of file_bytes.  Without the option "zones" there are
  * default_zones of them, or as many as fit if that is 0.  False with errp
  * where a value is outside of its range.

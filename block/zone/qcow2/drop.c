@@ -12,13 +12,16 @@
 #include "block/zone/qcow2/internal.h"
 #include "block/zone/trace.h"
 
-bool qcow2_zone_wants_drop(BlockDriverState *bs)
+ZoneDropTime qcow2_zone_wants_drop(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;
 
-    return data_file_is_raw(bs) ||
-           ((bs->open_flags & BDRV_O_UNMAP) &&
-            s->discard_passthrough[QCOW2_DISCARD_REQUEST]);
+    if (data_file_is_raw(bs)) {
+        return ZONE_DROP_FIRST; /* the file has to show no old data */
+    }
+    return (bs->open_flags & BDRV_O_UNMAP) &&
+           s->discard_passthrough[QCOW2_DISCARD_REQUEST] ? ZONE_DROP_LATER
+                                                         : ZONE_DROP_NEVER;
 }
 
 int coroutine_fn

@@ -215,8 +215,9 @@ void qcow2_zone_count_commit(Qcow2Zone *zone);
 /*
  * Where a part of the device from offset on, up to *bytes of it, has its
  * clusters.  Fails where metadata is as well: the image is marked corrupt, and
- * the rest of the mapping may be wrong, too.  The zone is held, and no discard
- * of it is in flight: the mapping stays what it is when s->lock is gone.
+ * the rest of the mapping may be wrong, too.  The zone is held, and what
+ * is in flight (writes and discards) is elsewhere in it: the mapping stays what
+ * it is when s->lock is gone.
  */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_lookup(BlockDriverState *bs, uint64_t offset,
@@ -224,7 +225,7 @@ qcow2_zone_co_lookup(BlockDriverState *bs, uint64_t offset,
                      QCow2SubclusterType *type);
 
 /* ZoneStoreOps of a Reset */
-bool GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs);
+ZoneDropTime GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs);
 void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx);
 

@@ -119,9 +119,11 @@ qcow2_zone_co_clean_extent(BlockDriverState *bs, uint64_t offset,
         return zone_end;
     }
     ret = qcow2_zone_co_raw_extent(bs, offset, device_bytes, &n);
+    if (ret >= 0 && n == 0) {
+        return device_bytes; /* the file ends here */
+    }
     if (ret == 0) {
-        /* a hole may go on behind the zone, up to the end of the file */
-        return n ? offset + n : device_bytes;
+        return offset + n; /* a hole may go on behind the zone */
     }
     if (ret > 0) {
         ret = qcow2_zone_co_may_zero(bs, errp);
