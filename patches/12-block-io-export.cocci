@@ -7,6 +7,12 @@
 // Spatch-Options: --no-includes
 
 @@
+type T;
+parameter list P;
+@@
+- static T bdrv_co_do_pwrite_zeroes(P);
+
+@@
 identifier f = {
     tracked_request_begin, tracked_request_end, bdrv_wait_serialising_requests,
     bdrv_driver_preadv, bdrv_aligned_pwritev, bdrv_co_do_pwrite_zeroes,
@@ -15,3 +21,13 @@ identifier f = {
 @@
 - static
  f(...) { ... }
+
+@@
+@@
+ #include "block/coroutines.h"
++#include "block/zone/gate/block-io.h"
+
+@@
+@@
+ #include "block/throttle-groups.h"
++#include "system/block-backend-zone.h"

@@ -27,6 +27,10 @@ bdrv_aligned_pwritev(BdrvChild *child, BdrvTrackedRequest *req,
                      QEMUIOVector *qiov, size_t qiov_offset,
                      BdrvRequestFlags flags);
 
+int coroutine_fn GRAPH_RDLOCK
+bdrv_co_do_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                         BdrvRequestFlags flags);
+
 /* What block/io.c calls: a null test for nodes without zones ***************/
 
 static inline int coroutine_fn GRAPH_RDLOCK

@@ -55,11 +55,6 @@ void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx);
 /* Ends a hold */
 void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx);
 
-/* Of block/io.c, which declares it for itself */
-int coroutine_fn GRAPH_RDLOCK
-bdrv_co_do_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                         BdrvRequestFlags flags);
-
 /* Writes zeros below the gate, to a zone that is held */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_write_zeroes(ZoneIO *io, int64_t offset, int64_t bytes);
