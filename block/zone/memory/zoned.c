@@ -130,6 +130,19 @@ static bool zoned_init(BlockDriverState *bs,
     return true;
 }
 
+/* Of requests: what the file takes is passed on, the rest is emulated above */
+static void GRAPH_RDLOCK zoned_take_flags(BlockDriverState *bs)
+{
+    const BlockDriverState *file_bs = bs->file->bs;
+    unsigned passed = BDRV_REQ_FUA;
+
+    bs->supported_write_flags = file_bs->supported_write_flags & passed;
+    passed |= BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK;
+    bs->supported_zero_flags = file_bs->supported_zero_flags & passed;
+    bs->supported_write_flags |= BDRV_REQ_WRITE_UNCHANGED;
+    bs->supported_zero_flags |= BDRV_REQ_WRITE_UNCHANGED;
+}
+
 static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
                              Error **errp)
 {
@@ -156,11 +169,7 @@ static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
     if (!zoned_options_to_geometry(options, file_bytes, 0, &geometry, errp)) {
         return -EINVAL;
     }
-    bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
-        (BDRV_REQ_FUA & bs->file->bs->supported_write_flags);
-    bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
-        ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK) &
-         bs->file->bs->supported_zero_flags);
+    zoned_take_flags(bs);
     return zoned_init(bs, &geometry, errp) ? 0 : -ENOMEM;
 }
 
