@@ -83,7 +83,7 @@ static bool crash_data_fails(CrashRun *run)
         run->storm--;
         return true;
     }
-    if (!crash_percent(run, 8)) {
+    if (!crash_percent(run, 15)) {
         return false;
     }
     if (crash_percent(run, 30)) {
