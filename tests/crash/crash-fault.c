@@ -11,16 +11,6 @@
 #include "qemu/osdep.h"
 #include "crash-fault.h"
 
-static uint32_t crash_pick(CrashRun *run, uint32_t below)
-{
-    return g_rand_int_range(run->rand, 0, below);
-}
-
-static bool crash_percent(CrashRun *run, uint32_t percent)
-{
-    return crash_pick(run, 100) < percent;
-}
-
 static bool crash_is_of_meta(const CrashRun *run, const CrashRequest *request,
                              uint64_t meta_bytes)
 {

@@ -19,16 +19,6 @@
 #define CRASH_ZRWA_BYTES        16384
 #define CRASH_ZRWA_STEP_BYTES   4096
 
-static uint32_t crash_pick(CrashRun *run, uint32_t below)
-{
-    return g_rand_int_range(run->rand, 0, below);
-}
-
-static bool crash_percent(CrashRun *run, uint32_t percent)
-{
-    return crash_pick(run, 100) < percent;
-}
-
 static CrashOp *crash_begin(CrashRun *run, CrashOpKind kind, uint32_t zone_idx)
 {
     return crash_oracle_begin(run->oracle, kind, zone_idx,

@@ -45,6 +45,16 @@ typedef struct CrashRun {
     char *live_fault;           /* what a zone should not have said meanwhile */
 } CrashRun;
 
+static inline uint32_t crash_pick(CrashRun *run, uint32_t below)
+{
+    return g_rand_int_range(run->rand, 0, below);
+}
+
+static inline bool crash_percent(CrashRun *run, uint32_t percent)
+{
+    return crash_pick(run, 100) < percent;
+}
+
 /* Runs the whole load on a new image, and closes the image */
 CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed);
 /*
