@@ -163,7 +163,9 @@ static bool crash_discard_may_take(const CrashCheck *check,
                                    int64_t offset_bytes)
 {
     const CrashZone *found = crash_zone_found(check);
-    bool may = found && offset_bytes < found->info.wp_bytes;
+    /* in a ZRWA, what nobody has written is below the write pointer as well */
+    bool may = (found && offset_bytes < found->info.wp_bytes) ||
+               crash_had_zrwa(check);
     guint i;
 
     for (i = 0; i < check->ops->len; i++) {
