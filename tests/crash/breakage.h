@@ -20,6 +20,10 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_DURABLE_FORGOTTEN,
     /* C1: other writes go on behind one while zeros are written there */
     ZONE_BREAKAGE_PREPARE_NOT_HELD,
+    /* C1: a hold does not wait for discards in flight */
+    ZONE_BREAKAGE_DISCARD_NOT_TRACKED,
+    /* C1: what is stored waits for failed writes, as what is reported does */
+    ZONE_BREAKAGE_STORED_WAITS,
     /* C4: words are written and not flushed */
     ZONE_BREAKAGE_WORDS_NOT_DURABLE,
     /* C2: words are written before their data is flushed */
@@ -32,6 +36,14 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_ZRWA_IN_FLIGHT,
     /* C2: a gap below a write in a ZRWA is not zeroed */
     ZONE_BREAKAGE_ZRWA_GAP,
+    /* C2: a failed write counts as written */
+    ZONE_BREAKAGE_FAILED_FORGOTTEN,
+    /* C2: a failed write that is made again counts as written, if it fails */
+    ZONE_BREAKAGE_RETRY_COUNTS,
+    /* C2: what is stored ends behind failed writes below one in flight */
+    ZONE_BREAKAGE_STORED_STAYS,
+    /* C2: the reservation stays where it is when all at its end has failed */
+    ZONE_BREAKAGE_NO_ROLL_BACK,
     /* C3: reads are not cut at the write pointer */
     ZONE_BREAKAGE_NO_CLAMP,
     /* C3: what is above a write pointer stays in a raw data file */

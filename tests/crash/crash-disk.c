@@ -17,6 +17,9 @@ typedef struct CrashNode {
 
 /* The disk of the node that is being opened */
 static CrashDisk *opening;
+/* The function that crash_disk_register() has taken the place of */
+static int coroutine_fn GRAPH_RDLOCK_PTR
+(*format_co_pdiscard)(BlockDriverState *bs, int64_t offset, int64_t bytes);
 
 static void crash_request_free(gpointer opaque)
 {
@@ -33,7 +36,7 @@ CrashLog *crash_log_new(GRand *rand)
     log->rand = rand;
     log->events = g_array_new(false, false, sizeof(CrashEvent));
     log->requests = g_ptr_array_new_with_free_func(crash_request_free);
-    log->waiting = g_ptr_array_new();
+    log->waiting = g_array_new(false, false, sizeof(CrashWaiter));
     return log;
 }
 
@@ -42,7 +45,7 @@ void crash_log_free(CrashLog *log)
     assert(!log->waiting->len);
     g_array_unref(log->events);
     g_ptr_array_unref(log->requests);
-    g_ptr_array_unref(log->waiting);
+    g_array_unref(log->waiting);
     g_free(log);
 }
 
@@ -51,27 +54,52 @@ uint64_t crash_log_tick(CrashLog *log)
     return ++log->now;
 }
 
+static guint crash_log_pick(CrashLog *log)
+{
+    guint first = log->starve && log->waiting->len > 1;
+
+    return log->in_order ? 0 :
+           g_rand_int_range(log->rand, first, log->waiting->len);
+}
+
+/* The next behind it that is no discard, if there is any */
+static guint crash_log_pass_discards(CrashLog *log, guint picked)
+{
+    guint i, next;
+
+    for (i = 0; i < log->waiting->len; i++) {
+        next = (picked + i) % log->waiting->len;
+        if (!g_array_index(log->waiting, CrashWaiter, next).discard) {
+            return next;
+        }
+    }
+    return picked;
+}
+
 bool crash_log_step(CrashLog *log)
 {
     Coroutine *co;
-    guint next = 0;
+    guint next;
 
     if (!log->waiting->len) {
         return false;
     }
-    if (!log->in_order) {
-        next = log->starve && log->waiting->len > 1;
-        next = g_rand_int_range(log->rand, next, log->waiting->len);
+    next = crash_log_pick(log);
+    if (log->slow_discards) {
+        next = crash_log_pass_discards(log, next);
     }
-    co = g_ptr_array_remove_index(log->waiting, next);
+    co = g_array_index(log->waiting, CrashWaiter, next).co;
+    g_array_remove_index(log->waiting, next);
     aio_co_wake(co);
     return true;
 }
 
-static void coroutine_fn crash_log_wait(CrashLog *log)
+static void coroutine_fn crash_log_wait(CrashLog *log, bool discard)
 {
+    CrashWaiter waiter = { .co = qemu_coroutine_self(), .discard = discard };
+
     if (log && log->delay) {
-        g_ptr_array_add(log->waiting, qemu_coroutine_self());
+        g_array_append_val(log->waiting, waiter);
         qemu_coroutine_yield();
     }
 }
@@ -167,6 +195,7 @@ static int coroutine_fn crash_disk_submit(CrashDisk *disk,
                                           CrashRequest *request)
 {
     CrashLog *log = disk->log;
+    int ret = 0;
 
     if (!log) {
         crash_disk_apply(disk, request);
@@ -177,11 +206,14 @@ static int coroutine_fn crash_disk_submit(CrashDisk *disk,
     request->completed = CRASH_NEVER;
     g_ptr_array_add(log->requests, request);
     crash_log_event(log, request, false);
-    crash_log_wait(log);
-    request->failed = log->fault && log->fault(log->fault_opaque, request);
+    crash_log_wait(log, request->kind == CRASH_DISCARD);
+    if (log->fault) {
+        ret = log->fault(log->opaque, request);
+    }
+    request->failed = ret < 0;
     crash_disk_apply(disk, request);
     crash_log_event(log, request, true);
-    return request->failed ? -EIO : 0;
+    return ret;
 }
 
 static CrashRequest *crash_request_new(CrashRequestKind kind, int64_t offset,
@@ -209,7 +241,7 @@ crash_disk_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
     CrashDisk *disk = crash_node_disk(bs);
     int64_t n;
 
-    crash_log_wait(disk->log);
+    crash_log_wait(disk->log, false);
     n = MIN(bytes, MAX(disk->length_bytes - offset, 0));
     if (n) {
         qemu_iovec_from_buf(qiov, 0, disk->data + offset, n);
@@ -353,9 +385,31 @@ BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name,
     return bs;
 }
 
-void crash_disk_register(void)
+/*
+ * A discard that the gate has let pass.  A thread can be late here for any
+ * time, with nothing of the driver's locked yet: so it waits like a request.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+crash_format_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    BlockDriverState *file = bs->file->bs;
+
+    if (file->drv == &bdrv_crash_disk) {
+        CrashLog *log = crash_node_disk(file)->log;
+
+        if (log && log->discard) {
+            log->discard(log->opaque);
+        }
+        crash_log_wait(log, true);
+    }
+    return format_co_pdiscard(bs, offset, bytes);
+}
+
+void crash_disk_register(BlockDriver *format)
 {
     bdrv_register(&bdrv_crash_disk);
+    format_co_pdiscard = format->bdrv_co_pdiscard;
+    format->bdrv_co_pdiscard = crash_format_co_pdiscard;
 }
 
 /*

@@ -48,23 +48,33 @@ typedef struct CrashEvent {
     bool completion;
 } CrashEvent;
 
+/* What goes on when crash_log_step() says so */
+typedef struct CrashWaiter {
+    Coroutine *co;
+    bool discard;
+} CrashWaiter;
+
 typedef struct CrashLog CrashLog;
 typedef struct CrashDisk CrashDisk;
 
-/* Says whether a request shall fail, when it is about to complete */
-typedef bool CrashFaultFunc(void *opaque, const CrashRequest *request);
+/* The error of a request that is about to complete, or 0 */
+typedef int CrashFaultFunc(void *opaque, const CrashRequest *request);
+/* The driver above begins to discard, in the coroutine of the request */
+typedef void CrashDiscardFunc(void *opaque);
 
 struct CrashLog {
     GRand *rand;                /* not owned */
     GArray *events;             /* CrashEvent */
     GPtrArray *requests;
-    GPtrArray *waiting;         /* Coroutine */
+    GArray *waiting;            /* CrashWaiter */
     uint64_t now;
     bool delay;                 /* requests wait for crash_log_step() */
     bool in_order;              /* the next step is the oldest request */
     bool starve;                /* ... is any but the oldest request */
+    bool slow_discards;         /* ... is no discard while others wait */
     CrashFaultFunc *fault;      /* may be NULL */
-    void *fault_opaque;
+    CrashDiscardFunc *discard;  /* may be NULL */
+    void *opaque;
 };
 
 struct CrashDisk {
@@ -97,7 +107,8 @@ void crash_disk_poke(CrashDisk *disk, int64_t offset_bytes, const uint8_t *data,
 BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name,
                                   int flags);
 
-void crash_disk_register(void);
+/* From then on, discards of format's nodes wait between gate and driver */
+void crash_disk_register(BlockDriver *format);
 
 /* What the linker puts in place of functions of the same names */
 int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg);

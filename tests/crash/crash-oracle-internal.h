@@ -1,5 +1,5 @@
 /*
- * The oracle's own: shared by crash-oracle.c and crash-oracle-state.c only
+ * The oracle's own: shared by crash-oracle*.c only
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -58,12 +58,33 @@ static inline bool crash_was_found(const CrashCheck *check, ZoneState state)
     return found && found->info.state == state;
 }
 
+/* Must the write be found after a crash at time, as long as its life lasts? */
+static inline bool crash_op_required(const CrashOp *op, uint64_t fence,
+                                     uint64_t time)
+{
+    return op->kind == CRASH_OP_WRITE && crash_op_succeeded(op) &&
+           (op->acked <= fence || (op->fua && op->acked <= time));
+}
+
 char *crash_fault(const CrashCheck *check, const char *format, ...)
     G_GNUC_PRINTF(2, 3);
 
 /* What had completed by the fence has to be below the write pointer */
 char *crash_check_writes(const CrashCheck *check, uint64_t fence,
                          const char *contract);
+
+/* In a ZRWA, what nobody has written comes below the write pointer as zeros */
+bool crash_had_zrwa(const CrashCheck *check);
+
+/* A write that failed may have left anything there, below a write pointer */
+bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes);
+/*
+ * From there on, what is below the write pointer has been written or has
+ * failed; the last byte has been written
+ */
+char *crash_check_covered(const CrashCheck *check, uint64_t from_bytes);
+/* Data that was discarded reads as itself or as zeros */
+bool crash_discarded(const CrashCheck *check, int64_t offset_bytes);
 
 /* State, attributes and extension; nothing that is in the zone */
 char *crash_check_state(const CrashCheck *check);

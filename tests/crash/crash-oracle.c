@@ -161,6 +161,21 @@ void crash_stamp(uint32_t id, uint32_t first_sector, void *buf,
     }
 }
 
+bool crash_is_stamped(const uint8_t *buf, int64_t length_bytes)
+{
+    uint64_t head;
+    int64_t i;
+
+    for (i = 0; i + (int64_t)sizeof(head) <= length_bytes;
+         i += CRASH_SECTOR_BYTES) {
+        memcpy(&head, buf + i, sizeof(head));
+        if ((head & ~(uint64_t)UINT32_MAX) == CRASH_MAGIC) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The operation that has written the sector; NULL when none has */
 static const CrashOp *crash_unstamp(const CrashOracle *oracle,
                                     const uint8_t *data, uint32_t *sector)
@@ -211,13 +226,6 @@ static uint64_t crash_fence(const CrashOracle *oracle, uint64_t time)
     return fence;
 }
 
-/* Must the write be found after a crash at time, as long as its life lasts? */
-static bool crash_op_required(const CrashOp *op, uint64_t fence, uint64_t time)
-{
-    return op->kind == CRASH_OP_WRITE && crash_op_succeeded(op) &&
-           (op->acked <= fence || (op->fua && op->acked <= time));
-}
-
 /* One sequential zone ****************************************************/
 
 char *crash_fault(const CrashCheck *check, const char *format, ...)
@@ -236,44 +244,7 @@ char *crash_fault(const CrashCheck *check, const char *format, ...)
                            check->life);
 }
 
-/* A failed write leaves anything in its range */
-static bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes)
-{
-    guint i;
-
-    for (i = 0; i < check->ops->len; i++) {
-        const CrashOp *op = crash_op(check->ops, i);
-
-        if (op->kind == CRASH_OP_WRITE && op->failed &&
-            op->submitted <= check->time &&
-            crash_op_in_life(op, check->life) &&
-            op->offset_bytes <= offset_bytes &&
-            offset_bytes < op->offset_bytes + op->length_bytes) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Data that was discarded reads as itself or as zeros */
-static bool crash_discarded(const CrashCheck *check, int64_t offset_bytes)
-{
-    guint i;
-
-    for (i = 0; i < check->ops->len; i++) {
-        const CrashOp *op = crash_op(check->ops, i);
-
-        if (op->kind == CRASH_OP_DISCARD && op->submitted <= check->time &&
-            op->offset_bytes <= offset_bytes &&
-            offset_bytes < op->offset_bytes + op->length_bytes) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* In a ZRWA, what nobody has written comes below the write pointer as zeros */
-static bool crash_had_zrwa(const CrashCheck *check)
+bool crash_had_zrwa(const CrashCheck *check)
 {
     guint i;
 
@@ -335,21 +306,23 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
     int64_t offset_bytes = check->zone->info.start_bytes + pos_bytes;
     uint32_t sector = 0;
     const CrashOp *op = crash_unstamp(check->oracle, data, &sector);
+    bool hole = crash_hole_covers(check, offset_bytes) &&
+                !crash_find_later(check, offset_bytes, NULL);
 
-    if (op && op->zone_idx == check->zone->info.zone_idx &&
+    if (op && (!op->lost || hole || crash_had_zrwa(check)) &&
+        op->zone_idx == check->zone->info.zone_idx &&
         op->offset_bytes + (int64_t)sector * CRASH_SECTOR_BYTES ==
         offset_bytes && op->submitted <= check->time &&
         crash_op_in_life(op, check->life)) {
         later = crash_find_later(check, offset_bytes, op);
-        if (!later || crash_hole_covers(check, offset_bytes)) {
+        if (!later) {
             return NULL;
         }
         return crash_fault(check, "C1: byte %" PRId64 " of the zone has "
                            "operation %u, not operation %u that was flushed",
                            pos_bytes, op->id, later->id);
     }
-    if (crash_discarded(check, offset_bytes) ||
-        crash_hole_covers(check, offset_bytes)) {
+    if (hole || crash_discarded(check, offset_bytes)) {
         return NULL;
     }
     if (crash_is_zero(data, CRASH_SECTOR_BYTES) && crash_had_zrwa(check) &&
@@ -375,12 +348,13 @@ static char *crash_check_below_wp(const CrashCheck *check)
     uint64_t found_bytes = found ? crash_zone_written(found) : 0;
     uint64_t end_bytes = crash_zone_written(check->zone);
     uint64_t pos_bytes;
-    char *fault = NULL;
+    char *fault;
 
     if (end_bytes < found_bytes) {
         return crash_fault(check, "C1: the write pointer was at %" PRIu64
                            " after the crash before", found_bytes);
     }
+    fault = crash_check_covered(check, found_bytes);
     for (pos_bytes = 0; pos_bytes < end_bytes && !fault;
          pos_bytes += CRASH_SECTOR_BYTES) {
         fault = pos_bytes < found_bytes ?
@@ -611,6 +585,7 @@ static char *crash_add_history(const CrashCheck *check, char *fault)
             g_string_append_printf(text, " [%u %s%s %" PRId64 "+%" PRId64
                                    " set 0x%x clear 0x%x time %" PRIu64 " to %"
                                    PRId64 "%s%s%s, lives %u to %u]", op->id,
+                                   op->append ? "append" :
                                    crash_op_str(op->kind),
                                    op->select_all ? " all" : "",
                                    op->offset_bytes, op->length_bytes,
@@ -618,6 +593,7 @@ static char *crash_add_history(const CrashCheck *check, char *fault)
                                    op->submitted, (int64_t)op->acked,
                                    op->fua ? ", FUA" : "",
                                    op->refused ? ", refused" : "",
+                                   op->lost ? ", lost" :
                                    op->failed ? ", failed" : "",
                                    op->life_min, op->life_max);
         }

@@ -41,11 +41,16 @@ typedef struct CrashOp {
     int64_t length_bytes;
     uint8_t set;                /* ZONE_ATTR_* of CRASH_OP_ATTRIBUTES */
     uint8_t clear;
+    bool append;
     bool fua;
     bool select_all;            /* one of the zones of a Select All */
     bool refused;               /* changed nothing */
     bool failed;                /* an I/O error: may have happened, or partly */
+    bool lost;                  /* ... for sure that of a write of its data */
+    Coroutine *co;              /* of CRASH_OP_DISCARD */
     uint64_t submitted;
+    uint64_t begun;             /* CRASH_OP_DISCARD: when the gate had chosen
+                                   the last that it takes; 0: took nothing */
     uint64_t acked;             /* CRASH_NEVER while it is under way */
     uint32_t life_min;
     uint32_t life_max;
@@ -85,6 +90,8 @@ void crash_oracle_close(CrashOracle *oracle);
 /* The sectors of an operation, from its sector first_sector on */
 void crash_stamp(uint32_t id, uint32_t first_sector, void *buf,
                  int64_t length_bytes);
+/* Is any sector one of an operation? */
+bool crash_is_stamped(const uint8_t *buf, int64_t length_bytes);
 
 /*
  * Compares one zone after a crash at time with what the contracts allow.  NULL
@@ -92,5 +99,13 @@ void crash_stamp(uint32_t id, uint32_t first_sector, void *buf,
  */
 char *crash_oracle_check_zone(const CrashOracle *oracle, uint64_t time,
                               const CrashZone *zone);
+
+/*
+ * While the load runs: compares what a zone says with what it must say, as far
+ * as that is sure.  *failed is the write that its write pointer waits for, or
+ * NULL.
+ */
+char *crash_oracle_check_live(const CrashOracle *oracle, const ZoneInfo *info,
+                              const CrashOp **failed);
 
 #endif /* TESTS_CRASH_ORACLE_H */

@@ -98,6 +98,7 @@ static char *crash_try_again(const CrashRun *first, const CrashImage *image,
     if (run->stuck) {
         return g_strdup("the load after the crash came to a standstill");
     }
+    fault = g_strdup(run->live_fault);
     states = crash_states_new(run);
     while (!fault && crash_states_next_cut(states)) {
         if (g_rand_int_range(rand, 0, run->log->events->len) <
@@ -203,6 +204,9 @@ char *crash_try_variant(const CrashVariant *variant,
         if (run->stuck) {
             fault = crash_explain(run, options, 0,
                                   g_strdup("the load came to a standstill"));
+        } else if (run->live_fault) {
+            fault = crash_explain(run, options, 0,
+                                  g_steal_pointer(&run->live_fault));
         } else {
             fault = crash_try_handed_over(run);
             tally->states++;
@@ -292,5 +296,5 @@ void crash_init(void)
     module_call_init(MODULE_INIT_QOM);
     bdrv_init();
     qemu_init_main_loop(&error_abort);
-    crash_disk_register();
+    crash_disk_register(bdrv_find_format("qcow2"));
 }

@@ -81,14 +81,16 @@ static void crash_settle(CrashStates *states, const CrashRequest *request)
 {
     CrashDisk *disk = states->settled->disk[request->disk_idx];
     int64_t done_bytes;
+    uint64_t *since;
 
     for (done_bytes = 0; done_bytes < request->length_bytes;
          done_bytes += CRASH_SECTOR_BYTES) {
         if (!crash_superseded(states, request, done_bytes)) {
             crash_put_sector(disk, request, done_bytes);
-            *crash_settled_since(states, request->disk_idx,
-                                 request->offset_bytes + done_bytes) =
-                request->submitted;
+            since = crash_settled_since(states, request->disk_idx,
+                                        request->offset_bytes + done_bytes);
+            /* one that was in flight together with another: both are there */
+            *since = MAX(*since, request->submitted);
         }
     }
 }

@@ -14,19 +14,10 @@
 #include "block/zone-io.h"
 #include "system/block-backend-zone.h"
 #include "crash-check.h"
+#include "crash-fault.h"
 
 #define CRASH_ZRWA_BYTES        16384
 #define CRASH_ZRWA_STEP_BYTES   4096
-
-static uint32_t crash_pick(CrashRun *run, uint32_t below)
-{
-    return g_rand_int_range(run->rand, 0, below);
-}
-
-static bool crash_percent(CrashRun *run, uint32_t percent)
-{
-    return crash_pick(run, 100) < percent;
-}
 
 static CrashOp *crash_begin(CrashRun *run, CrashOpKind kind, uint32_t zone_idx)
 {
@@ -34,9 +25,45 @@ static CrashOp *crash_begin(CrashRun *run, CrashOpKind kind, uint32_t zone_idx)
                               crash_log_tick(run->log));
 }
 
+/* The write that a write pointer waits for is accepted again */
+static char *crash_check_retry(CrashRun *run, const CrashOp *failed)
+{
+    ZoneStatus status = blk_check_zone_write(run->image->blk,
+                                             failed->offset_bytes,
+                                             failed->length_bytes);
+
+    if (status == ZONE_OK || status == ZONE_BUSY ||
+        status == ZONE_ERR_TOO_MANY_ACTIVE ||
+        status == ZONE_ERR_TOO_MANY_OPEN) {
+        return NULL;
+    }
+    return g_strdup_printf("live: write %u of zone %u has failed and cannot "
+                           "be made again: %s", failed->id, failed->zone_idx,
+                           zone_status_str(status));
+}
+
+static void crash_check_live(CrashRun *run, uint32_t zone_idx)
+{
+    const CrashOp *failed;
+    ZoneInfo info;
+
+    if (run->live_fault) {
+        return;
+    }
+    blk_get_zone_info(run->image->blk, zone_idx, &info);
+    run->live_fault = crash_oracle_check_live(run->oracle, &info, &failed);
+    if (!run->live_fault && failed) {
+        run->live_fault = crash_check_retry(run, failed);
+    }
+}
+
 static void crash_end(CrashRun *run, CrashOp *op, int ret)
 {
+    op->lost = op->kind == CRASH_OP_WRITE && crash_fault_lost(run, ret);
     crash_oracle_end(run->oracle, op, ret, crash_log_tick(run->log));
+    if (op->kind != CRASH_OP_FLUSH) {
+        crash_check_live(run, op->zone_idx);
+    }
 }
 
 static int64_t crash_pick_length(CrashRun *run)
@@ -65,6 +92,7 @@ static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
 
     op->length_bytes = length_bytes;
     op->offset_bytes = offset_bytes;
+    op->append = append;
     op->fua = fua || run->image->variant->writethrough;
     crash_stamp(op->id, 0, buf, length_bytes);
     qemu_iovec_init_buf(&qiov, buf, length_bytes);
@@ -77,6 +105,22 @@ static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
                              &qiov, fua ? BDRV_REQ_FUA : 0);
     }
     crash_end(run, op, ret);
+    if (op->lost && !append) {
+        crash_fault_remember(run, op);
+    }
+}
+
+/* Exactly what has failed, as a device does that has stopped its guest */
+static bool coroutine_fn crash_co_retry(CrashRun *run)
+{
+    CrashFailed failed;
+
+    if (!crash_percent(run, 45) || !crash_fault_recall(run, &failed)) {
+        return false;
+    }
+    crash_co_write_at(run, failed.zone_idx, failed.offset_bytes,
+                      failed.length_bytes, false);
+    return true;
 }
 
 /*
@@ -167,6 +211,7 @@ static void coroutine_fn crash_co_discard(CrashRun *run, uint32_t zone_idx)
         return;
     }
     op = crash_begin(run, CRASH_OP_DISCARD, zone_idx);
+    op->co = qemu_coroutine_self();
     op->offset_bytes = geometry->zone_bytes * zone_idx +
                        first * run->image->cluster_bytes;
     op->length_bytes = (1 + crash_pick(run, clusters - first)) *
@@ -394,6 +439,9 @@ static void coroutine_fn crash_co_work(CrashRun *run)
         hot_idx = crash_pick(run, run->nr_hot);
     }
     zone_idx = run->hot[hot_idx];
+    if (run->lossy && crash_co_retry(run)) {
+        return;
+    }
     if (run->zrwa && crash_percent(run, 15)) {
         crash_co_zrwa(run, hot_idx);
     } else if (run->faults && crash_percent(run, 12)) {
@@ -432,50 +480,13 @@ static void coroutine_fn crash_worker_entry(void *opaque)
     run->nr_workers--;
 }
 
-static bool crash_is_of_words(const CrashRun *run, const CrashRequest *request)
-{
-    uint64_t words_bytes = 8 * run->image->geometry.nr_zones;
-
-    return request->kind == CRASH_WRITE && request->disk_idx == 0 &&
-           request->offset_bytes >= run->meta_offset &&
-           request->offset_bytes < run->meta_offset + words_bytes;
-}
-
-/*
- * Writes of words fail, and flushes right behind them.  No other flush: qcow2
- * itself does not survive one that fails while it enters an L2 table.
- */
-static bool crash_run_fault(void *opaque, const CrashRequest *request)
-{
-    CrashRun *run = opaque;
-    const GPtrArray *requests = run->log->requests;
-    guint i;
-
-    if (!run->log->delay) {
-        return false;
-    }
-    if (request->kind == CRASH_FLUSH) {
-        for (i = requests->len; i > 0; i--) {
-            if (g_ptr_array_index(requests, i - 1) == request) {
-                break;
-            }
-        }
-        if (i < 2 || request->disk_idx ||
-            !crash_is_of_words(run, g_ptr_array_index(requests, i - 2))) {
-            return false;
-        }
-    } else if (!crash_is_of_words(run, request)) {
-        return false;
-    }
-    return crash_percent(run, 20);
-}
-
 static void crash_run_load(CrashRun *run, uint32_t nr_ops)
 {
     AioContext *ctx = qemu_get_aio_context();
     uint32_t depth = 1 + crash_pick(run, 12);
     bool in_order = crash_percent(run, 20);
     bool starve = crash_percent(run, 50);
+    bool slow_discards = crash_percent(run, 50);
     uint32_t i;
 
     run->ops_left = nr_ops;
@@ -492,6 +503,7 @@ static void crash_run_load(CrashRun *run, uint32_t nr_ops)
         }
         run->log->in_order = in_order || crash_percent(run, starve ? 5 : 30);
         run->log->starve = starve && crash_percent(run, 90);
+        run->log->slow_discards = slow_discards && crash_percent(run, 95);
         if (run->nr_workers && !crash_log_step(run->log)) {
             run->stuck = true;
             return;
@@ -583,10 +595,7 @@ static void crash_run_start(CrashRun *run, uint32_t first_id)
         blk_set_zone_zrwa(run->image->blk, CRASH_ZRWA_BYTES,
                           CRASH_ZRWA_STEP_BYTES, 3);
     }
-    if (run->image->variant->errors) {
-        run->log->fault = crash_run_fault;
-        run->log->fault_opaque = run;
-    }
+    crash_fault_start(run);
 }
 
 static void crash_run_end(CrashRun *run)
@@ -657,6 +666,8 @@ void crash_run_free(CrashRun *run)
         crash_image_free(run->handed_over);
     }
     crash_log_free(run->log);
+    g_array_unref(run->failed);
+    g_free(run->live_fault);
     crash_oracle_free(run->oracle);
     g_rand_free(run->rand);
     g_free(run);

