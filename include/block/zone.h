@@ -203,8 +203,9 @@ struct ZoneWrite {
                                    not been written when it began.  With a
                                    ZRWA, UINT64_MAX when all of it had.
                                    Without: start_bytes; UINT64_MAX when it
-                                   makes a failed write again (a retry), below
-                                   what others have written or are writing */
+                                   makes a failed or unsure write again (a
+                                   retry), below what others have written or
+                                   are writing, or where it has been written */
     bool passed;                /* a later write of the zone has completed */
     bool append;
     bool tracked;               /* false: conventional zone, nothing to track */
@@ -224,7 +225,7 @@ struct ZoneWrite {
  * reservation such a retry has no effect on it.  Beyond, where failures have
  * rolled it back, it becomes the end of the write; failed ranges that it skips
  * can still be made again.  Those beyond are forgotten when something else is
- * begun at the reservation.
+ * begun at the reservation.  See also zone_table_write_unsure().
  */
 ZoneStatus zone_table_write_begin(ZoneTable *table, ZoneWrite *write,
                                   uint64_t offset_bytes, uint64_t bytes);
@@ -247,6 +248,21 @@ ZoneStatus zone_table_append_begin(ZoneTable *table, ZoneWrite *write,
  * zone is dirty).
  */
 bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success);
+
+/*
+ * The flush behind a write that has ended well has failed (FUA): whoever has
+ * sent it may make it again, though it has been written.  Call it at most once
+ * for each end.  From now on, a write of exactly that range is accepted, in a
+ * Full zone as well, which it leaves as it is; it is a retry that has nothing
+ * to wait for it but holds.  Reads find data all the time.  When it ends well,
+ * the range is forgotten; when it fails, it may be made again once more.
+ *
+ * Nothing is remembered of appends and conventional zones, nor where a ZRWA
+ * takes or took the write.  Nor is it when an event that forgets such ranges
+ * has come since the write began: to its zone, or to one of those that have the
+ * last 8 bits of the number in common with it.
+ */
+void zone_table_write_unsure(ZoneTable *table, const ZoneWrite *write);
 
 /*
  * Would a write be accepted now?  No side effects; resources and auto-close
@@ -366,7 +382,8 @@ ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
  * zone, wait for what is in flight, try again.  All of these forget failed
  * ranges; with such, OPEN_ZRWA moves the write pointer to the stored one, and
  * is refused as in a Full zone when that is at the capacity.  Other ways of
- * opening and closing leave failed ranges as they are.  Holds do not matter
+ * opening and closing leave failed ranges as they are.  So it is with unsure
+ * ranges; zones that become Full by a write keep them.  Holds do not matter
  * here.  May auto-close another zone.  *changed (may be NULL) tells whether the
  * stored word of the zone differs from before.
  */

@@ -20,6 +20,7 @@ RefTable *ref_new(const ZoneGeometry *geometry, uint64_t block_bytes)
     for (i = 0; i < geometry->nr_zones; i++) {
         ref->zones[i].blocks = g_new0(uint8_t, ref->zone_blocks);
         ref->zones[i].failed = g_new0(uint8_t, ref->zone_blocks);
+        ref->zones[i].unsure = g_new0(uint8_t, ref->zone_blocks);
         ref->zones[i].state = i < geometry->conventional_zones ?
                               ZONE_STATE_CONVENTIONAL : ZONE_STATE_EMPTY;
     }
@@ -33,6 +34,7 @@ void ref_free(RefTable *ref)
     for (i = 0; i < ref->g.nr_zones; i++) {
         g_free(ref->zones[i].blocks);
         g_free(ref->zones[i].failed);
+        g_free(ref->zones[i].unsure);
     }
     g_free(ref->zones);
     g_free(ref);
@@ -235,6 +237,13 @@ static void open_by_write(RefTable *ref, RefZone *zone)
 
 /* Ends of lives */
 
+/* What has been written until now is not written again, except in a ZRWA */
+static void end_life(RefTable *ref, RefZone *zone)
+{
+    memset(zone->unsure, 0, ref->zone_blocks);
+    zone->life_seq = ref->seq;
+}
+
 /* Nothing above end counts, and nothing that failed can be made again */
 static void cut_at(const RefTable *ref, RefZone *zone, uint64_t end)
 {
@@ -259,6 +268,9 @@ static void commit(RefTable *ref, RefZone *zone)
 
 static void become_full(RefTable *ref, RefZone *zone)
 {
+    if (zone->zrwa) {
+        end_life(ref, zone);
+    }
     commit(ref, zone);
     zone->state = ZONE_STATE_FULL;
     zone->fzr = false;
@@ -316,6 +328,17 @@ static bool is_retried(const RefTable *ref, uint32_t zone_idx, uint64_t n)
     return false;
 }
 
+/* ... one that is unsure? */
+static bool makes_sure(const RefTable *ref, uint32_t zone_idx,
+                       uint64_t start, uint64_t end)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+
+    return start < ref->capacity_blocks && zone->unsure[start] != 0 &&
+           zone->unsure[start] == end - start &&
+           !is_retried(ref, zone_idx, start);
+}
+
 /* Would the write make again one that failed, and that nobody makes now? */
 static bool makes_again(const RefTable *ref, uint32_t zone_idx,
                         uint64_t start, uint64_t end)
@@ -335,11 +358,13 @@ int ref_nth_failed(const RefTable *ref, uint32_t zone_idx, int nth,
     uint64_t n;
 
     for (n = 0; n < ref->capacity_blocks; n++) {
-        if (makes_again(ref, zone_idx, n, n + zone->failed[n]) &&
-            count++ == nth) {
+        uint64_t blocks = zone->failed[n] + zone->unsure[n]; /* one is 0 */
+
+        if ((makes_again(ref, zone_idx, n, n + blocks) ||
+             makes_sure(ref, zone_idx, n, n + blocks)) && count++ == nth) {
             *offset_bytes = zone_idx * ref->g.zone_bytes +
                             n * ref->block_bytes;
-            *bytes = zone->failed[n] * ref->block_bytes;
+            *bytes = blocks * ref->block_bytes;
         }
     }
     return count;
@@ -366,7 +391,7 @@ static ZoneStatus write_status(const RefTable *ref, uint32_t zone_idx,
         return ZONE_ERR_READ_ONLY;
     }
     if (zone->state == ZONE_STATE_FULL) {
-        return ZONE_ERR_FULL;
+        return makes_sure(ref, zone_idx, start, end) ? ZONE_OK : ZONE_ERR_FULL;
     }
     if (zone->zrwa) {
         uint64_t window = 2 * ref->g.zrwa_bytes / ref->block_bytes;
@@ -377,7 +402,8 @@ static ZoneStatus write_status(const RefTable *ref, uint32_t zone_idx,
     } else {
         uint64_t top = top_of(ref, zone);
 
-        if (makes_again(ref, zone_idx, start, end)) {
+        if (makes_again(ref, zone_idx, start, end) ||
+            makes_sure(ref, zone_idx, start, end)) {
             return room_to_open(ref, zone);
         }
         if (top == ref->capacity_blocks) {
@@ -440,7 +466,9 @@ static void begin(RefTable *ref, int slot, uint32_t zone_idx, uint64_t start,
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         return;
     }
-    open_by_write(ref, zone);
+    if (zone->state != ZONE_STATE_FULL) {
+        open_by_write(ref, zone);
+    }
     write->tracked = true;
     write->zrwa = zone->zrwa;
     write->seq = ref->seq++;
@@ -523,7 +551,11 @@ static void end_sequential(RefTable *ref, RefZone *zone, const RefWrite *write,
     if (success) {
         fill(zone, write->start, write->end, REF_WRITTEN);
         zone->failed[write->start] = 0;
+        zone->unsure[write->start] = 0;
         return;
+    }
+    if (zone->unsure[write->start] != 0) {
+        return; /* written before */
     }
     if (write->append) {
         fill(zone, write->start, write->end, REF_LOST);
@@ -596,6 +628,24 @@ void ref_write_end(RefTable *ref, int slot, bool success)
         (is_open(zone) || zone->state == ZONE_STATE_CLOSED)) {
         become_full(ref, zone);
     }
+}
+
+/* The table looks no closer than at the last 8 bits of a zone's number */
+bool ref_write_unsure(RefTable *ref, const RefWrite *write)
+{
+    RefZone *zone = &ref->zones[write->zone_idx];
+    uint32_t i;
+
+    if (!write->tracked || write->append || zone->zrwa) {
+        return false;
+    }
+    for (i = write->zone_idx % 256; i < ref->g.nr_zones; i += 256) {
+        if (write->seq < ref->zones[i].life_seq) {
+            return false;
+        }
+    }
+    zone->unsure[write->start] = write->end - write->start;
+    return true;
 }
 
 ZoneStatus ref_discard_begin(RefTable *ref, int slot, uint64_t offset_bytes)
@@ -790,6 +840,16 @@ ZoneStatus ref_event_status(const RefTable *ref, uint32_t zone_idx,
     return ZONE_OK;
 }
 
+/* Does the event, when it is accepted, leave nothing to be made again? */
+static bool ends_life(const RefZone *zone, ZoneEvent event)
+{
+    if (event == ZONE_EVENT_OPEN_ZRWA) {
+        return !zone->zrwa;
+    }
+    return event != ZONE_EVENT_WRITE && event != ZONE_EVENT_OPEN &&
+           event != ZONE_EVENT_CLOSE && event != ZONE_EVENT_AUTO_CLOSE;
+}
+
 ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
 {
     RefZone *zone = &ref->zones[zone_idx];
@@ -797,6 +857,9 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
 
     if (status != ZONE_OK || zone->state == ZONE_STATE_CONVENTIONAL) {
         return status;
+    }
+    if (ends_life(zone, event)) {
+        end_life(ref, zone);
     }
     if (event == ZONE_EVENT_WRITE) {
         open_by_write(ref, zone);
@@ -974,6 +1037,7 @@ void ref_load_word(RefTable *ref, uint32_t zone_idx, uint64_t word)
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         return;
     }
+    end_life(ref, zone);
     become_empty(ref, zone);
     fill(zone, 0, wp, REF_WRITTEN);
     zone->zfc = word >> 51 & 1;
@@ -1003,6 +1067,8 @@ void ref_crash(RefTable *ref)
         RefZone *zone = &ref->zones[i];
 
         lose_power(ref, zone);
+        end_life(ref, zone);
+        zone->life_seq = 0; /* a new table counts anew */
         zone->held = false;
     }
     for (slot = 0; slot < REF_MAX_WRITES; slot++) {

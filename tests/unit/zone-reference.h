@@ -39,6 +39,8 @@ typedef struct RefZone {
      * below the reservation or beyond; 0: none does
      */
     uint8_t *failed;
+    uint8_t *unsure;        /* the same for what is written, but unsure */
+    uint64_t life_seq;      /* of the first write in its present life */
 } RefZone;
 
 typedef struct RefWrite {
@@ -46,7 +48,7 @@ typedef struct RefWrite {
     bool tracked;
     bool zrwa;              /* began in a zone with a ZRWA */
     bool append;
-    bool retry;             /* of blocks that were REF_FAILED */
+    bool retry;             /* of blocks that were REF_FAILED, or unsure */
     bool passed;
     uint32_t zone_idx;
     uint64_t start;         /* blocks from the start of the zone */
@@ -78,6 +80,8 @@ ZoneStatus ref_write_begin(RefTable *ref, int slot, uint64_t offset_bytes,
 ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
                             uint64_t bytes);
 void ref_write_end(RefTable *ref, int slot, bool success);
+/* A copy of one that has ended well; false: not remembered */
+bool ref_write_unsure(RefTable *ref, const RefWrite *write);
 /* Writes that could be made again now: 0 <= nth < the return value */
 int ref_nth_failed(const RefTable *ref, uint32_t zone_idx, int nth,
                    uint64_t *offset_bytes, uint64_t *bytes);

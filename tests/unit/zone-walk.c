@@ -15,6 +15,7 @@
 
 #define HISTORY         12
 #define MAX_PICKS       12
+#define MAX_FLUSHES     6
 
 typedef struct WalkCase {
     const char *name;
@@ -30,6 +31,9 @@ struct Walk {
     RefTable *ref;
     ZoneWrite writes[REF_MAX_WRITES];
     ZoneWrite discards[REF_MAX_DISCARDS];
+    /* Writes that have ended well, with a flush behind them that will not */
+    ZoneWrite flushes[MAX_FLUSHES];
+    RefWrite ref_flushes[MAX_FLUSHES];
     const uint8_t *input;       /* NULL: the walk is random */
     size_t input_left;
     uint64_t random;
@@ -188,6 +192,9 @@ static void print_zone(const Walk *w, uint32_t zone_idx)
     for (i = 0; i < w->ref->capacity_blocks; i++) {
         if (zone->failed[i]) {
             fprintf(stderr, " %" PRIu64 "+%u", i, zone->failed[i]);
+        }
+        if (zone->unsure[i]) {
+            fprintf(stderr, " unsure %" PRIu64 "+%u", i, zone->unsure[i]);
         }
     }
     fputc('\n', stderr);
@@ -383,6 +390,12 @@ static void count_write(const Walk *w, uint64_t offset_bytes, uint64_t bytes)
     if (zone->state == ZONE_STATE_CONVENTIONAL || zone->zrwa) {
         return;
     }
+    if (offset_bytes < top_bytes && zone->unsure[block]) {
+        nr_met[WALK_MET_SURE]++;
+        nr_met[WALK_MET_SURE_CLOSED] += zone->state == ZONE_STATE_CLOSED;
+        nr_met[WALK_MET_SURE_FULL] += zone->state == ZONE_STATE_FULL;
+        return;
+    }
     nr_met[WALK_MET_RETRY] += offset_bytes < top_bytes;
     nr_met[WALK_MET_RETRY_BEYOND] += offset_bytes > top_bytes;
     if (offset_bytes == top_bytes && zone->failed[block]) {
@@ -568,6 +581,42 @@ static bool is_stored_ahead(const Walk *w, uint32_t zone_idx)
            ref_wp_bytes(w->ref, zone_idx);
 }
 
+/* The flush behind a write that has just ended well is to fail later */
+static void begin_flush(Walk *w, int slot)
+{
+    int i = choose_below(w, MAX_FLUSHES);
+
+    if (!w->ref_flushes[i].in_use) {
+        w->flushes[i] = w->writes[slot];
+        w->ref_flushes[i] = w->ref->writes[slot];
+        w->ref_flushes[i].in_use = true;
+    }
+}
+
+static void step_unsure(Walk *w)
+{
+    int i = choose_below(w, MAX_FLUSHES);
+    const RefWrite *write = &w->ref_flushes[i];
+    uint64_t bytes = w->flushes[i].end_bytes - w->flushes[i].start_bytes;
+    bool remembered;
+
+    if (!write->in_use) {
+        return;
+    }
+    note(w, "flush failed, zone %u block %" PRIu64, write->zone_idx,
+         write->start);
+    zone_table_write_unsure(w->table, &w->flushes[i]);
+    remembered = ref_write_unsure(w->ref, write);
+    compare_status(w, "check of a write whose flush failed",
+                   zone_table_check_write(w->table, w->flushes[i].start_bytes,
+                                          bytes),
+                   ref_write_status(w->ref, w->flushes[i].start_bytes, bytes));
+    nr_met[WALK_MET_UNSURE] += remembered;
+    nr_met[WALK_MET_UNSURE_TOO_LATE] += !remembered && write->tracked &&
+                                        !write->append && !write->zrwa;
+    w->ref_flushes[i].in_use = false;
+}
+
 static void end_write(Walk *w, int slot)
 {
     bool success = chance(w, w->percent_well);
@@ -587,6 +636,11 @@ static void end_write(Walk *w, int slot)
         ref_wp_bytes(w->ref, zone_idx) < wp_bytes) {
         differ(w, "end of a write takes a write pointer back");
     }
+    if (success && chance(w, 30)) {
+        begin_flush(w, slot);
+    }
+    nr_met[WALK_MET_SURE_FAILS] += !success && w->ref->writes[slot].retry &&
+        w->ref->zones[zone_idx].unsure[w->ref->writes[slot].start];
     nr_met[WALK_MET_STORED_AHEAD] += is_stored_ahead(w, zone_idx);
     nr_met[WALK_MET_LOST] += !success && w->ref->writes[slot].append &&
                              ref_reserved_bytes(w->ref, zone_idx) >
@@ -797,6 +851,9 @@ static void step_crash(Walk *w)
             zone_table_discard_end(w->table, &w->discards[slot]);
         }
     }
+    for (slot = 0; slot < MAX_FLUSHES; slot++) {
+        w->ref_flushes[slot].in_use = false;
+    }
     zone_table_free(w->table);
     w->table = table;
     ref_crash(w->ref);
@@ -877,8 +934,10 @@ static void take_step(Walk *w)
         step_again(w);
     } else if (dice < 310) {
         step_restart(w);
-    } else if (dice < 390) {
+    } else if (dice < 380) {
         step_append(w);
+    } else if (dice < 400) {
+        step_unsure(w);
     } else if (dice < 710) {
         step_end(w);
     } else if (dice < 716) {

@@ -43,6 +43,12 @@ typedef enum WalkMet {
     WALK_MET_ZRWA_AFTER_FAILED, /* a zone with such a range gets a ZRWA */
     WALK_MET_FILLED_BY_RETRY,
     WALK_MET_DISCARD,
+    WALK_MET_UNSURE,            /* a flush behind a write has failed */
+    WALK_MET_UNSURE_TOO_LATE,   /* ... after a reset, or the like */
+    WALK_MET_SURE,              /* it is made again */
+    WALK_MET_SURE_CLOSED,       /* ... in a Closed zone */
+    WALK_MET_SURE_FULL,         /* ... in a Full zone */
+    WALK_MET_SURE_FAILS,        /* ... and fails */
     WALK_MET__MAX,
 } WalkMet;
 

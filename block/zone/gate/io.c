@@ -189,6 +189,14 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     return 0;
 }
 
+/* The write has ended well, but the request fails: it may come again */
+static void coroutine_fn zone_io_co_unsure(ZoneIO *io, const ZoneWrite *write)
+{
+    zone_io_lock(io);
+    zone_table_write_unsure(io->table, write);
+    zone_io_unlock(io);
+}
+
 int coroutine_fn zone_io_co_end(ZoneRequest *req, int ret)
 {
     ZoneIO *io = req->io;
@@ -200,6 +208,9 @@ int coroutine_fn zone_io_co_end(ZoneRequest *req, int ret)
     if (ret >= 0 && req->flush) {
         qatomic_inc(&io->bs->write_gen);
         ret = bdrv_co_flush(io->bs);
+        if (ret < 0) {
+            zone_io_co_unsure(io, &req->write);
+        }
     }
     return ret;
 }

@@ -211,6 +211,9 @@ static void apply_transition(ZoneTable *table, uint32_t zone_idx,
     if (zone_has_failed(table, zone_idx) && !after.failed) {
         zone_failed_forget(table, zone_idx, 0);
     }
+    if (zone_has_zrwa(table, zone_idx) != after.zrwa) {
+        zone_unsure_forget(table, zone_idx); /* also when a write fills it */
+    }
     zone_set_state(table, zone_idx, transition->next, after.zrwa);
 }
 
@@ -275,8 +278,10 @@ ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
     word = zone_table_word(table, zone_idx);
     status = zone_table_admit(table, zone_idx, event, &victim);
     if (status == ZONE_OK) {
-        assert(!event_needs_idle_zone(event) ||
-               !zone_table_in_flight(table, zone_idx));
+        if (event_needs_idle_zone(event)) {
+            assert(!zone_table_in_flight(table, zone_idx));
+            zone_unsure_forget(table, zone_idx);
+        }
         zone_table_apply(table, zone_idx, event, victim);
         zone_table_debug_verify(table);
     }

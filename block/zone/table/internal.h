@@ -19,6 +19,7 @@
 #define ZONE_LIVE_HELD          (UINT64_C(1) << 59)
 #define ZONE_LIVE_ZRWA          (UINT64_C(1) << 58)
 #define ZONE_LIVE_FAILED        (UINT64_C(1) << 57) /* has failed ranges */
+#define ZONE_LIVE_UNSURE        (UINT64_C(1) << 56) /* has unsure ranges */
 /* What is stored can be above the write pointer of words[] */
 #define ZONE_LIVE_AHEAD         (ZONE_LIVE_ZRWA | ZONE_LIVE_FAILED)
 #define ZONE_LIVE_RESERVED_MASK ZONE_WORD_WP_MASK
@@ -40,7 +41,8 @@ typedef struct ZoneQueue {
 
 /*
  * Where a write or append of a sequential zone has failed, with others behind
- * it, or between the reservation and what that was before it rolled back
+ * it, or between the reservation and what that was before it rolled back.  The
+ * same for an unsure range, which has been written (see unsure.c).
  */
 typedef struct ZoneFailed ZoneFailed;
 struct ZoneFailed {
@@ -57,6 +59,8 @@ typedef struct ZoneBucket {
     ZoneQueue writes;
     ZoneQueue discards;
     ZoneFailed *failed;         /* in the order of zones and positions */
+    ZoneFailed *unsure;         /* in no order */
+    uint64_t life_seq;          /* of what began earlier, none becomes unsure */
 } ZoneBucket;
 
 /* How many zones of a group are in each state */
@@ -129,6 +133,11 @@ static inline bool zone_has_failed(const ZoneTable *table, uint32_t zone_idx)
     return table->live[zone_idx] & ZONE_LIVE_FAILED;
 }
 
+static inline bool zone_has_unsure(const ZoneTable *table, uint32_t zone_idx)
+{
+    return table->live[zone_idx] & ZONE_LIVE_UNSURE;
+}
+
 static inline bool zone_is_held(const ZoneTable *table, uint32_t zone_idx)
 {
     return table->live[zone_idx] & ZONE_LIVE_HELD;
@@ -187,7 +196,7 @@ static inline ZoneWrite *zone_next_write(const ZoneTable *table,
                          zone_bucket(table, zone_idx)->writes.first, zone_idx);
 }
 
-/* Makes again what has failed, below what was begun since */
+/* Makes again what has failed, below what was begun since, or what is unsure */
 static inline bool zone_write_is_retry(const ZoneTable *table,
                                        const ZoneWrite *write)
 {
@@ -248,6 +257,17 @@ uint64_t zone_failed_cut(const ZoneTable *table, uint32_t zone_idx,
 uint64_t zone_failed_lowest(const ZoneTable *table, uint32_t zone_idx);
 void zone_failed_forget(ZoneTable *table, uint32_t zone_idx,
                         uint64_t from_bytes);
+
+/* unsure.c: zones without a ZRWA */
+
+/* The unsure range of exactly these bytes, or NULL */
+ZoneFailed *zone_unsure_find(const ZoneTable *table, uint32_t zone_idx,
+                             uint64_t start_bytes, uint64_t end_bytes);
+/* Of a zone with unsure ranges; both do nothing and say so if it is of none */
+bool zone_unsure_begin(ZoneTable *table, ZoneWrite *write);
+bool zone_unsure_end(ZoneTable *table, const ZoneWrite *write, bool success);
+/* Nor is what has begun until now remembered when its flush fails later */
+void zone_unsure_forget(ZoneTable *table, uint32_t zone_idx);
 
 /*
  * Could this happen in the zone now, leaving holds aside?  When another zone

@@ -142,6 +142,16 @@ ZoneTable *zone_table_new(const ZoneGeometry *geometry)
     return table;
 }
 
+static void free_failed(ZoneFailed *failed)
+{
+    while (failed) {
+        ZoneFailed *next = failed->next;
+
+        g_free(failed);
+        failed = next;
+    }
+}
+
 void zone_table_free(ZoneTable *table)
 {
     uint32_t i;
@@ -150,16 +160,10 @@ void zone_table_free(ZoneTable *table)
         return;
     }
     for (i = 0; i < ZONE_BUCKETS; i++) {
-        ZoneFailed *failed = table->buckets[i].failed;
-
         assert(!table->buckets[i].writes.first);
         assert(!table->buckets[i].discards.first);
-        while (failed) {
-            ZoneFailed *next = failed->next;
-
-            g_free(failed);
-            failed = next;
-        }
+        free_failed(table->buckets[i].failed);
+        free_failed(table->buckets[i].unsure);
     }
     g_free(table->words);
     g_free(table->live);
@@ -181,6 +185,7 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
     assert(!zone_table_in_flight(table, zone_idx));
 
     zone_failed_forget(table, zone_idx, 0);
+    zone_unsure_forget(table, zone_idx);
     table->words[zone_idx] = word;
     zone_set_reserved(table, zone_idx, zone_word_wp_bytes(word));
     zone_set_state(table, zone_idx,

@@ -102,10 +102,17 @@ static void verify_write(const ZoneTable *table, const ZoneWrite *write)
     uint32_t zone_idx = write->zone_idx;
 
     assert(write->seq < table->next_seq);
+    if (zone_unsure_find(table, zone_idx, write->start_bytes,
+                         write->end_bytes)) {
+        assert(write->unwritten_bytes == UINT64_MAX && !write->passed);
+        assert(write->end_bytes <= zone_reserved(table, zone_idx));
+        return;
+    }
     assert(write->start_bytes >= zone_wp(table, zone_idx));
     if (zone_has_zrwa(table, zone_idx)) {
         return;
     }
+    assert(zone_state(table, zone_idx) != ZONE_STATE_FULL);
     assert(write->end_bytes <= zone_reserved(table, zone_idx));
     if (!zone_write_is_retry(table, write)) {
         assert(write->unwritten_bytes == write->start_bytes);
@@ -158,6 +165,11 @@ static bool is_in_flight(const ZoneTable *table, const ZoneFailed *failed,
     return false;
 }
 
+static bool overlap(const ZoneFailed *a, const ZoneFailed *b)
+{
+    return a->start_bytes < b->end_bytes && b->start_bytes < a->end_bytes;
+}
+
 /* They neither overlap nor are in flight, unless the flight is a retry */
 static void verify_failed_zone(const ZoneTable *table, uint32_t zone_idx)
 {
@@ -189,6 +201,29 @@ static void verify_failed_zone(const ZoneTable *table, uint32_t zone_idx)
     assert(end_bytes <= zone_writable_end(table, zone_idx));
 }
 
+/* Apart from all that is not written, and from the others */
+static void verify_unsure(const ZoneTable *table, const ZoneFailed *unsure)
+{
+    uint32_t zone_idx = unsure->zone_idx;
+    const ZoneFailed *other;
+    ZoneFailed *failed = NULL;
+
+    assert(zone_has_unsure(table, zone_idx));
+    assert(!zone_has_zrwa(table, zone_idx));
+    assert(zone_state_is_active(zone_state(table, zone_idx)) ||
+           zone_state(table, zone_idx) == ZONE_STATE_FULL);
+    assert(unsure->start_bytes < unsure->end_bytes && !unsure->append);
+    assert(unsure->start_bytes >= zone_start(table, zone_idx));
+    assert(unsure->end_bytes <= zone_reserved(table, zone_idx));
+    assert(is_in_flight(table, unsure, unsure->retrying) == unsure->retrying);
+    while ((failed = zone_next_failed(table, zone_idx, failed))) {
+        assert(!overlap(unsure, failed));
+    }
+    for (other = unsure->next; other; other = other->next) {
+        assert(!overlap(unsure, other));
+    }
+}
+
 static void verify_buckets(const ZoneTable *table)
 {
     uint32_t nr_buckets = MIN(table->geometry.nr_zones, ZONE_BUCKETS);
@@ -202,6 +237,11 @@ static void verify_buckets(const ZoneTable *table)
 
         nr_passed += verify_queue(table, &bucket->writes, i, true);
         nr_passed += verify_queue(table, &bucket->discards, i, false);
+        assert(bucket->life_seq <= table->next_seq);
+        for (failed = bucket->unsure; failed; failed = failed->next) {
+            assert(failed->zone_idx % ZONE_BUCKETS == i);
+            verify_unsure(table, failed);
+        }
         for (failed = bucket->failed; failed; failed = failed->next) {
             assert(failed->zone_idx % ZONE_BUCKETS == i);
             if (!failed->next || failed->next->zone_idx != failed->zone_idx) {

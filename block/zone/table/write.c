@@ -8,7 +8,8 @@
  * record.  A reservation is always at the end of all that was reserved before:
  * in a zone without ZRWA, the order of begin is the order of positions.  Writes
  * that make again what has failed are the exception; to all but reads they are
- * writes over what has been written.
+ * writes over what has been written.  Those that make an unsure write again are
+ * that to reads as well, and alone may be in flight in a Full zone.
  */
 
 #include "qemu/osdep.h"
@@ -115,6 +116,21 @@ static ZoneStatus check_position(const ZoneTable *table, uint32_t zone_idx,
     return end_bytes > limit_bytes ? ZONE_ERR_BOUNDARY : ZONE_OK;
 }
 
+static bool may_retry_now(const ZoneTable *table, uint32_t zone_idx,
+                          uint64_t start_bytes, uint64_t end_bytes)
+{
+    if (zone_has_unsure(table, zone_idx)) {
+        const ZoneFailed *unsure = zone_unsure_find(table, zone_idx,
+                                                    start_bytes, end_bytes);
+
+        if (unsure) {
+            return !unsure->retrying;
+        }
+    }
+    return zone_has_failed(table, zone_idx) &&
+           zone_failed_may_retry(table, zone_idx, start_bytes, end_bytes);
+}
+
 /* All checks of a write that does not leave its zone */
 static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
                               uint64_t start_bytes, uint64_t bytes,
@@ -124,6 +140,7 @@ static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
     const ZoneTransition *transition =
         &zone_transitions[state][ZONE_EVENT_WRITE];
     ZoneStatus status;
+    bool may_retry;
 
     *victim = ZONE_NONE;
     if (zone_is_held(table, zone_idx)) {
@@ -132,12 +149,15 @@ static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
     if (state == ZONE_STATE_CONVENTIONAL) {
         return ZONE_OK;
     }
+    may_retry = may_retry_now(table, zone_idx, start_bytes,
+                              start_bytes + bytes);
+    if (state == ZONE_STATE_FULL && may_retry) {
+        return ZONE_OK; /* it stays Full, whatever comes of it */
+    }
     if (transition->refusal != ZONE_OK) {
         return transition->refusal;
     }
-    if (!zone_has_failed(table, zone_idx) ||
-        !zone_failed_may_retry(table, zone_idx, start_bytes,
-                               start_bytes + bytes)) {
+    if (!may_retry) {
         status = check_position(table, zone_idx, start_bytes, bytes);
         if (status != ZONE_OK) {
             return status;
@@ -173,6 +193,22 @@ ZoneStatus zone_table_check_write(const ZoneTable *table,
                        offset_bytes, bytes, &victim);
 }
 
+/* In a zone without a ZRWA: a retry leaves the reservation alone */
+static void begin_sequential(ZoneTable *table, ZoneWrite *write)
+{
+    uint32_t zone_idx = write->zone_idx;
+
+    if (zone_has_unsure(table, zone_idx) && zone_unsure_begin(table, write)) {
+        return;
+    }
+    if (zone_has_failed(table, zone_idx)) {
+        zone_failed_begin(table, write);
+    }
+    if (!zone_write_is_retry(table, write)) {
+        zone_set_reserved(table, zone_idx, write->end_bytes);
+    }
+}
+
 static void begin(ZoneTable *table, ZoneWrite *write, uint32_t zone_idx,
                   uint64_t start_bytes, uint64_t bytes, uint32_t victim,
                   bool append)
@@ -187,18 +223,15 @@ static void begin(ZoneTable *table, ZoneWrite *write, uint32_t zone_idx,
     if (zone_state(table, zone_idx) == ZONE_STATE_CONVENTIONAL) {
         return;
     }
-    zone_table_apply(table, zone_idx, ZONE_EVENT_WRITE, victim);
+    if (zone_state(table, zone_idx) != ZONE_STATE_FULL) {
+        zone_table_apply(table, zone_idx, ZONE_EVENT_WRITE, victim);
+    }
     write->seq = table->next_seq++;
     link_write(&table->buckets[zone_idx % ZONE_BUCKETS].writes, write);
     if (zone_has_zrwa(table, zone_idx)) {
         zone_zrwa_begin(table, write);
     } else {
-        if (zone_has_failed(table, zone_idx)) {
-            zone_failed_begin(table, write);
-        }
-        if (!zone_write_is_retry(table, write)) {
-            zone_set_reserved(table, zone_idx, write->end_bytes);
-        }
+        begin_sequential(table, write);
     }
     zone_table_debug_verify(table);
 }
@@ -288,6 +321,10 @@ static void end_sequential(ZoneTable *table, const ZoneWrite *write,
     uint32_t zone_idx = write->zone_idx;
     uint64_t wp_bytes;
 
+    if (zone_has_unsure(table, zone_idx) &&
+        zone_unsure_end(table, write, success)) {
+        return; /* it was written before, and still is */
+    }
     if (!success || zone_has_failed(table, zone_idx)) {
         zone_failed_end(table, write, success);
     }
