@@ -111,8 +111,8 @@ zoned_check_file(BlockDriverState *file_bs, Error **errp)
     return true;
 }
 
-static bool zoned_init(BlockDriverState *bs,
-                              const ZoneGeometry *geometry, Error **errp)
+static bool zoned_init(BlockDriverState *bs, const ZoneGeometry *geometry,
+                       Error **errp)
 {
     ZonedState *s = bs->opaque;
     uint64_t zdes_bytes = (uint64_t)geometry->nr_zones *
@@ -144,7 +144,7 @@ static void GRAPH_RDLOCK zoned_take_flags(BlockDriverState *bs)
 }
 
 static int zoned_open(BlockDriverState *bs, QDict *options, int flags,
-                             Error **errp)
+                      Error **errp)
 {
     ZoneGeometry geometry;
     int64_t file_bytes;
@@ -193,7 +193,7 @@ static void zoned_close(BlockDriverState *bs)
 
 /* Only auto-close may change: it takes effect in zoned_reopen_commit */
 static int zoned_reopen_prepare(BDRVReopenState *state,
-                                       BlockReopenQueue *queue, Error **errp)
+                                BlockReopenQueue *queue, Error **errp)
 {
     ZonedState *s = state->bs->opaque;
     const ZoneGeometry *old = &s->geometry;
