@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Subject: block: share the steps of a request
-// Why: block/zone tracks management like writes, and makes a write of an append
-//   once the zone has given it a position.
+// Why: management of zones is tracked like writes, and an append becomes a write
+//   once the zone has given it a position: both in block/zone.
 // Retire-When: block/zone is part of the base.
 // Files: block/io.c block/block-backend.c
 // Spatch-Options: --no-includes

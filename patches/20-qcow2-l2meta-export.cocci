@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Subject: qcow2: share how allocated clusters are mapped
-// Why: block/zone maps clusters of a zone ahead of its data.
+// Why: clusters of a zone are mapped ahead of its data, in block/zone.
 // Retire-When: block/zone is part of the base.
 // Files: block/qcow2.c block/qcow2.h
 // Spatch-Options: --no-includes
