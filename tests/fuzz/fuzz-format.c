@@ -131,7 +131,8 @@ static bool all_zero(const Device *d, unsigned first, unsigned end)
 /* Section "Header extension": may a reader accept it? */
 static bool device_allowed(const Device *d)
 {
-    return d->ext[0] == 1 && d->ext[1] == 1 && all_zero(d, 2, 8) &&
+    return d->ext[0] == 1 && (d->ext[1] == 1 || d->ext[1] == 2) &&
+        d->ext[2] < d->ext[1] && all_zero(d, 3, 8) &&
         all_zero(d, 64, 80) && all_zero(d, 80, d->len) &&
         d->zone_size && d->zone_size % d->cluster_bytes == 0 &&
         d->zone_size <= (UINT64_C(1) << 40) &&

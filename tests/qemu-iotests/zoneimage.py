@@ -29,7 +29,8 @@ FEATURE_BIT = 24
 FIELDS: Dict[str, Tuple[int, str]] = {
     'zone_model': (0, '>B'),
     'layout_version': (1, '>B'),
-    'reserved1': (2, '>B'),
+    'flags': (2, '>B'),
+    'reserved1': (3, '>B'),
     'zone_size': (8, '>Q'),
     'zone_capacity': (16, '>Q'),
     'zonedmeta_offset': (24, '>Q'),

@@ -13,8 +13,7 @@ bool qcow2_zone_overlaps(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
     BDRVQcow2State *s = bs->opaque;
 
-    /* while it is being created the region has no place */
-    return s->zone && s->zone->meta_offset &&
+    return s->zone &&
            ranges_overlap(offset, bytes, s->zone->meta_offset,
                           ROUND_UP(s->zone->meta_bytes, s->cluster_size));
 }

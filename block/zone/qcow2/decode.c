@@ -16,7 +16,6 @@
 #include "block/zone/qcow2/decode.h"
 
 #define QCOW2_ZONE_MODEL_HOST_MANAGED   1
-#define QCOW2_ZONE_LAYOUT_VERSION       1
 #define QCOW2_ZONE_CAPACITY_ALIGNMENT   4096
 #define QCOW2_ZONE_ZDE_ALIGNMENT        4096
 /* Of any cluster of qcow2: what its tables have bits for */
@@ -25,7 +24,8 @@
 typedef struct QEMU_PACKED Qcow2ZoneExtension {
     uint8_t zone_model;
     uint8_t layout_version;
-    uint8_t reserved1[6];
+    uint8_t flags;
+    uint8_t reserved1[5];
     uint64_t zone_size;
     uint64_t zone_capacity;
     uint64_t zonedmeta_offset;
@@ -57,6 +57,8 @@ static void decode_fields(const Qcow2ZoneExtension *ext,
         .zd_extension_bytes = be32_to_cpu(ext->zd_extension_size),
         .auto_close         = true,
     };
+    layout->version = ext->layout_version;
+    layout->flags = ext->flags;
     layout->meta_offset = be64_to_cpu(ext->zonedmeta_offset);
     layout->meta_bytes = be64_to_cpu(ext->zonedmeta_size);
 }
@@ -68,7 +70,8 @@ static void encode_fields(const Qcow2ZoneLayout *layout,
 
     *ext = (Qcow2ZoneExtension) {
         .zone_model         = QCOW2_ZONE_MODEL_HOST_MANAGED,
-        .layout_version     = QCOW2_ZONE_LAYOUT_VERSION,
+        .layout_version     = layout->version,
+        .flags              = layout->flags,
         .zone_size          = cpu_to_be64(geometry->zone_bytes),
         .zone_capacity      = cpu_to_be64(geometry->capacity_bytes),
         .zonedmeta_offset   = cpu_to_be64(layout->meta_offset),
@@ -218,6 +221,11 @@ bool qcow2_zone_check_geometry(const ZoneGeometry *g, uint64_t cluster_bytes,
 
 /* Rules of the extension alone *******************************************/
 
+static uint8_t known_flags(uint8_t version)
+{
+    return version < 2 ? 0 : QCOW2_ZONE_FLAG_UNFINISHED;
+}
+
 static bool check_constants(const Qcow2ZoneExtension *ext, Error **errp)
 {
     if (ext->zone_model != QCOW2_ZONE_MODEL_HOST_MANAGED) {
@@ -225,13 +233,21 @@ static bool check_constants(const Qcow2ZoneExtension *ext, Error **errp)
                    "known", ext->zone_model, QCOW2_ZONE_MODEL_HOST_MANAGED);
         return false;
     }
-    if (ext->layout_version != QCOW2_ZONE_LAYOUT_VERSION) {
-        error_setg(errp, "Unknown layout version %u, only %d is known",
-                   ext->layout_version, QCOW2_ZONE_LAYOUT_VERSION);
+    if (ext->layout_version < QCOW2_ZONE_MIN_VERSION ||
+        ext->layout_version > QCOW2_ZONE_VERSION) {
+        error_setg(errp, "Unknown layout version %u, only %d and %d are known",
+                   ext->layout_version, QCOW2_ZONE_MIN_VERSION,
+                   QCOW2_ZONE_VERSION);
+        return false;
+    }
+    if (ext->flags & ~known_flags(ext->layout_version)) {
+        error_setg(errp, "Flags 0x%02x are not all known in layout version "
+                   "%u, only 0x%02x", ext->flags, ext->layout_version,
+                   known_flags(ext->layout_version));
         return false;
     }
     if (!buffer_is_zero(ext->reserved1, sizeof(ext->reserved1))) {
-        error_setg(errp, "Reserved bytes 2 to 7 are not zero");
+        error_setg(errp, "Reserved bytes 3 to 7 are not zero");
         return false;
     }
     if (!buffer_is_zero(ext->reserved2, sizeof(ext->reserved2))) {

@@ -17,8 +17,21 @@
 /* What a longer one may have; the excess must be zero */
 #define QCOW2_ZONE_MAX_EXTENSION_BYTES  1024
 
+/*
+ * In version 2 the extension is the first of the header, so that it shares a
+ * sector with the place of the L1 table; images may have flags, snapshots and
+ * backing files.  Images of version 1 have none of these.
+ */
+#define QCOW2_ZONE_MIN_VERSION          1
+#define QCOW2_ZONE_VERSION              2
+
+/* The image is being filled from elsewhere: its words do not describe it yet */
+#define QCOW2_ZONE_FLAG_UNFINISHED      0x01
+
 /* What the header extension says.  Offsets are those in the image file. */
 typedef struct Qcow2ZoneLayout {
+    uint8_t version;
+    uint8_t flags;
     ZoneGeometry geometry;
     uint64_t meta_offset;       /* of the region */
     uint64_t meta_bytes;        /* words and extensions */

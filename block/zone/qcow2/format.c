@@ -67,15 +67,50 @@ static bool check_other_extensions(BDRVQcow2State *s, Error **errp)
     return true;
 }
 
-/* As the header has it: the block layer keeps whole sectors */
+/*
+ * The device's length as the header has it, as the block layer keeps whole
+ * sectors; and the type of the first header extension.
+ */
 static int coroutine_fn GRAPH_RDLOCK
-load_device_bytes(BlockDriverState *bs, uint64_t *device_bytes)
+load_header(BlockDriverState *bs, uint64_t *device_bytes,
+            uint32_t *first_magic)
 {
-    int ret = bdrv_co_pread(bs->file, offsetof(QCowHeader, size),
-                            sizeof(*device_bytes), device_bytes, 0);
+    QCowHeader header;
+    uint32_t header_bytes;
+    int ret;
 
-    *device_bytes = be64_to_cpu(*device_bytes);
+    ret = bdrv_co_pread(bs->file, 0, sizeof(header), &header, 0);
+    if (ret < 0) {
+        return ret;
+    }
+    *device_bytes = be64_to_cpu(header.size);
+    header_bytes = be32_to_cpu(header.header_length);
+    ret = bdrv_co_pread(bs->file, header_bytes, sizeof(*first_magic),
+                        first_magic, 0);
+    *first_magic = be32_to_cpu(*first_magic);
     return ret;
+}
+
+static bool check_first_extension(const Qcow2ZoneLayout *layout,
+                                  uint32_t first_magic, Error **errp)
+{
+    if (layout->version > 1 && first_magic != QCOW2_EXT_MAGIC_ZONE) {
+        error_setg(errp, "Zone table header extension of layout version %u is "
+                   "not the first header extension, which has type 0x%08x",
+                   layout->version, first_magic);
+        return false;
+    }
+    return true;
+}
+
+/* What the header is written with next: ours has been taken off the list */
+static void take_layout(BDRVQcow2State *s, Qcow2UnknownHeaderExtension *ext,
+                        const Qcow2ZoneLayout *layout)
+{
+    QLIST_REMOVE(ext, next);
+    g_free(ext);
+    s->zone = g_new0(Qcow2Zone, 1);
+    qcow2_zone_set_layout(s->zone, layout);
 }
 
 int coroutine_fn qcow2_zone_co_load_extension(BlockDriverState *bs,
@@ -85,6 +120,7 @@ int coroutine_fn qcow2_zone_co_load_extension(BlockDriverState *bs,
     Qcow2UnknownHeaderExtension *ext = find_extension(s, QCOW2_EXT_MAGIC_ZONE);
     Qcow2ZoneLayout layout;
     uint64_t device_bytes = 0;
+    uint32_t first_magic = 0;
     int ret;
 
     if (!check_other_extensions(s, errp)) {
@@ -96,38 +132,42 @@ int coroutine_fn qcow2_zone_co_load_extension(BlockDriverState *bs,
     if (!qcow2_zone_check_extension_bytes(ext->len, errp)) {
         return -EINVAL;
     }
-    ret = load_device_bytes(bs, &device_bytes);
+    ret = load_header(bs, &device_bytes, &first_magic);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not read the image header");
         return ret;
     }
     if (!qcow2_zone_decode_extension(ext->data, ext->len, s->cluster_size,
-                                     device_bytes, &layout, errp)) {
+                                     device_bytes, &layout, errp) ||
+        !check_first_extension(&layout, first_magic, errp)) {
         return -EINVAL;
     }
-    s->zone = g_new0(Qcow2Zone, 1);
-    s->zone->geometry = layout.geometry;
-    s->zone->meta_offset = layout.meta_offset;
-    s->zone->meta_bytes = layout.meta_bytes;
-    s->zone->zde_offset = layout.zde_offset;
+    take_layout(s, ext, &layout);
     return 0;
 }
 
-/* For the next update of the header, which writes what it has kept */
-static void add_extension(BDRVQcow2State *s)
+/*
+ * Type, length and data: a multiple of 8, so there is nothing to pad.  Images
+ * of version 1 are written with the extension first, too, when their header
+ * changes: it is allowed anywhere there.
+ */
+int qcow2_zone_put_extension(BlockDriverState *bs, void *buf, size_t room)
 {
-    Qcow2UnknownHeaderExtension *ext = g_malloc0(sizeof(*ext) +
-                                                 QCOW2_ZONE_EXTENSION_BYTES);
-    Qcow2ZoneLayout layout = {
-        .geometry    = s->zone->geometry,
-        .meta_offset = s->zone->meta_offset,
-        .meta_bytes  = s->zone->meta_bytes,
-    };
+    BDRVQcow2State *s = bs->opaque;
+    const size_t bytes = 2 * sizeof(uint32_t) + QCOW2_ZONE_EXTENSION_BYTES;
+    Qcow2ZoneLayout layout;
 
-    ext->magic = QCOW2_EXT_MAGIC_ZONE;
-    ext->len = QCOW2_ZONE_EXTENSION_BYTES;
-    qcow2_zone_encode_layout(&layout, ext->data);
-    QLIST_INSERT_HEAD(&s->unknown_header_ext, ext, next);
+    if (!s->zone) {
+        return 0;
+    }
+    if (room < bytes) {
+        return -ENOSPC;
+    }
+    qcow2_zone_get_layout(s->zone, &layout);
+    stl_be_p(buf, QCOW2_EXT_MAGIC_ZONE);
+    stl_be_p(buf + sizeof(uint32_t), QCOW2_ZONE_EXTENSION_BYTES);
+    qcow2_zone_encode_layout(&layout, buf + 2 * sizeof(uint32_t));
+    return bytes;
 }
 
 size_t qcow2_zone_unnamed_bytes(BlockDriverState *bs)
@@ -326,63 +366,6 @@ bool qcow2_zone_measure(QemuOpts *opts, uint64_t device_bytes, int version,
 }
 
 /*
- * A region whose refcounts fit into a block is allocated like anything else.
- * The search for a longer one would begin anew for each block that it makes,
- * and the blocks would be in its way: here they all come first.
- */
-static int64_t coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_alloc_region(BlockDriverState *bs)
-{
-    BDRVQcow2State *s = bs->opaque;
-    int64_t clusters = size_to_clusters(s, s->zone->meta_bytes);
-    int overlap_check = s->overlap_check;
-    int64_t file_bytes, last, offset, n;
-
-    if (clusters <= s->refcount_block_size) {
-        return qcow2_alloc_clusters(bs, s->zone->meta_bytes);
-    }
-    file_bytes = bdrv_co_getlength(bs->file->bs);
-    if (file_bytes < 0) {
-        return file_bytes;
-    }
-    last = qcow2_get_last_cluster(bs, file_bytes);
-    if (last < 0) {
-        return last;
-    }
-    /* for each block written, a check would look at all tables of an image */
-    s->overlap_check = 0;
-    offset = qcow2_refcount_area(bs, (last + 1) << s->cluster_bits, clusters,
-                                 false, 0, 0);
-    if (offset >= 0) {
-        n = qcow2_alloc_clusters_at(bs, offset, clusters);
-        offset = n < 0 ? n : n < clusters ? -EIO : offset;
-    }
-    s->overlap_check = overlap_check;
-    return offset;
-}
-
-/* The region, zeroed: unused parts of it have no other owner */
-static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_create_region(BlockDriverState *bs)
-{
-    BDRVQcow2State *s = bs->opaque;
-    Qcow2Zone *zone = s->zone;
-    int64_t offset;
-    int ret;
-
-    qemu_co_mutex_lock(&s->lock);
-    offset = qcow2_zone_co_alloc_region(bs);
-    qemu_co_mutex_unlock(&s->lock);
-    if (offset < 0) {
-        return offset;
-    }
-    zone->meta_offset = offset;
-    zone->zde_offset = offset + qcow2_zone_region_zde_start(&zone->geometry);
-    ret = qcow2_zone_co_zero_region(bs);
-    return ret < 0 ? ret : qcow2_zone_co_create_words(bs);
-}
-
-/*
  * 1. The region is allocated and filled, and flushed with the refcounts of its
  *    clusters.  A crash leaves leaked clusters.
  * 2. The header gets extension and feature bit, in one write, and is flushed:
@@ -395,26 +378,26 @@ qcow2_zone_co_create(BlockDriverState *bs,
                      const BlockdevCreateOptionsQcow2 *opts, Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
+    Qcow2ZoneLayout layout = { .version = QCOW2_ZONE_VERSION };
     int ret;
 
     if (!opts->zone) {
         return 0;
     }
     GRAPH_RDLOCK_GUARD();
-    s->zone = g_new0(Qcow2Zone, 1);
-    options_to_geometry(opts, &s->zone->geometry);
-    s->zone->meta_bytes = qcow2_zone_region_bytes(&s->zone->geometry);
-    ret = qcow2_zone_co_create_region(bs);
+    options_to_geometry(opts, &layout.geometry);
+    ret = qcow2_zone_co_create_region(bs, &layout, NULL);
     if (ret >= 0) {
         ret = bdrv_co_flush(bs);
     }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not create the zone metadata of %"
-                         PRIu64 " bytes", s->zone->meta_bytes);
+                         PRIu64 " bytes", layout.meta_bytes);
         return ret;
     }
+    s->zone = g_new0(Qcow2Zone, 1);
+    qcow2_zone_set_layout(s->zone, &layout);
     s->incompatible_features |= QCOW2_INCOMPAT_ZONE;
-    add_extension(s);
     ret = qcow2_update_header(bs);
     if (ret >= 0) {
         ret = bdrv_co_flush(bs);

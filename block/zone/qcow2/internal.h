@@ -52,6 +52,8 @@ typedef struct ZonePlan {
 
 struct Qcow2Zone {
     ZoneGeometry geometry;
+    uint8_t version;            /* of the layout */
+    uint8_t flags;              /* QCOW2_ZONE_FLAG_* */
     uint64_t meta_offset;       /* of the region in the image file */
     uint64_t meta_bytes;        /* words and extensions */
     uint64_t zde_offset;        /* of the extensions in the image file */
@@ -165,9 +167,6 @@ qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
 /* Reads all words into words (nr_zones of them), in host byte order */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words);
-/* A new region: zeros in all its clusters; then the words of an empty device */
-int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_zero_region(BlockDriverState *bs);
-int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_create_words(BlockDriverState *bs);
 /* One word, in an image that is being checked */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_repair_word(BlockDriverState *bs, uint32_t zone_idx,
@@ -176,6 +175,37 @@ qcow2_zone_co_repair_word(BlockDriverState *bs, uint32_t zone_idx,
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_write_zde(BlockDriverState *bs, uint32_t zone_idx,
                         const void *zde);
+
+/* Regions: region.c ******************************************************/
+
+/*
+ * A new region for layout->geometry, with zeros in all its clusters but for the
+ * words: those of an empty device if words is NULL.  Sets where it is.  Nothing
+ * leads to it yet, and nothing is flushed.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_create_region(BlockDriverState *bs, Qcow2ZoneLayout *layout,
+                            const uint64_t *words);
+/* Writes all words of a region; NULL: those of an empty device */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_write_words(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                          const uint64_t *words);
+/*
+ * Copies the slots of the zones whose words have ZDEV, from one region to
+ * another, of the same image or of two.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_copy_extensions(BlockDriverState *from_bs,
+                              const Qcow2ZoneLayout *from,
+                              BlockDriverState *to_bs,
+                              const Qcow2ZoneLayout *to, const uint64_t *words);
+/* Nothing leads to it any more */
+void coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_free_region(BlockDriverState *bs, const Qcow2ZoneLayout *layout);
+
+/* The part of the state that the header extension describes */
+void qcow2_zone_get_layout(Qcow2Zone *zone, Qcow2ZoneLayout *layout);
+void qcow2_zone_set_layout(Qcow2Zone *zone, const Qcow2ZoneLayout *layout);
 
 static inline uint32_t qcow2_zone_sector(uint32_t zone_idx)
 {

@@ -9,14 +9,11 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "qemu/units.h"
 #include "qapi/error.h"
 #include "block/zone/qcow2/internal.h"
 
-/* Words are read, and made, in pieces of this */
+/* Words are read in pieces of this */
 #define QCOW2_ZONE_IO_WORDS     (128 * 1024)
-/* A region of this length may take space, where its zeros do */
-#define QCOW2_ZONE_DENSE_BYTES  (1 * MiB)
 
 /* The region *************************************************************/
 
@@ -38,39 +35,6 @@ qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp)
         return false;
     }
     return true;
-}
-
-/*
- * A region can have hundreds of GiB: zeros must not take space for nothing.  A
- * short one does: when much of a file is missing, the base takes its metadata
- * for preallocated, and asks the file for the status of every cluster.
- */
-int coroutine_fn qcow2_zone_co_zero_region(BlockDriverState *bs)
-{
-    BDRVQcow2State *s = bs->opaque;
-    int64_t start = s->zone->meta_offset;
-    int64_t end = start + ROUND_UP(s->zone->meta_bytes, s->cluster_size);
-    int64_t file_bytes = bdrv_co_getlength(bs->file->bs);
-    int64_t n = MIN(end, file_bytes) - start;
-    int ret = 0;
-
-    if (file_bytes < 0) {
-        return file_bytes;
-    }
-    if (end - start <= QCOW2_ZONE_DENSE_BYTES) {
-        return bdrv_co_pwrite_zeroes(bs->file, start, end - start, 0);
-    }
-    if (n > 0) {
-        ret = bdrv_co_pwrite_zeroes(bs->file, start, n, BDRV_REQ_MAY_UNMAP);
-        start += n;
-    }
-    if (ret < 0 || start == end ||
-        bdrv_co_truncate(bs->file, end, false, PREALLOC_MODE_OFF,
-                         BDRV_REQ_ZERO_WRITE, NULL) >= 0) {
-        return ret;
-    }
-    return bdrv_co_pwrite_zeroes(bs->file, start, end - start,
-                                 BDRV_REQ_MAY_UNMAP);
 }
 
 int coroutine_fn
@@ -111,32 +75,6 @@ qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words)
         }
         for (i = first; i < first + n; i++) {
             words[i] = be64_to_cpu(words[i]);
-        }
-    }
-    return 0;
-}
-
-int coroutine_fn qcow2_zone_co_create_words(BlockDriverState *bs)
-{
-    Qcow2Zone *zone = qcow2_zone(bs);
-    const uint32_t max = MIN(zone->geometry.nr_zones, QCOW2_ZONE_IO_WORDS);
-    g_autofree uint64_t *words = g_try_new(uint64_t, max);
-    uint32_t first, n, i;
-    int ret;
-
-    if (!words) {
-        return -ENOMEM;
-    }
-    for (first = 0; first < zone->geometry.nr_zones; first += n) {
-        n = MIN(zone->geometry.nr_zones - first, max);
-        for (i = 0; i < n; i++) {
-            words[i] = cpu_to_be64(zone_empty_word(&zone->geometry,
-                                                   first + i));
-        }
-        ret = qcow2_zone_co_store(bs, qcow2_zone_word_offset(zone, first),
-                                  (uint64_t)n * sizeof(*words), words, 0);
-        if (ret < 0) {
-            return ret;
         }
     }
     return 0;

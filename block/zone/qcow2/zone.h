@@ -90,6 +90,12 @@ qcow2_zone_co_create(BlockDriverState *bs,
         .name = "zone table",                                           \
     },
 
+/*
+ * Puts the header extension, which is the first, at buf: its length, 0 without
+ * zones, or -ENOSPC.
+ */
+int qcow2_zone_put_extension(BlockDriverState *bs, void *buf, size_t room);
+
 /* What to leave off the end of the feature table where there are no zones */
 size_t qcow2_zone_unnamed_bytes(BlockDriverState *bs);
 
