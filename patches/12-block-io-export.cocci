@@ -15,8 +15,8 @@ parameter list P;
 @@
 identifier f = {
     tracked_request_begin, tracked_request_end, bdrv_wait_serialising_requests,
-    bdrv_driver_preadv, bdrv_aligned_pwritev, bdrv_co_do_pwrite_zeroes,
-    blk_wait_while_drained
+    bdrv_driver_preadv, bdrv_driver_pwritev, bdrv_aligned_pwritev,
+    bdrv_co_do_pwrite_zeroes, blk_wait_while_drained
 };
 @@
 - static

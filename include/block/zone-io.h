@@ -37,6 +37,17 @@ typedef enum ZoneDropTime {
  */
 typedef struct ZoneStoreOps {
     /*
+     * Does what is left of earlier lives of zones have to go before anything is
+     * written to a zone?  With the table's lock held.  NULL: never.
+     */
+    bool (*wants_begin_life)(BlockDriverState *bs);
+    /*
+     * It does: nothing has been written to the zone since it became Empty, the
+     * first write waits, and the zone is held.  After an error the write fails.
+     */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_begin_life)(BlockDriverState *bs, uint32_t zone_idx);
+    /*
      * A sequential write or append has begun, in a zone without a ZRWA, with
      * the table's lock held: does the store want co_prepare() before its data
      * is written?  NULL: never.
@@ -116,6 +127,13 @@ void zone_io_close(BlockDriverState *bs);
  */
 bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
                     const uint64_t *words, Error **errp);
+
+/*
+ * Makes words (nr_zones of them, valid) those of all zones, as a power cycle
+ * finds them.  The node is drained.  Nobody is notified.  Returns how many are
+ * other words than before.
+ */
+uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words);
 
 /*
  * The table, for calls between zone_io_lock() and zone_io_unlock().  Nothing

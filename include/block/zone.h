@@ -293,6 +293,13 @@ bool zone_table_read_extent(const ZoneTable *table, uint64_t offset_bytes,
  * write lands in between.
  */
 uint64_t zone_table_write_gap(const ZoneTable *table, const ZoneWrite *write);
+
+/*
+ * Is the write, just begun, the first of this life of its zone?  No other is in
+ * flight, and none has completed.
+ */
+bool zone_table_write_begins_life(const ZoneTable *table,
+                                  const ZoneWrite *write);
 /* The gap has been zeroed */
 void zone_table_gap_filled(ZoneTable *table, ZoneWrite *write);
 

@@ -22,6 +22,10 @@ int coroutine_fn GRAPH_RDLOCK
 bdrv_driver_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                    QEMUIOVector *qiov, size_t qiov_offset, int flags);
 int coroutine_fn GRAPH_RDLOCK
+bdrv_driver_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                    QEMUIOVector *qiov, size_t qiov_offset,
+                    BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
 bdrv_aligned_pwritev(BdrvChild *child, BdrvTrackedRequest *req,
                      int64_t offset, int64_t bytes, int64_t align,
                      QEMUIOVector *qiov, size_t qiov_offset,

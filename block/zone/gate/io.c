@@ -10,6 +10,8 @@
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "qemu/iov.h"
+#include "qemu/memalign.h"
+#include "qemu/units.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/write-threshold.h"
@@ -17,45 +19,61 @@
 #include "block/zone/gate/internal.h"
 #include "block/zone/trace.h"
 
+/* Zeros that are written as data go in pieces of this */
+#define ZONE_IO_ZEROS_BYTES     (256 * KiB)
+
 /* Writes ******************************************************************/
 
 /* What is to be done, with the zone held, before the data is written */
-typedef enum ZoneIOBefore {
-    ZONE_IO_NOTHING,
-    ZONE_IO_FILL_GAP,           /* what a write in a ZRWA leaves out: zeros */
-    ZONE_IO_PREPARE,            /* what the store wants */
+typedef struct ZoneIOBefore {
+    bool begin_life;            /* earlier ones have left something */
+    bool fill_gap;              /* what a write in a ZRWA leaves out: zeros */
+    bool prepare;               /* what the store wants */
 } ZoneIOBefore;
+
+static bool zone_io_wants_begin_life(ZoneIO *io, const ZoneWrite *write)
+{
+    return io->ops->wants_begin_life && io->ops->wants_begin_life(io->bs) &&
+           zone_table_write_begins_life(io->table, write);
+}
 
 /*
  * Zeros need no space.  A write that is made again has others above it, which
  * the store must leave alone.
  */
-static ZoneIOBefore zone_io_before(ZoneIO *io, const ZoneWrite *write,
-                                   BdrvRequestFlags flags)
+static bool zone_io_wants_prepare(ZoneIO *io, const ZoneWrite *write,
+                                  BdrvRequestFlags flags)
+{
+    return !(flags & BDRV_REQ_ZERO_WRITE) &&
+           write->unwritten_bytes == write->start_bytes &&
+           io->ops->wants_prepare && io->ops->wants_prepare(io->bs, write);
+}
+
+/* True when there is something to do */
+static bool zone_io_plan_before(ZoneIO *io, const ZoneWrite *write,
+                                BdrvRequestFlags flags, ZoneIOBefore *before)
 {
     if (!write->tracked) {
-        return ZONE_IO_NOTHING;
+        return false;
     }
+    before->begin_life = zone_io_wants_begin_life(io, write);
     if (zone_table_has_zrwa(io->table, write->zone_idx)) {
-        return zone_table_write_gap(io->table, write) < write->start_bytes ?
-               ZONE_IO_FILL_GAP : ZONE_IO_NOTHING;
+        before->fill_gap = zone_table_write_gap(io->table, write) <
+                           write->start_bytes;
+    } else {
+        before->prepare = zone_io_wants_prepare(io, write, flags);
     }
-    if ((flags & BDRV_REQ_ZERO_WRITE) ||
-        write->unwritten_bytes != write->start_bytes) {
-        return ZONE_IO_NOTHING;
-    }
-    return io->ops->wants_prepare && io->ops->wants_prepare(io->bs, write) ?
-           ZONE_IO_PREPARE : ZONE_IO_NOTHING;
+    return before->begin_life || before->fill_gap || before->prepare;
 }
 
 /*
  * Begins a write, or an append if the position is to be assigned.  Waits for
- * a management action that owns the zone.  Holds the zone unless *before is
- * ZONE_IO_NOTHING: zone_io_co_before() ends that.
+ * a management action that owns the zone.  Holds the zone if *held:
+ * zone_io_co_before() ends that.
  */
 static int coroutine_fn
 zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
-                   BdrvRequestFlags flags, ZoneIOBefore *before)
+                   BdrvRequestFlags flags, ZoneIOBefore *before, bool *held)
 {
     ZoneStatus status;
 
@@ -70,8 +88,8 @@ zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
         zone_io_wait(io);
     }
     if (status == ZONE_OK) {
-        *before = zone_io_before(io, write, flags);
-        if (*before != ZONE_IO_NOTHING) {
+        *held = zone_io_plan_before(io, write, flags, before);
+        if (*held) {
             zone_table_hold(io->table, write->zone_idx);
         }
     }
@@ -79,10 +97,47 @@ zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
     return status == ZONE_OK ? 0 : zone_io_refuse(io, offset, status);
 }
 
-static void coroutine_fn zone_io_co_ended(ZoneIO *io, ZoneWrite *write, int ret)
+/*
+ * What is written above a failed write brings it below the write pointer, and
+ * its clusters may have anything in them: zeros go there, if they can.  As
+ * data: the write may be made again, and a mapping that no longer says zero
+ * could get to disk before that.  It is in flight meanwhile, so no word covers
+ * it yet.  Where part of the range was written before, that stays.
+ */
+static void coroutine_fn GRAPH_RDLOCK
+zone_io_co_zero_failed(ZoneIO *io, const ZoneWrite *write)
+{
+    BlockDriverState *bs = io->bs;
+    uint64_t offset = MAX(write->start_bytes, write->unwritten_bytes);
+    int64_t max_bytes = QEMU_ALIGN_DOWN(
+        MIN_NON_ZERO(bs->bl.max_transfer, ZONE_IO_ZEROS_BYTES),
+        bs->bl.request_alignment);
+    QEMU_AUTO_VFREE void *zeros = NULL;
+    QEMUIOVector qiov;
+    int64_t n;
+    int ret = 0;
+
+    if (!write->tracked || offset >= write->end_bytes) {
+        return;
+    }
+    zeros = qemu_try_blockalign0(bs, max_bytes);
+    for (; zeros && bs->drv && offset < write->end_bytes && ret >= 0;
+         offset += n) {
+        n = MIN(write->end_bytes - offset, max_bytes);
+        qemu_iovec_init_buf(&qiov, zeros, n);
+        ret = bdrv_driver_pwritev(bs, offset, n, &qiov, 0, 0);
+        bdrv_set_dirty(bs, offset, n);
+    }
+}
+
+static void coroutine_fn GRAPH_RDLOCK
+zone_io_co_ended(ZoneIO *io, ZoneWrite *write, int ret)
 {
     uint32_t zone_idx = write->zone_idx;
 
+    if (ret < 0) {
+        zone_io_co_zero_failed(io, write);
+    }
     zone_io_lock(io);
     if (zone_table_write_end(io->table, write, ret >= 0) &&
         io->ops->mark_dirty) {
@@ -112,16 +167,17 @@ zone_io_co_fill_gap(ZoneIO *io, ZoneWrite *write)
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_before(ZoneIO *io, ZoneWrite *write, ZoneIOBefore before)
+zone_io_co_before(ZoneIO *io, ZoneWrite *write, const ZoneIOBefore *before)
 {
     int ret = 0;
 
-    if (before == ZONE_IO_NOTHING) {
-        return 0;
+    if (before->begin_life) {
+        ret = io->ops->co_begin_life(io->bs, write->zone_idx);
     }
-    if (before == ZONE_IO_FILL_GAP) {
+    if (ret >= 0 && before->fill_gap) {
         ret = zone_io_co_fill_gap(io, write);
-    } else {
+    }
+    if (ret >= 0 && before->prepare) {
         io->ops->co_prepare(io->bs, write);
         ret = io->bs->drv ? 0 : -EIO; /* found to be corrupt just now */
     }
@@ -158,7 +214,8 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
                  BdrvRequestFlags *flags)
 {
     ZoneIO *io = bs->zones;
-    ZoneIOBefore before = ZONE_IO_NOTHING;
+    ZoneIOBefore before = { 0 };
+    bool held = false;
     int ret;
 
     if (bytes == 0 || *offset >= zone_io_zoned_bytes(io)) {
@@ -169,11 +226,12 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
                      "images", bs->filename);
         return -ENOTSUP;
     }
-    ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, &before);
+    ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, &before,
+                             &held);
     if (ret < 0) {
         return ret;
     }
-    ret = zone_io_co_before(io, &req->write, before);
+    ret = held ? zone_io_co_before(io, &req->write, &before) : 0;
     if (ret < 0) {
         zone_io_co_ended(io, &req->write, ret);
         return ret;

@@ -207,6 +207,28 @@ bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
     return true;
 }
 
+/* Words from elsewhere ****************************************************/
+
+uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+    uint32_t nr_changed = 0;
+    uint32_t i;
+
+    zone_io_lock(io);
+    for (i = 0; i < geometry->nr_zones; i++) {
+        assert(!zone_table_held(io->table, i));
+        if (zone_table_word(io->table, i) != words[i]) {
+            bdrv_set_dirty(io->bs, geometry->zone_bytes * i,
+                           geometry->zone_bytes);
+            nr_changed++;
+        }
+        zone_table_load_word(io->table, i, words[i]);
+    }
+    zone_io_unlock(io);
+    return nr_changed;
+}
+
 /* Locks *******************************************************************/
 
 void coroutine_fn zone_io_co_commit_lock(ZoneIO *io)

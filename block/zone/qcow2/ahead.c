@@ -196,18 +196,19 @@ qcow2_zone_co_map(BlockDriverState *bs, uint64_t offset, unsigned int *bytes)
     return ret;
 }
 
-/* With subclusters, a cluster without a host offset may have zeros */
+/* Whole clusters without a host offset: zeros, or what a backing file has */
 static bool qcow2_zone_is_unmapped(BDRVQcow2State *s, uint64_t offset,
                                    unsigned int bytes,
                                    QCow2SubclusterType type)
 {
-    return type == QCOW2_SUBCLUSTER_UNALLOCATED_PLAIN &&
+    return (type == QCOW2_SUBCLUSTER_UNALLOCATED_PLAIN ||
+            type == QCOW2_SUBCLUSTER_ZERO_PLAIN) &&
            !offset_into_cluster(s, offset) && bytes >= s->cluster_size;
 }
 
 /*
  * Readies the clusters of [offset, end), whole ones.  Those that have a mapping
- * keep it, from an earlier life of the zone, and get space; zeros stay.
+ * keep it, from an earlier life of the zone, and get space.
  */
 static void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_premap(BlockDriverState *bs, uint64_t offset, uint64_t end)

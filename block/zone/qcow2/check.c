@@ -9,73 +9,118 @@
 #include "qapi/error.h"
 #include "block/zone/qcow2/internal.h"
 
+static bool region_overlaps(BDRVQcow2State *s, const Qcow2ZoneLayout *layout,
+                            int64_t offset, int64_t bytes)
+{
+    return ranges_overlap(offset, bytes, layout->meta_offset,
+                          ROUND_UP(layout->meta_bytes, s->cluster_size));
+}
+
 bool qcow2_zone_overlaps(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
     BDRVQcow2State *s = bs->opaque;
+    Qcow2ZoneLayout layout;
+    bool overlaps;
+    unsigned i;
 
-    return s->zone &&
-           ranges_overlap(offset, bytes, s->zone->meta_offset,
-                          ROUND_UP(s->zone->meta_bytes, s->cluster_size));
+    if (!s->zone) {
+        return false;
+    }
+    qcow2_zone_get_layout(s->zone, &layout);
+    overlaps = region_overlaps(s, &layout, offset, bytes);
+    for (i = 0; i < s->nb_snapshots && !overlaps; i++) {
+        overlaps = qcow2_zone_snapshot_layout(bs, &s->snapshots[i], &layout,
+                                              NULL) &&
+                   region_overlaps(s, &layout, offset, bytes);
+    }
+    return overlaps;
 }
 
 int coroutine_fn
 qcow2_zone_check_refcounts(BlockDriverState *bs, BdrvCheckResult *res,
                            void **refcount_table, int64_t *nb_clusters)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
+    BDRVQcow2State *s = bs->opaque;
+    Qcow2ZoneLayout layout;
+    unsigned i;
+    int ret;
 
-    if (!zone) {
+    if (!s->zone) {
         return 0;
     }
-    return qcow2_inc_refcounts_imrt(bs, res, refcount_table, nb_clusters,
-                                    zone->meta_offset, zone->meta_bytes);
+    qcow2_zone_get_layout(s->zone, &layout);
+    ret = qcow2_inc_refcounts_imrt(bs, res, refcount_table, nb_clusters,
+                                   layout.meta_offset, layout.meta_bytes);
+    for (i = 0; i < s->nb_snapshots && ret >= 0; i++) {
+        if (qcow2_zone_snapshot_layout(bs, &s->snapshots[i], &layout, NULL)) {
+            ret = qcow2_inc_refcounts_imrt(bs, res, refcount_table,
+                                           nb_clusters, layout.meta_offset,
+                                           layout.meta_bytes);
+        }
+    }
+    return ret;
+}
+
+/* A region that is being checked: that of the image, or of a snapshot */
+typedef struct ZoneCheck {
+    BdrvCheckResult *res;
+    BdrvCheckMode fix;
+    Qcow2ZoneLayout layout;
+    const char *snapshot;       /* its name, for messages; NULL: the image */
+    uint64_t *words;
+} ZoneCheck;
+
+static char *check_place_str(const ZoneCheck *check)
+{
+    return check->snapshot ? g_strdup_printf("snapshot '%s' ", check->snapshot)
+                           : g_strdup("");
 }
 
 /* Reports one fault; with BDRV_FIX_ERRORS stores what it becomes */
 static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_report_word(BlockDriverState *bs, BdrvCheckResult *res,
-                       BdrvCheckMode fix, uint32_t zone_idx, uint64_t *word,
-                       uint64_t fixed, const char *fault, const char *what)
+check_report_word(BlockDriverState *bs, ZoneCheck *check, uint32_t zone_idx,
+                  uint64_t fixed, const char *fault, const char *what)
 {
-    bool repair = fix & BDRV_FIX_ERRORS;
+    g_autofree char *place = check_place_str(check);
+    bool repair = check->fix & BDRV_FIX_ERRORS;
     int ret;
 
-    fprintf(stderr, "%s zone %" PRIu32 ": word 0x%016" PRIx64 ": %s%s%s\n",
-            repair ? "Repairing" : "ERROR", zone_idx, *word, fault,
-            repair ? ": " : "", repair ? what : "");
+    fprintf(stderr, "%s %szone %" PRIu32 ": word 0x%016" PRIx64 ": %s%s%s\n",
+            repair ? "Repairing" : "ERROR", place, zone_idx,
+            check->words[zone_idx], fault, repair ? ": " : "",
+            repair ? what : "");
     if (!repair) {
-        res->corruptions++;
+        check->res->corruptions++;
         return 0;
     }
-    ret = qcow2_zone_co_repair_word(bs, zone_idx, fixed);
+    ret = qcow2_zone_co_repair_word(bs, &check->layout, zone_idx, fixed);
     if (ret < 0) {
-        fprintf(stderr, "ERROR zone %" PRIu32 ": could not write its word: "
-                "%s\n", zone_idx, strerror(-ret));
-        res->corruptions++;
-        res->check_errors++;
+        fprintf(stderr, "ERROR %szone %" PRIu32 ": could not write its word: "
+                "%s\n", place, zone_idx, strerror(-ret));
+        check->res->corruptions++;
+        check->res->check_errors++;
         return ret;
     }
-    *word = fixed;
-    res->corruptions_fixed++;
+    check->words[zone_idx] = fixed;
+    check->res->corruptions_fixed++;
     return 0;
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_check_words(BlockDriverState *bs, BdrvCheckResult *res,
-                       BdrvCheckMode fix, uint64_t *words)
+check_words(BlockDriverState *bs, ZoneCheck *check)
 {
-    const ZoneGeometry *geometry = &qcow2_zone(bs)->geometry;
+    const ZoneGeometry *geometry = &check->layout.geometry;
     const char *fault, *what;
     uint64_t fixed;
     uint32_t i;
     int ret;
 
     for (i = 0; i < geometry->nr_zones; i++) {
-        fault = zone_word_check(geometry, i, words[i]);
+        fault = zone_word_check(geometry, i, check->words[i]);
         if (fault) {
-            fixed = qcow2_zone_repaired_word(geometry, i, words[i], &what);
-            ret = qcow2_zone_report_word(bs, res, fix, i, &words[i], fixed,
-                                         fault, what);
+            fixed = qcow2_zone_repaired_word(geometry, i, check->words[i],
+                                             &what);
+            ret = check_report_word(bs, check, i, fixed, fault, what);
             if (ret < 0) {
                 return ret;
             }
@@ -86,10 +131,9 @@ qcow2_zone_check_words(BlockDriverState *bs, BdrvCheckResult *res,
 
 /* Finishes Closed zones from the last one down until the limit holds */
 static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_check_active(BlockDriverState *bs, BdrvCheckResult *res,
-                        BdrvCheckMode fix, uint64_t *words)
+check_active(BlockDriverState *bs, ZoneCheck *check)
 {
-    const ZoneGeometry *geometry = &qcow2_zone(bs)->geometry;
+    const ZoneGeometry *geometry = &check->layout.geometry;
     ZoneTable *table = zone_table_new(geometry);
     uint64_t fixed;
     uint32_t active, i;
@@ -97,8 +141,8 @@ qcow2_zone_check_active(BlockDriverState *bs, BdrvCheckResult *res,
     int ret = 0;
 
     for (i = 0; i < geometry->nr_zones; i++) {
-        if (!zone_word_check(geometry, i, words[i])) {
-            zone_table_load_word(table, i, words[i]);
+        if (!zone_word_check(geometry, i, check->words[i])) {
+            zone_table_load_word(table, i, check->words[i]);
         }
     }
     active = zone_table_counts(table).active;
@@ -109,9 +153,8 @@ qcow2_zone_check_active(BlockDriverState *bs, BdrvCheckResult *res,
             continue;
         }
         fixed = zone_table_word_after(table, i, ZONE_EVENT_FINISH);
-        ret = qcow2_zone_report_word(bs, res, fix, i, &words[i], fixed,
-                                     "active above the limit",
-                                     "zone finished");
+        ret = check_report_word(bs, check, i, fixed, "active above the limit",
+                                "zone finished");
         active--;
     }
     zone_table_free(table);
@@ -119,16 +162,16 @@ qcow2_zone_check_active(BlockDriverState *bs, BdrvCheckResult *res,
 }
 
 /* The words behind the end of the file are lost: none of them is valid */
-static void qcow2_zone_lose_words(Qcow2Zone *zone, uint64_t *words,
-                                  uint64_t file_bytes)
+static void check_lose_words(ZoneCheck *check, uint64_t file_bytes)
 {
     uint64_t kept = 0;
 
-    if (file_bytes > zone->meta_offset) {
-        kept = (file_bytes - zone->meta_offset) / sizeof(*words);
+    if (file_bytes > check->layout.meta_offset) {
+        kept = (file_bytes - check->layout.meta_offset) /
+               sizeof(*check->words);
     }
-    for (; kept < zone->geometry.nr_zones; kept++) {
-        words[kept] = UINT64_MAX;
+    for (; kept < check->layout.geometry.nr_zones; kept++) {
+        check->words[kept] = UINT64_MAX;
     }
 }
 
@@ -138,11 +181,11 @@ static void qcow2_zone_lose_words(Qcow2Zone *zone, uint64_t *words,
  * checked by now, and repaired if that was asked for.
  */
 static bool coroutine_fn GRAPH_RDLOCK
-qcow2_zone_region_is_shared(BlockDriverState *bs)
+check_is_shared(BlockDriverState *bs, const Qcow2ZoneLayout *layout)
 {
     BDRVQcow2State *s = bs->opaque;
-    uint64_t cluster = s->zone->meta_offset >> s->cluster_bits;
-    uint64_t end = (s->zone->meta_offset + s->zone->meta_bytes - 1) >>
+    uint64_t cluster = layout->meta_offset >> s->cluster_bits;
+    uint64_t end = (layout->meta_offset + layout->meta_bytes - 1) >>
                    s->cluster_bits;
     uint64_t refcount;
 
@@ -156,73 +199,119 @@ qcow2_zone_region_is_shared(BlockDriverState *bs)
 
 /* A file that ends too early is made longer */
 static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_check_truncated(BlockDriverState *bs, BdrvCheckResult *res,
-                           BdrvCheckMode fix)
+check_truncated(BlockDriverState *bs, ZoneCheck *check)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
-    uint64_t end = zone->meta_offset + zone->meta_bytes;
+    uint64_t end = check->layout.meta_offset + check->layout.meta_bytes;
+    bool repair = check->fix & BDRV_FIX_ERRORS;
+    g_autofree char *place = check_place_str(check);
     Error *local_err = NULL;
     int ret;
 
-    if (qcow2_zone_co_check_region(bs, &local_err)) {
+    if (qcow2_zone_co_check_region(bs, &check->layout, &local_err)) {
         return 0;
     }
-    fprintf(stderr, "%s %s\n", fix & BDRV_FIX_ERRORS ? "Repairing" : "ERROR",
+    fprintf(stderr, "%s %s%s\n", repair ? "Repairing" : "ERROR", place,
             error_get_pretty(local_err));
     error_free(local_err);
-    if (!(fix & BDRV_FIX_ERRORS)) {
-        res->corruptions++;
+    if (!repair) {
+        check->res->corruptions++;
         return 0;
     }
     ret = bdrv_co_truncate(bs->file, ROUND_UP(end, BDRV_SECTOR_SIZE), false,
                            PREALLOC_MODE_OFF, 0, NULL);
     if (ret < 0) {
-        res->corruptions++;
-        res->check_errors++;
+        check->res->corruptions++;
+        check->res->check_errors++;
         return ret;
     }
-    res->corruptions_fixed++;
+    check->res->corruptions_fixed++;
     return 0;
+}
+
+/* Reads the words of a region that may be damaged or behind the file's end */
+static int coroutine_fn GRAPH_RDLOCK
+check_load_words(BlockDriverState *bs, ZoneCheck *check)
+{
+    int64_t file_bytes = bdrv_co_getlength(bs->file->bs);
+    int ret;
+
+    if (file_bytes < 0) {
+        check->res->check_errors++;
+        return file_bytes;
+    }
+    check->words = g_try_new(uint64_t, check->layout.geometry.nr_zones);
+    ret = check->words ? check_truncated(bs, check) : -ENOMEM;
+    if (ret >= 0) {
+        ret = qcow2_zone_co_load_words(bs, &check->layout, check->words);
+    }
+    if (ret < 0) {
+        fprintf(stderr, "ERROR: could not read the zone words: %s\n",
+                strerror(-ret));
+        check->res->check_errors++;
+        return ret;
+    }
+    check_lose_words(check, file_bytes);
+    return 0;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+check_region_words(BlockDriverState *bs, ZoneCheck *check)
+{
+    g_autofree char *place = check_place_str(check);
+    int ret;
+
+    if ((check->fix & BDRV_FIX_ERRORS) && check_is_shared(bs, &check->layout)) {
+        fprintf(stderr, "ERROR %szone metadata at %" PRIu64 " shares clusters "
+                "with other data: not repaired\n", place,
+                check->layout.meta_offset);
+        check->res->corruptions++;
+        check->fix &= ~BDRV_FIX_ERRORS;
+    }
+    ret = check_load_words(bs, check);
+    if (ret >= 0) {
+        ret = check_words(bs, check);
+    }
+    if (ret >= 0) {
+        ret = check_active(bs, check);
+    }
+    g_free(check->words);
+    return ret;
+}
+
+/* A snapshot without a good record has no words to look at */
+static int coroutine_fn GRAPH_RDLOCK
+check_snapshot(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix,
+               const QCowSnapshot *sn)
+{
+    ZoneCheck check = { .res = res, .fix = fix, .snapshot = sn->name };
+    Error *local_err = NULL;
+
+    if (!qcow2_zone_snapshot_layout(bs, sn, &check.layout, &local_err)) {
+        fprintf(stderr, "ERROR %s: delete the snapshot\n",
+                error_get_pretty(local_err));
+        error_free(local_err);
+        res->corruptions++;
+        return 0;
+    }
+    return check_region_words(bs, &check);
 }
 
 int coroutine_fn
 qcow2_zone_co_check(BlockDriverState *bs, BdrvCheckResult *res,
                     BdrvCheckMode fix)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
-    g_autofree uint64_t *words = NULL;
-    int64_t file_bytes;
+    BDRVQcow2State *s = bs->opaque;
+    ZoneCheck check = { .res = res, .fix = fix };
+    unsigned i;
     int ret;
 
-    if (!zone) {
+    if (!s->zone) {
         return 0;
     }
-    if ((fix & BDRV_FIX_ERRORS) && qcow2_zone_region_is_shared(bs)) {
-        fprintf(stderr, "ERROR zone metadata at %" PRIu64 " shares clusters "
-                "with other data: not repaired\n", zone->meta_offset);
-        res->corruptions++;
-        fix &= ~BDRV_FIX_ERRORS;
-    }
-    words = g_try_new(uint64_t, zone->geometry.nr_zones);
-    file_bytes = bdrv_co_getlength(bs->file->bs);
-    if (file_bytes < 0) {
-        res->check_errors++;
-        return file_bytes;
-    }
-    ret = words ? qcow2_zone_check_truncated(bs, res, fix) : -ENOMEM;
-    if (ret >= 0) {
-        ret = qcow2_zone_co_load_words(bs, words);
-    }
-    if (ret < 0) {
-        fprintf(stderr, "ERROR: could not read the zone words: %s\n",
-                strerror(-ret));
-        res->check_errors++;
-        return ret;
-    }
-    qcow2_zone_lose_words(zone, words, file_bytes);
-    ret = qcow2_zone_check_words(bs, res, fix, words);
-    if (ret >= 0) {
-        ret = qcow2_zone_check_active(bs, res, fix, words);
+    qcow2_zone_get_layout(s->zone, &check.layout);
+    ret = check_region_words(bs, &check);
+    for (i = 0; i < s->nb_snapshots && ret >= 0; i++) {
+        ret = check_snapshot(bs, res, fix, &s->snapshots[i]);
     }
     /* closing the node would flush as well, but not report it */
     if (ret >= 0 && (fix & BDRV_FIX_ERRORS)) {

@@ -251,6 +251,22 @@ qcow2_zone_co_store_zde(BlockDriverState *bs, uint32_t zone_idx,
     return ret < 0 ? ret : qcow2_zone_co_write_zde(bs, zone_idx, zde);
 }
 
+void qcow2_zone_set_words(BlockDriverState *bs, const uint64_t *words)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    zone_io_lock(zone->io);
+    memcpy(zone->durable, words,
+           zone->geometry.nr_zones * sizeof(*zone->durable));
+    bitmap_zero(zone->dirty, zone->nr_sectors);
+    zone->nr_dirty = 0;
+    if (zone->commit_timer) {
+        timer_del(zone->commit_timer);
+    }
+    zone_io_unlock(zone->io);
+    qcow2_zone_count_durable(zone);
+}
+
 /* Loss of power **********************************************************/
 
 /*
@@ -291,10 +307,12 @@ int coroutine_fn
 qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
+    Qcow2ZoneLayout layout;
     ZoneTable *table;
     int ret;
 
-    ret = qcow2_zone_co_load_words(bs, words);
+    qcow2_zone_get_layout(zone, &layout);
+    ret = qcow2_zone_co_load_words(bs, &layout, words);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not read the zone words");
         return ret;

@@ -16,6 +16,7 @@
 #include "block/zone/qcow2/decode.h"
 
 #define QCOW2_ZONE_MODEL_HOST_MANAGED   1
+#define QCOW2_ZONE_SNAPSHOT_MAGIC       0x5a4e5354 /* "ZNST" */
 #define QCOW2_ZONE_CAPACITY_ALIGNMENT   4096
 #define QCOW2_ZONE_ZDE_ALIGNMENT        4096
 /* Of any cluster of qcow2: what its tables have bits for */
@@ -40,6 +41,15 @@ typedef struct QEMU_PACKED Qcow2ZoneExtension {
 } Qcow2ZoneExtension;
 
 QEMU_BUILD_BUG_ON(sizeof(Qcow2ZoneExtension) != QCOW2_ZONE_EXTENSION_BYTES);
+
+typedef struct QEMU_PACKED Qcow2ZoneSnapshot {
+    uint32_t magic;
+    uint32_t reserved;
+    uint64_t zonedmeta_offset;
+    uint64_t zonedmeta_size;
+} Qcow2ZoneSnapshot;
+
+QEMU_BUILD_BUG_ON(sizeof(Qcow2ZoneSnapshot) != QCOW2_ZONE_SNAPSHOT_BYTES);
 
 /* Byte order; each its own inverse would hide a missing field: two of them */
 
@@ -349,6 +359,63 @@ bool qcow2_zone_decode_extension(const uint8_t *buf, uint32_t len,
 void qcow2_zone_encode_layout(const Qcow2ZoneLayout *layout, uint8_t *buf)
 {
     encode_fields(layout, (Qcow2ZoneExtension *)buf);
+}
+
+/* Snapshots **************************************************************/
+
+static bool check_snapshot_record(const Qcow2ZoneSnapshot *record,
+                                  uint32_t extra_bytes, Error **errp)
+{
+    if (extra_bytes < sizeof(*record)) {
+        error_setg(errp, "No zone words: %" PRIu32 " bytes of extra data, at "
+                   "least %zu are needed", extra_bytes, sizeof(*record));
+        return false;
+    }
+    if (be32_to_cpu(record->magic) != QCOW2_ZONE_SNAPSHOT_MAGIC) {
+        error_setg(errp, "No zone words: extra data has type 0x%08" PRIx32
+                   ", not 0x%08x", be32_to_cpu(record->magic),
+                   QCOW2_ZONE_SNAPSHOT_MAGIC);
+        return false;
+    }
+    if (record->reserved) {
+        error_setg(errp, "Reserved bytes 4 to 7 of the extra data are not "
+                   "zero");
+        return false;
+    }
+    return true;
+}
+
+bool qcow2_zone_decode_snapshot(const uint8_t *extra, uint32_t extra_bytes,
+                                uint64_t cluster_bytes, uint64_t device_bytes,
+                                const Qcow2ZoneLayout *image,
+                                Qcow2ZoneLayout *layout, Error **errp)
+{
+    const Qcow2ZoneSnapshot *record = (const Qcow2ZoneSnapshot *)extra;
+    uint64_t zone_bytes = image->geometry.zone_bytes;
+
+    *layout = *image;
+    layout->geometry.nr_zones = MIN(device_bytes / zone_bytes, UINT32_MAX);
+    if (!check_snapshot_record(record, extra_bytes, errp) ||
+        !qcow2_zone_check_geometry(&layout->geometry, cluster_bytes,
+                                   device_bytes, errp)) {
+        return false;
+    }
+    layout->meta_offset = be64_to_cpu(record->zonedmeta_offset);
+    layout->meta_bytes = be64_to_cpu(record->zonedmeta_size);
+    layout->zde_offset = layout->meta_offset +
+                         qcow2_zone_region_zde_start(&layout->geometry);
+    return check_region(layout, cluster_bytes, errp);
+}
+
+void qcow2_zone_encode_snapshot(const Qcow2ZoneLayout *layout, uint8_t *extra)
+{
+    Qcow2ZoneSnapshot *record = (Qcow2ZoneSnapshot *)extra;
+
+    *record = (Qcow2ZoneSnapshot) {
+        .magic            = cpu_to_be32(QCOW2_ZONE_SNAPSHOT_MAGIC),
+        .zonedmeta_offset = cpu_to_be64(layout->meta_offset),
+        .zonedmeta_size   = cpu_to_be64(layout->meta_bytes),
+    };
 }
 
 /* Words ******************************************************************/

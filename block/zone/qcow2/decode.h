@@ -17,6 +17,8 @@
 /* What a longer one may have; the excess must be zero */
 #define QCOW2_ZONE_MAX_EXTENSION_BYTES  1024
 
+/* What a snapshot says of its region, as it is written */
+#define QCOW2_ZONE_SNAPSHOT_BYTES       24
 /*
  * In version 2 the extension is the first of the header, so that it shares a
  * sector with the place of the L1 table; images may have flags, snapshots and
@@ -65,6 +67,19 @@ bool qcow2_zone_decode_extension(const uint8_t *buf, uint32_t len,
 
 /* Encodes it to QCOW2_ZONE_EXTENSION_BYTES at buf; zde_offset is implied */
 void qcow2_zone_encode_layout(const Qcow2ZoneLayout *layout, uint8_t *buf);
+
+/*
+ * A snapshot names the region with its words and extensions in its entry of the
+ * snapshot table: extra_bytes at extra, behind the extra data that qcow2
+ * defines.  layout becomes that of the image, with the region and the number of
+ * zones of the snapshot.  False, with an error, when a rule is broken.
+ */
+bool qcow2_zone_decode_snapshot(const uint8_t *extra, uint32_t extra_bytes,
+                                uint64_t cluster_bytes, uint64_t device_bytes,
+                                const Qcow2ZoneLayout *image,
+                                Qcow2ZoneLayout *layout, Error **errp);
+/* Encodes it to QCOW2_ZONE_SNAPSHOT_BYTES at extra */
+void qcow2_zone_encode_snapshot(const Qcow2ZoneLayout *layout, uint8_t *extra);
 
 /*
  * A table with the words of an image (geometry->nr_zones of them, in host byte

@@ -84,6 +84,10 @@ void coroutine_fn qcow2_zone_co_drop(BlockDriverState *bs, uint32_t zone_idx)
     uint64_t end = start + geometry->capacity_bytes;
     int ret;
 
+    if (qcow2_zone_shares(bs)) {
+        qcow2_zone_co_begin_life(bs, zone_idx); /* no holes for others */
+        return;
+    }
     if (!data_file_is_raw(bs)) {
         qcow2_zone_co_punch(bs, start, end);
         return;

@@ -159,22 +159,58 @@ void qcow2_zone_count_durable(Qcow2Zone *zone);
 
 /* True when the region ends within the image file */
 bool coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp);
+qcow2_zone_co_check_region(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                           Error **errp);
 /* Writes to the region, checked for overlaps with anything else */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
                     const void *buf, BdrvRequestFlags flags);
 /* Reads all words into words (nr_zones of them), in host byte order */
 int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words);
+qcow2_zone_co_load_words(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                         uint64_t *words);
 /* One word, in an image that is being checked */
 int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_repair_word(BlockDriverState *bs, uint32_t zone_idx,
-                          uint64_t word);
+qcow2_zone_co_repair_word(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                          uint32_t zone_idx, uint64_t word);
 /* To the slot of a zone; durable on return */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_write_zde(BlockDriverState *bs, uint32_t zone_idx,
                         const void *zde);
+
+/* Makes words, which are on disk, those of the node: nothing is dirty */
+void qcow2_zone_set_words(BlockDriverState *bs, const uint64_t *words);
+/*
+ * The node's zones become those of another region (NULL: the region is that of
+ * the node already), as a power cycle finds them.  The node is drained.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_replace(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                      const uint64_t *words);
+
+/* Snapshots: snapshot.c **************************************************/
+
+/* Where a snapshot has its words; false, with an error, if that is damaged */
+bool qcow2_zone_snapshot_layout(BlockDriverState *bs, const QCowSnapshot *sn,
+                                Qcow2ZoneLayout *layout, Error **errp);
+/* All snapshots of an image with zones */
+bool qcow2_zone_check_snapshots(BlockDriverState *bs, Error **errp);
+
+/* Lives of a zone: life.c ************************************************/
+
+/* Are there others with clusters that zones of this image lead to? */
+bool qcow2_zone_shares(BlockDriverState *bs);
+/*
+ * Clusters of [offset, end), whole ones, lose their mapping: they become zero
+ * clusters, or stay unallocated.  Below hide_end those that are unallocated
+ * become zero clusters, too, if there is a backing file.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_unmap(BlockDriverState *bs, uint64_t offset, uint64_t end,
+                    uint64_t hide_end);
+/* ZoneStoreOps.co_begin_life() */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_begin_life(BlockDriverState *bs, uint32_t zone_idx);
 
 /* Regions: region.c ******************************************************/
 

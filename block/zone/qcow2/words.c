@@ -18,9 +18,9 @@
 /* The region *************************************************************/
 
 bool coroutine_fn
-qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp)
+qcow2_zone_co_check_region(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                           Error **errp)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
     int64_t file_bytes = bdrv_co_getlength(bs->file->bs);
 
     if (file_bytes < 0) {
@@ -28,10 +28,10 @@ qcow2_zone_co_check_region(BlockDriverState *bs, Error **errp)
                          "length");
         return false;
     }
-    if (zone->meta_offset + zone->meta_bytes > file_bytes) {
+    if (layout->meta_offset + layout->meta_bytes > file_bytes) {
         error_setg(errp, "Zone metadata is truncated: it ends at %" PRIu64
                    ", the image file at %" PRId64,
-                   zone->meta_offset + zone->meta_bytes, file_bytes);
+                   layout->meta_offset + layout->meta_bytes, file_bytes);
         return false;
     }
     return true;
@@ -53,22 +53,18 @@ qcow2_zone_co_store(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
 
 /* Words ******************************************************************/
 
-static uint64_t qcow2_zone_word_offset(Qcow2Zone *zone, uint32_t zone_idx)
-{
-    return zone->meta_offset + (uint64_t)zone_idx * sizeof(uint64_t);
-}
-
 int coroutine_fn
-qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words)
+qcow2_zone_co_load_words(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                         uint64_t *words)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
-    uint32_t nr_zones = zone->geometry.nr_zones;
+    uint32_t nr_zones = layout->geometry.nr_zones;
     uint32_t first, n, i;
     int ret;
 
     for (first = 0; first < nr_zones; first += n) {
         n = MIN(nr_zones - first, QCOW2_ZONE_IO_WORDS);
-        ret = bdrv_co_pread(bs->file, qcow2_zone_word_offset(zone, first),
+        ret = bdrv_co_pread(bs->file, layout->meta_offset +
+                            (uint64_t)first * sizeof(*words),
                             (uint64_t)n * sizeof(*words), words + first, 0);
         if (ret < 0) {
             return ret;
@@ -81,13 +77,13 @@ qcow2_zone_co_load_words(BlockDriverState *bs, uint64_t *words)
 }
 
 int coroutine_fn
-qcow2_zone_co_repair_word(BlockDriverState *bs, uint32_t zone_idx,
-                          uint64_t word)
+qcow2_zone_co_repair_word(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                          uint32_t zone_idx, uint64_t word)
 {
     uint64_t be_word = cpu_to_be64(word);
 
-    return bdrv_co_pwrite(bs->file,
-                          qcow2_zone_word_offset(qcow2_zone(bs), zone_idx),
+    return bdrv_co_pwrite(bs->file, layout->meta_offset +
+                          (uint64_t)zone_idx * sizeof(be_word),
                           sizeof(be_word), &be_word, 0);
 }
 

@@ -61,18 +61,13 @@ static bool qcow2_zone_check_refused(BlockDriverState *bs, Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
 
-    if (s->nb_snapshots) {
-        error_setg(errp, "Zoned image has %u internal snapshots, which are "
-                   "not supported on zoned images", s->nb_snapshots);
-        return false;
-    }
     if (s->image_backing_file) {
         error_setg(errp, "Zoned image has backing file '%s': backing files "
                    "are not supported on zoned images",
                    s->image_backing_file);
         return false;
     }
-    return true;
+    return qcow2_zone_check_snapshots(bs, errp);
 }
 
 /* A node that was inactive has zones already: the words may be newer */
@@ -99,6 +94,7 @@ qcow2_zone_open_words(BlockDriverState *bs, int flags, Error **errp)
     Qcow2Zone *zone = qcow2_zone(bs);
     /* another process may be storing words right now */
     bool tolerant = bs->force_share || (flags & BDRV_O_INACTIVE);
+    Qcow2ZoneLayout layout;
     ZoneTable *table;
     int ret;
 
@@ -111,7 +107,8 @@ qcow2_zone_open_words(BlockDriverState *bs, int flags, Error **errp)
                    zone->geometry.nr_zones);
         return -ENOMEM;
     }
-    ret = qcow2_zone_co_load_words(bs, zone->durable);
+    qcow2_zone_get_layout(zone, &layout);
+    ret = qcow2_zone_co_load_words(bs, &layout, zone->durable);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not read the zone words");
         return ret;
@@ -136,6 +133,7 @@ qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
     bool has_feature = s->incompatible_features & QCOW2_INCOMPAT_ZONE;
+    Qcow2ZoneLayout layout;
     int ret = qcow2_zone_co_load_extension(bs, errp);
 
     if (ret < 0) {
@@ -162,7 +160,8 @@ qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
     if (!qcow2_zone_check_refused(bs, errp)) {
         return -ENOTSUP;
     }
-    if (!qcow2_zone_co_check_region(bs, errp)) {
+    qcow2_zone_get_layout(s->zone, &layout);
+    if (!qcow2_zone_co_check_region(bs, &layout, errp)) {
         return -EINVAL;
     }
     if (flags & BDRV_O_NO_IO) {
@@ -170,6 +169,22 @@ qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
         return 0;
     }
     return qcow2_zone_open_words(bs, flags, errp);
+}
+
+int coroutine_fn
+qcow2_zone_co_replace(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                      const uint64_t *words)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    zone_io_co_commit_lock(zone->io);
+    if (layout) {
+        qcow2_zone_set_layout(zone, layout);
+    }
+    qcow2_zone_set_words(bs, words);
+    zone_io_load_words(zone->io, words);
+    zone_io_co_commit_unlock(zone->io);
+    return 0;
 }
 
 void qcow2_zone_close(BlockDriverState *bs)
@@ -187,6 +202,8 @@ void qcow2_zone_close(BlockDriverState *bs)
 }
 
 const ZoneStoreOps qcow2_zone_store_ops = {
+    .wants_begin_life = qcow2_zone_shares,
+    .co_begin_life   = qcow2_zone_co_begin_life,
     .wants_prepare   = qcow2_zone_wants_prepare,
     .co_prepare      = qcow2_zone_co_prepare,
     .co_commit_words = qcow2_zone_co_commit_words,

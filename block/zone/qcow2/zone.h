@@ -17,6 +17,7 @@
 
 typedef struct Qcow2Zone Qcow2Zone;
 typedef struct QCowL2Meta QCowL2Meta;
+typedef struct QCowSnapshot QCowSnapshot;
 
 #define QCOW2_EXT_MAGIC_ZONE        0x5a4e5354
 /* The zoned qcow2 drafts of qemu-devel: another layout, refused by name */
@@ -101,6 +102,24 @@ size_t qcow2_zone_unnamed_bytes(BlockDriverState *bs);
 
 /* NULL without zones */
 Qcow2ZoneInfo *qcow2_zone_get_info(BlockDriverState *bs);
+
+/* Internal snapshots: snapshot.c *****************************************/
+
+/*
+ * What block/qcow2-snapshot.c calls.  Without zones, all but the last two do
+ * nothing.
+ */
+int GRAPH_RDLOCK
+qcow2_zone_snapshot_create(BlockDriverState *bs, QCowSnapshot *sn);
+void GRAPH_RDLOCK
+qcow2_zone_snapshot_delete(BlockDriverState *bs,
+                           const QCowSnapshot *sn);
+int GRAPH_RDLOCK
+qcow2_zone_snapshot_load(BlockDriverState *bs, QCowSnapshot *sn,
+                         Error **errp);
+/* Goes back to a snapshot of an image with zones, as a whole */
+int GRAPH_RDLOCK
+qcow2_zone_snapshot_goto(BlockDriverState *bs, QCowSnapshot *sn);
 
 /* qemu-img check *********************************************************/
 

@@ -46,6 +46,28 @@ bool zone_table_in_flight(const ZoneTable *table, uint32_t zone_idx)
                          zone_idx);
 }
 
+static bool zone_table_others_in_flight(const ZoneTable *table,
+                                        const ZoneWrite *write)
+{
+    ZoneWrite *other = zone_next_write(table, write->zone_idx, NULL);
+
+    return other != write ||
+           zone_next_write(table, write->zone_idx, other);
+}
+
+bool zone_table_write_begins_life(const ZoneTable *table,
+                                  const ZoneWrite *write)
+{
+    uint64_t start_bytes = zone_start(table, write->zone_idx);
+
+    if (!write->tracked || zone_table_others_in_flight(table, write)) {
+        return false;
+    }
+    return zone_has_zrwa(table, write->zone_idx) ?
+           zone_reserved(table, write->zone_idx) == start_bytes :
+           write->unwritten_bytes == start_bytes;
+}
+
 /* Is no write behind this one in the list the first to cover what is below? */
 static bool is_lowest_left(const ZoneTable *table, const ZoneWrite *write)
 {

@@ -1,0 +1,435 @@
+/*
+ * Zoned qcow2 images: internal snapshots
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A snapshot has a region of its own with words and extensions, which its entry
+ * in the snapshot table names.  block/qcow2-snapshot.c calls these in the main
+ * loop, with the node drained by whoever has asked for the snapshot.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/memalign.h"
+#include "qapi/error.h"
+#include "block/zone/qcow2/internal.h"
+#include "block/zone/trace.h"
+
+/* A step of an operation in a coroutine, where requests to the file are */
+typedef int coroutine_fn GRAPH_RDLOCK_PTR
+SnapshotStep(BlockDriverState *bs, QCowSnapshot *sn);
+
+typedef struct SnapshotCo {
+    BlockDriverState *bs;
+    QCowSnapshot *sn;
+    SnapshotStep *step;
+    int ret;
+    bool done;
+} SnapshotCo;
+
+static void coroutine_fn snapshot_entry(void *opaque)
+{
+    SnapshotCo *co = opaque;
+
+    GRAPH_RDLOCK_GUARD();
+    co->ret = co->step(co->bs, co->sn);
+    co->done = true;
+    aio_wait_kick();
+}
+
+static int GRAPH_RDLOCK
+snapshot_run(BlockDriverState *bs, QCowSnapshot *sn, SnapshotStep *step)
+{
+    SnapshotCo co = { .bs = bs, .sn = sn, .step = step };
+
+    aio_co_enter(bdrv_get_aio_context(bs),
+                 qemu_coroutine_create(snapshot_entry, &co));
+    BDRV_POLL_WHILE(bs, !co.done);
+    return co.ret;
+}
+
+/* The record *************************************************************/
+
+bool qcow2_zone_snapshot_layout(BlockDriverState *bs, const QCowSnapshot *sn,
+                                Qcow2ZoneLayout *layout, Error **errp)
+{
+    ERRP_GUARD();
+    BDRVQcow2State *s = bs->opaque;
+    uint32_t known_bytes = MIN(sn->extra_data_size,
+                               sizeof(QCowSnapshotExtraData));
+    Qcow2ZoneLayout image;
+
+    qcow2_zone_get_layout(s->zone, &image);
+    if (!qcow2_zone_decode_snapshot(sn->unknown_extra_data,
+                                    sn->extra_data_size - known_bytes,
+                                    s->cluster_size, sn->disk_size, &image,
+                                    layout, errp)) {
+        error_prepend(errp, "Snapshot '%s' (%s): ", sn->name, sn->id_str);
+        return false;
+    }
+    return true;
+}
+
+bool qcow2_zone_check_snapshots(BlockDriverState *bs, Error **errp)
+{
+    BDRVQcow2State *s = bs->opaque;
+    Qcow2ZoneLayout layout;
+    unsigned i;
+
+    if (s->nb_snapshots && s->zone->version < 2) {
+        error_setg(errp, "Zoned image of layout version %u has %u internal "
+                   "snapshots, which need version 2", s->zone->version,
+                   s->nb_snapshots);
+        return false;
+    }
+    for (i = 0; i < s->nb_snapshots; i++) {
+        if (!qcow2_zone_snapshot_layout(bs, &s->snapshots[i], &layout, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * The words of a snapshot, checked: they have to be what an image may have.
+ * NULL, with an error, if they are not.
+ */
+static uint64_t *coroutine_fn GRAPH_RDLOCK
+snapshot_co_load_words(BlockDriverState *bs, const QCowSnapshot *sn,
+                       const Qcow2ZoneLayout *layout, Error **errp)
+{
+    ERRP_GUARD();
+    g_autofree uint64_t *words = g_try_new(uint64_t,
+                                           layout->geometry.nr_zones);
+    ZoneTable *table = NULL;
+    int ret = words ? 0 : -ENOMEM;
+
+    if (ret >= 0 && qcow2_zone_co_check_region(bs, layout, errp)) {
+        ret = qcow2_zone_co_load_words(bs, layout, words);
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read the zone words");
+    } else if (!*errp) {
+        table = qcow2_zone_decode_words(&layout->geometry, words,
+                                        layout->meta_offset, false, errp);
+    }
+    if (!table) {
+        error_prepend(errp, "Snapshot '%s' (%s): ", sn->name, sn->id_str);
+        return NULL;
+    }
+    zone_table_free(table);
+    return g_steal_pointer(&words);
+}
+
+/* Creation ***************************************************************/
+
+/*
+ * What is mapped above the write pointers is nobody's data: the snapshot would
+ * keep its clusters, and make the writes that come copy them.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_give_up_ahead(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+    const ZoneGeometry *geometry = &s->zone->geometry;
+    uint64_t start, frontier;
+    uint32_t i;
+    int ret = 0;
+
+    for (i = geometry->conventional_zones; i < geometry->nr_zones && ret >= 0;
+         i++) {
+        start = geometry->zone_bytes * i;
+        frontier = zone_word_wp_bytes(s->zone->durable[i]);
+        ret = qcow2_zone_co_unmap(bs, ROUND_UP(frontier, s->cluster_size),
+                                  start + geometry->zone_bytes, 0);
+    }
+    return ret;
+}
+
+static void snapshot_set_record(QCowSnapshot *sn,
+                                const Qcow2ZoneLayout *layout)
+{
+    sn->unknown_extra_data = g_malloc(QCOW2_ZONE_SNAPSHOT_BYTES);
+    qcow2_zone_encode_snapshot(layout, sn->unknown_extra_data);
+    sn->extra_data_size = sizeof(QCowSnapshotExtraData) +
+                          QCOW2_ZONE_SNAPSHOT_BYTES;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_create(BlockDriverState *bs, QCowSnapshot *sn)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    Qcow2ZoneLayout image, layout;
+    int ret;
+
+    ret = qcow2_zone_co_commit(bs, false);
+    if (ret < 0) {
+        return ret;
+    }
+    zone_io_co_commit_lock(zone->io);
+    ret = snapshot_co_give_up_ahead(bs);
+    if (ret >= 0) {
+        qcow2_zone_get_layout(zone, &image);
+        layout = image;
+        ret = qcow2_zone_co_create_region(bs, &layout, zone->durable);
+    }
+    if (ret >= 0) {
+        ret = qcow2_zone_co_copy_extensions(bs, &image, bs, &layout,
+                                            zone->durable);
+        if (ret < 0) {
+            qcow2_zone_co_free_region(bs, &layout);
+        }
+    }
+    zone_io_co_commit_unlock(zone->io);
+    if (ret >= 0) {
+        snapshot_set_record(sn, &layout);
+    }
+    return ret;
+}
+
+/*
+ * 1. The words of all that has completed are committed.
+ * 2. Mapping above the write pointers is given up.  It gets to disk with the
+ *    next flush, whatever becomes of the snapshot: the read clamp hides it.
+ * 3. A region with words and extensions is made.  A crash up to here, and until
+ *    the snapshot table leads to it, leaks it.
+ * 4. The caller takes a copy of the L1 table, and references to all clusters.
+ *    The flush that ends this makes the region durable as well.
+ * 5. The caller writes the snapshot table, and the header that leads to it: the
+ *    snapshot is there from here on, with its words.
+ */
+int qcow2_zone_snapshot_create(BlockDriverState *bs, QCowSnapshot *sn)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+
+    if (!zone) {
+        return 0;
+    }
+    if (zone->version < 2) {
+        error_report("Image '%s': layout version %u of zoned images has no "
+                     "internal snapshots: version 2 has, which 'qemu-img "
+                     "convert' makes", bs->filename, zone->version);
+        return -ENOTSUP;
+    }
+    return snapshot_run(bs, sn, snapshot_co_create);
+}
+
+/* Deletion ***************************************************************/
+
+/*
+ * The snapshot table without the snapshot is durable, so nothing leads to the
+ * region any more.  A crash leaks it.
+ */
+void qcow2_zone_snapshot_delete(BlockDriverState *bs, const QCowSnapshot *sn)
+{
+    Qcow2ZoneLayout layout;
+
+    if (qcow2_zone(bs) && qcow2_zone_snapshot_layout(bs, sn, &layout, NULL)) {
+        qcow2_free_clusters(bs, layout.meta_offset, layout.meta_bytes,
+                            QCOW2_DISCARD_SNAPSHOT);
+    }
+}
+
+/* Loading for reading ****************************************************/
+
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_load(BlockDriverState *bs, QCowSnapshot *sn)
+{
+    Error *local_err = NULL;
+    Qcow2ZoneLayout layout;
+    g_autofree uint64_t *words = NULL;
+
+    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, &local_err) ||
+        !(words = snapshot_co_load_words(bs, sn, &layout, &local_err))) {
+        error_report_err(local_err);
+        return -EINVAL;
+    }
+    return qcow2_zone_co_replace(bs, &layout, words);
+}
+
+/* Its L1 table has been loaded, to a node that is read-only */
+int qcow2_zone_snapshot_load(BlockDriverState *bs, QCowSnapshot *sn,
+                             Error **errp)
+{
+    int ret;
+
+    if (!qcow2_zone(bs)) {
+        return 0;
+    }
+    ret = snapshot_run(bs, sn, snapshot_co_load);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not load the zones of snapshot "
+                         "'%s'", sn->name);
+    }
+    return ret;
+}
+
+/* Going back *************************************************************/
+
+/* An L1 table, in memory and in the image file */
+typedef struct SnapshotL1 {
+    uint64_t *table;
+    uint64_t offset;
+    uint32_t nr_entries;
+} SnapshotL1;
+
+static uint64_t l1_bytes(BDRVQcow2State *s, const SnapshotL1 *l1)
+{
+    return (uint64_t)l1->nr_entries * L1E_SIZE;
+}
+
+/*
+ * A copy of the snapshot's table, long enough to replace the one in use.  All
+ * that it leads to belongs to the snapshot as well, so no entry is COPIED.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_copy_l1(BlockDriverState *bs, const QCowSnapshot *sn,
+                    SnapshotL1 *l1)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int64_t offset;
+    uint32_t i;
+    int ret;
+
+    l1->nr_entries = MAX(s->l1_size, sn->l1_size);
+    l1->table = qemu_try_blockalign0(bs->file->bs, l1_bytes(s, l1));
+    if (!l1->table) {
+        return -ENOMEM;
+    }
+    ret = bdrv_co_pread(bs->file, sn->l1_table_offset, sn->l1_size * L1E_SIZE,
+                        l1->table, 0);
+    if (ret < 0) {
+        return ret;
+    }
+    for (i = 0; i < sn->l1_size; i++) {
+        l1->table[i] &= cpu_to_be64(~QCOW_OFLAG_COPIED);
+    }
+    offset = qcow2_alloc_clusters(bs, l1_bytes(s, l1));
+    if (offset < 0) {
+        return offset;
+    }
+    l1->offset = offset;
+    ret = bdrv_co_pwrite(bs->file, offset, l1_bytes(s, l1), l1->table, 0);
+    for (i = 0; i < l1->nr_entries; i++) {
+        l1->table[i] = be64_to_cpu(l1->table[i]);
+    }
+    return ret;
+}
+
+static void snapshot_swap_l1(BDRVQcow2State *s, SnapshotL1 *l1)
+{
+    SnapshotL1 old = {
+        .table = s->l1_table, .offset = s->l1_table_offset,
+        .nr_entries = s->l1_size,
+    };
+
+    s->l1_table = l1->table;
+    s->l1_table_offset = l1->offset;
+    s->l1_size = l1->nr_entries;
+    *l1 = old;
+}
+
+/*
+ * Writes the header with another L1 table and another region.  Both are in its
+ * first sector, with the size.  After an error the disk may have either: the
+ * old ones are in use, and written once more.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_switch(BlockDriverState *bs, SnapshotL1 *l1,
+                   Qcow2ZoneLayout *layout)
+{
+    BDRVQcow2State *s = bs->opaque;
+    Qcow2ZoneLayout old_layout;
+    int ret;
+
+    qcow2_zone_get_layout(s->zone, &old_layout);
+    snapshot_swap_l1(s, l1);
+    qcow2_zone_set_layout(s->zone, layout);
+    ret = qcow2_update_header(bs);
+    if (ret >= 0) {
+        ret = bdrv_co_flush(bs->file->bs);
+    }
+    if (ret < 0) {
+        snapshot_swap_l1(s, l1);
+        qcow2_zone_set_layout(s->zone, &old_layout);
+        qcow2_update_header(bs);
+        return ret;
+    }
+    *layout = old_layout;
+    return 0;
+}
+
+/* What nothing leads to any more; an error leaks the rest of it */
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_free_old(BlockDriverState *bs, const SnapshotL1 *l1,
+                     const Qcow2ZoneLayout *layout)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int ret = qcow2_update_snapshot_refcount(bs, l1->offset, l1->nr_entries,
+                                             -1);
+
+    qcow2_free_clusters(bs, l1->offset, l1_bytes(s, l1), QCOW2_DISCARD_OTHER);
+    qcow2_zone_co_free_region(bs, layout);
+    return ret;
+}
+
+/*
+ * 1. A copy of the snapshot's L1 table and of its region is made.  A crash here
+ *    and up to 3 leaks them.
+ * 2. All that the table leads to gets another reference.  The flush that ends
+ *    this makes the copies durable.
+ * 3. One sector of the header is written, and flushed: L1 table, region.  A
+ *    crash leaves the image as it was, or gone back.
+ * 4. What the image had is given up.  A crash leaks the rest of it.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_goto(BlockDriverState *bs, QCowSnapshot *sn, Qcow2ZoneLayout *from,
+                 const uint64_t *words)
+{
+    Qcow2ZoneLayout layout = *from;
+    SnapshotL1 l1 = { 0 };
+    int ret;
+
+    ret = snapshot_co_copy_l1(bs, sn, &l1);
+    if (ret >= 0) {
+        ret = qcow2_zone_co_create_region(bs, &layout, words);
+    }
+    if (ret >= 0) {
+        ret = qcow2_zone_co_copy_extensions(bs, from, bs, &layout, words);
+    }
+    if (ret >= 0) {
+        ret = qcow2_update_snapshot_refcount(bs, sn->l1_table_offset,
+                                             sn->l1_size, 1);
+    }
+    if (ret >= 0) {
+        ret = snapshot_co_switch(bs, &l1, &layout);
+    }
+    qemu_vfree(l1.table);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = qcow2_zone_co_replace(bs, NULL, words);
+    return snapshot_co_free_old(bs, &l1, &layout) ?: ret;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_goto_checked(BlockDriverState *bs, QCowSnapshot *sn)
+{
+    Error *local_err = NULL;
+    g_autofree uint64_t *words = NULL;
+    Qcow2ZoneLayout layout;
+    int ret;
+
+    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, &local_err) ||
+        !(words = snapshot_co_load_words(bs, sn, &layout, &local_err))) {
+        error_report_err(local_err);
+        return -EINVAL;
+    }
+    ret = qcow2_zone_co_commit(bs, false);
+    return ret < 0 ? ret : snapshot_co_goto(bs, sn, &layout, words);
+}
+
+int qcow2_zone_snapshot_goto(BlockDriverState *bs, QCowSnapshot *sn)
+{
+    return snapshot_run(bs, sn, snapshot_co_goto_checked);
+}
