@@ -16,6 +16,7 @@
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
 #include "block/block_int-common.h"
+#include "block/snapshot.h"
 #include "block/zone/img/zones.h"
 #include "system/block-backend.h"
 
@@ -37,6 +38,25 @@ bool img_zones_check(BlockBackend *blk, const char *filename, Error **errp)
 }
 
 /* Limits and counts ******************************************************/
+
+bool img_zones_load_snapshot(BlockBackend *blk, const char *snapshot,
+                             Error **errp)
+{
+    Error *local_err = NULL;
+
+    if (snapshot) {
+        bdrv_graph_rdlock_main_loop();
+        bdrv_snapshot_load_tmp_by_id_or_name(blk_bs(blk), snapshot,
+                                             &local_err);
+        bdrv_graph_rdunlock_main_loop();
+    }
+    if (local_err) {
+        error_propagate_prepend(errp, local_err, "Could not load snapshot "
+                                "'%s': ", snapshot);
+        return false;
+    }
+    return true;
+}
 
 static void print_bytes(const char *name, uint64_t bytes)
 {

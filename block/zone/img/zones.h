@@ -12,6 +12,10 @@
 /* False, with an error that says why, when there are no zones to print */
 bool img_zones_check(BlockBackend *blk, const char *filename, Error **errp);
 
+/* Loads an internal snapshot in place of the image; NULL: nothing to do */
+bool img_zones_load_snapshot(BlockBackend *blk, const char *snapshot,
+                             Error **errp);
+
 /* Limits and counts, then a line for each zone */
 void img_zones_print_list(BlockBackend *blk);
 /* Limits and counts, then a map for a terminal of width columns */

@@ -193,7 +193,10 @@ qcow2_zone_co_replace(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
 /* Where a snapshot has its words; false, with an error, if that is damaged */
 bool qcow2_zone_snapshot_layout(BlockDriverState *bs, const QCowSnapshot *sn,
                                 Qcow2ZoneLayout *layout, Error **errp);
-/* All snapshots of an image with zones */
+/*
+ * May the image have the snapshots that it has?  What each says of its words is
+ * looked at when they are used: damage there does not concern the image.
+ */
 bool qcow2_zone_check_snapshots(BlockDriverState *bs, Error **errp);
 
 /* Lives of a zone: life.c ************************************************/

@@ -17,12 +17,13 @@
 
 /* A step of an operation in a coroutine, where requests to the file are */
 typedef int coroutine_fn GRAPH_RDLOCK_PTR
-SnapshotStep(BlockDriverState *bs, QCowSnapshot *sn);
+SnapshotStep(BlockDriverState *bs, QCowSnapshot *sn, Error **errp);
 
 typedef struct SnapshotCo {
     BlockDriverState *bs;
     QCowSnapshot *sn;
     SnapshotStep *step;
+    Error **errp;
     int ret;
     bool done;
 } SnapshotCo;
@@ -32,20 +33,34 @@ static void coroutine_fn snapshot_entry(void *opaque)
     SnapshotCo *co = opaque;
 
     GRAPH_RDLOCK_GUARD();
-    co->ret = co->step(co->bs, co->sn);
+    co->ret = co->step(co->bs, co->sn, co->errp);
     co->done = true;
     aio_wait_kick();
 }
 
 static int GRAPH_RDLOCK
-snapshot_run(BlockDriverState *bs, QCowSnapshot *sn, SnapshotStep *step)
+snapshot_run(BlockDriverState *bs, QCowSnapshot *sn, SnapshotStep *step,
+             Error **errp)
 {
-    SnapshotCo co = { .bs = bs, .sn = sn, .step = step };
+    SnapshotCo co = { .bs = bs, .sn = sn, .step = step, .errp = errp };
 
     aio_co_enter(bdrv_get_aio_context(bs),
                  qemu_coroutine_create(snapshot_entry, &co));
     BDRV_POLL_WHILE(bs, !co.done);
     return co.ret;
+}
+
+/* For callers that have nobody to give an error to */
+static int GRAPH_RDLOCK
+snapshot_run_report(BlockDriverState *bs, QCowSnapshot *sn, SnapshotStep *step)
+{
+    Error *local_err = NULL;
+    int ret = snapshot_run(bs, sn, step, &local_err);
+
+    if (local_err) {
+        error_report_err(local_err);
+    }
+    return ret;
 }
 
 /* The record *************************************************************/
@@ -73,19 +88,12 @@ bool qcow2_zone_snapshot_layout(BlockDriverState *bs, const QCowSnapshot *sn,
 bool qcow2_zone_check_snapshots(BlockDriverState *bs, Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
-    Qcow2ZoneLayout layout;
-    unsigned i;
 
     if (s->nb_snapshots && s->zone->version < 2) {
         error_setg(errp, "Zoned image of layout version %u has %u internal "
                    "snapshots, which need version 2", s->zone->version,
                    s->nb_snapshots);
         return false;
-    }
-    for (i = 0; i < s->nb_snapshots; i++) {
-        if (!qcow2_zone_snapshot_layout(bs, &s->snapshots[i], &layout, errp)) {
-            return false;
-        }
     }
     return true;
 }
@@ -156,12 +164,18 @@ static void snapshot_set_record(QCowSnapshot *sn,
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-snapshot_co_create(BlockDriverState *bs, QCowSnapshot *sn)
+snapshot_co_create(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     Qcow2ZoneLayout image, layout;
     int ret;
 
+    if (zone->version < 2) {
+        error_setg(errp, "Image '%s': layout version %u of zoned images has no "
+                   "internal snapshots; version 2 has, which 'qemu-img "
+                   "convert' makes", bs->filename, zone->version);
+        return -ENOTSUP;
+    }
     ret = qcow2_zone_co_commit(bs, false);
     if (ret < 0) {
         return ret;
@@ -200,25 +214,14 @@ snapshot_co_create(BlockDriverState *bs, QCowSnapshot *sn)
  */
 int qcow2_zone_snapshot_create(BlockDriverState *bs, QCowSnapshot *sn)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
-
-    if (!zone) {
-        return 0;
-    }
-    if (zone->version < 2) {
-        error_report("Image '%s': layout version %u of zoned images has no "
-                     "internal snapshots: version 2 has, which 'qemu-img "
-                     "convert' makes", bs->filename, zone->version);
-        return -ENOTSUP;
-    }
-    return snapshot_run(bs, sn, snapshot_co_create);
+    return qcow2_zone(bs) ? snapshot_run_report(bs, sn, snapshot_co_create) : 0;
 }
 
 /* Deletion ***************************************************************/
 
 /*
  * The snapshot table without the snapshot is durable, so nothing leads to the
- * region any more.  A crash leaks it.
+ * region any more.  A crash leaks it, and so does a record that is damaged.
  */
 void qcow2_zone_snapshot_delete(BlockDriverState *bs, const QCowSnapshot *sn)
 {
@@ -233,15 +236,13 @@ void qcow2_zone_snapshot_delete(BlockDriverState *bs, const QCowSnapshot *sn)
 /* Loading for reading ****************************************************/
 
 static int coroutine_fn GRAPH_RDLOCK
-snapshot_co_load(BlockDriverState *bs, QCowSnapshot *sn)
+snapshot_co_load(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
 {
-    Error *local_err = NULL;
     Qcow2ZoneLayout layout;
     g_autofree uint64_t *words = NULL;
 
-    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, &local_err) ||
-        !(words = snapshot_co_load_words(bs, sn, &layout, &local_err))) {
-        error_report_err(local_err);
+    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp) ||
+        !(words = snapshot_co_load_words(bs, sn, &layout, errp))) {
         return -EINVAL;
     }
     return qcow2_zone_co_replace(bs, &layout, words);
@@ -251,17 +252,7 @@ snapshot_co_load(BlockDriverState *bs, QCowSnapshot *sn)
 int qcow2_zone_snapshot_load(BlockDriverState *bs, QCowSnapshot *sn,
                              Error **errp)
 {
-    int ret;
-
-    if (!qcow2_zone(bs)) {
-        return 0;
-    }
-    ret = snapshot_run(bs, sn, snapshot_co_load);
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not load the zones of snapshot "
-                         "'%s'", sn->name);
-    }
-    return ret;
+    return qcow2_zone(bs) ? snapshot_run(bs, sn, snapshot_co_load, errp) : 0;
 }
 
 /* Going back *************************************************************/
@@ -413,16 +404,14 @@ snapshot_co_goto(BlockDriverState *bs, QCowSnapshot *sn, Qcow2ZoneLayout *from,
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-snapshot_co_goto_checked(BlockDriverState *bs, QCowSnapshot *sn)
+snapshot_co_goto_checked(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
 {
-    Error *local_err = NULL;
     g_autofree uint64_t *words = NULL;
     Qcow2ZoneLayout layout;
     int ret;
 
-    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, &local_err) ||
-        !(words = snapshot_co_load_words(bs, sn, &layout, &local_err))) {
-        error_report_err(local_err);
+    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp) ||
+        !(words = snapshot_co_load_words(bs, sn, &layout, errp))) {
         return -EINVAL;
     }
     ret = qcow2_zone_co_commit(bs, false);
@@ -431,5 +420,5 @@ snapshot_co_goto_checked(BlockDriverState *bs, QCowSnapshot *sn)
 
 int qcow2_zone_snapshot_goto(BlockDriverState *bs, QCowSnapshot *sn)
 {
-    return snapshot_run(bs, sn, snapshot_co_goto_checked);
+    return snapshot_run_report(bs, sn, snapshot_co_goto_checked);
 }
