@@ -304,6 +304,67 @@ static void check_table(const Device *d, const ZoneGeometry *g,
     zone_table_free(table);
 }
 
+static uint64_t record_field(const uint8_t *record, unsigned offset,
+                             unsigned nr_bytes)
+{
+    Input in = { .bytes = record + offset, .left = nr_bytes };
+
+    return take(&in, nr_bytes);
+}
+
+/* Section "Internal snapshots": of a device that may have another length */
+static bool snapshot_allowed(const Device *d, const uint8_t *record,
+                             uint32_t record_bytes, Wide nr_zones)
+{
+    Device sn = *d;
+    Wide offset = record_field(record, 8, 8);
+
+    sn.nr_zones = nr_zones;
+    return record_bytes >= 24 && record_field(record, 0, 4) == 0x5a4e5354 &&
+        record_field(record, 4, 4) == 0 &&
+        nr_zones >= 1 && nr_zones <= 16777216 &&
+        nr_zones * d->zone_size < ((Wide)1 << 51) &&
+        d->conventional <= nr_zones &&
+        offset && offset % d->cluster_bytes == 0 &&
+        record_field(record, 16, 8) == region_size(&sn) &&
+        offset + region_size(&sn) < ((Wide)1 << 56);
+}
+
+static void check_snapshot(const Device *d, Input *in, unsigned fix,
+                           const Qcow2ZoneLayout *image)
+{
+    uint8_t record[QCOW2_ZONE_SNAPSHOT_BYTES], encoded[sizeof(record)];
+    uint32_t nr_zones = d->nr_zones / (take(in, 1) % 4 + 1);
+    Device sn = *d;
+    Qcow2ZoneLayout layout;
+    Error *err = NULL;
+    uint32_t record_bytes, i;
+    uint64_t size_be;
+    bool accepted;
+
+    for (i = 0; i < sizeof(record); i++) {
+        record[i] = take(in, 1);
+    }
+    record_bytes = sizeof(record) - take(in, 1) / 128;
+    sn.nr_zones = nr_zones;
+    if (fix & FIX_REGION_SIZE) {
+        size_be = cpu_to_be64(region_size(&sn));
+        memcpy(record, "ZNST", 4);
+        memcpy(record + 16, &size_be, sizeof(size_be));
+    }
+    accepted = qcow2_zone_decode_snapshot(record, record_bytes,
+                                          d->cluster_bytes,
+                                          nr_zones * d->zone_size, image,
+                                          &layout, &err);
+    assert(accepted == snapshot_allowed(d, record, record_bytes, nr_zones));
+    check_error(accepted, err);
+    if (accepted) {
+        assert(layout.geometry.nr_zones == nr_zones);
+        qcow2_zone_encode_snapshot(&layout, encoded);
+        assert(!memcmp(encoded, record, sizeof(encoded)));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t input_bytes)
 {
     Input in = { .bytes = input, .left = input_bytes };
@@ -329,5 +390,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t input_bytes)
     if (d.nr_zones <= MAX_LOADED) {
         check_table(&d, &layout.geometry, words);
     }
+    check_snapshot(&d, &in, fix, &layout);
     return 0;
 }

@@ -537,6 +537,41 @@ static void test_no_gap(void)
     zone_table_free(table);
 }
 
+/* In flight at the start of the zone, alone, with nothing behind it */
+static void test_begins_life(void)
+{
+    ZoneTable *table = make_table(.conventional_zones = 1);
+    ZoneWrite first, second, again, conventional;
+
+    g_assert_cmpint(begin_at(table, &first, 1, 0, 4096), ==, ZONE_OK);
+    g_assert_true(zone_table_write_begins_life(table, &first));
+    g_assert_cmpint(begin_at(table, &second, 1, 4096, 4096), ==, ZONE_OK);
+    g_assert_false(zone_table_write_begins_life(table, &second));
+    zone_table_write_end(table, &first, false);
+    g_assert_false(zone_table_write_begins_life(table, &second));
+    /* It is made again, with another behind it */
+    g_assert_cmpint(begin_at(table, &again, 1, 0, 4096), ==, ZONE_OK);
+    g_assert_false(zone_table_write_begins_life(table, &again));
+    zone_table_write_end(table, &second, false);
+    zone_table_write_end(table, &again, false);
+    /* All have failed: the next one begins anew */
+    g_assert_cmpint(begin_at(table, &again, 1, 0, 8192), ==, ZONE_OK);
+    g_assert_true(zone_table_write_begins_life(table, &again));
+    zone_table_write_end(table, &again, true);
+    g_assert_cmpint(begin_at(table, &second, 1, 8192, 4096), ==, ZONE_OK);
+    g_assert_false(zone_table_write_begins_life(table, &second));
+    zone_table_write_end(table, &second, true);
+    expect_send(table, 1, ZONE_EVENT_RESET);
+    g_assert_cmpint(append_to(table, &first, 1, 4096), ==, ZONE_OK);
+    g_assert_true(zone_table_write_begins_life(table, &first));
+    zone_table_write_end(table, &first, true);
+
+    g_assert_cmpint(begin_at(table, &conventional, 0, 0, 4096), ==, ZONE_OK);
+    g_assert_false(zone_table_write_begins_life(table, &conventional));
+    zone_table_write_end(table, &conventional, true);
+    zone_table_free(table);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -571,6 +606,7 @@ int main(int argc, char **argv)
         { "read/in-flight", test_read_in_flight },
         { "read/states", test_read_states },
         { "no-gap", test_no_gap },
+        { "begins-life", test_begins_life },
     };
     size_t i;
 

@@ -483,6 +483,28 @@ static void test_gap(void)
     zone_table_free(table);
 }
 
+/* The first of them all, wherever in the window */
+static void test_begins_life(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite first, second;
+
+    g_assert_cmpint(begin_at(table, &first, 1, 4096, 4096), ==, ZONE_OK);
+    g_assert_true(zone_table_write_begins_life(table, &first));
+    g_assert_cmpint(begin_at(table, &second, 1, 0, 4096), ==, ZONE_OK);
+    g_assert_false(zone_table_write_begins_life(table, &second));
+    g_assert_false(zone_table_write_begins_life(table, &first));
+    zone_table_write_end(table, &first, false);
+    zone_table_write_end(table, &second, false);
+    g_assert_cmpint(begin_at(table, &second, 1, 0, 4096), ==, ZONE_OK);
+    g_assert_true(zone_table_write_begins_life(table, &second));
+    zone_table_write_end(table, &second, true);
+    g_assert_cmpint(begin_at(table, &first, 1, 0, 4096), ==, ZONE_OK);
+    g_assert_false(zone_table_write_begins_life(table, &first));
+    zone_table_write_end(table, &first, true);
+    zone_table_free(table);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -514,6 +536,7 @@ int main(int argc, char **argv)
         { "read", test_read },
         { "read-fresh", test_read_fresh },
         { "gap", test_gap },
+        { "begins-life", test_begins_life },
     };
     size_t i;
 
