@@ -32,7 +32,7 @@ $(PARTS:%=check-%): check-%:
 # BENCH_OPTIONS: see tests/bench/bench --help
 bench bench-quick:
 	@scripts/packages build $(if $(filter bench,$@),guest)
-	@scripts/build qemu-system-x86_64 qemu-img tests/zone/zone-bench \
+	@scripts/build qemu-system-x86_64 qemu-img qemu-io tests/zone/zone-bench \
 	    tests/zone/nvme-zone-bench
 	@tests/bench/build-base
 	@tests/bench/bench $(if $(filter bench-quick,$@),--quick) $(BENCH_OPTIONS)

@@ -8,6 +8,7 @@ medians of one value.
 import os
 import re
 import subprocess
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -120,6 +121,16 @@ class Lab:
         # what was removed and created before is no part of what is measured
         os.sync()
         return path
+
+    def img(self, *args):
+        """qemu-img; how long it took, in ms"""
+        start = time.monotonic()
+        execute([os.path.join(OUT, 'qemu-img'), *args])
+        return (time.monotonic() - start) * 1000
+
+    def reset_all(self, name):
+        execute([os.path.join(OUT, 'qemu-io'), '-f', 'qcow2', '-c',
+                 f'zrs 0 {DRIVE}', self.path(name)])
 
     def remove(self, name):
         if os.path.exists(self.path(name)):
@@ -412,6 +423,82 @@ def device_measures(lab):
     yield device_measure(lab, 'write', 'write', 128, 8, 1, True)
 
 
+# Section 9: snapshots and overlays #########################################
+
+MANY = {'no zones': 'plain', '1M zones': 'zoned'}
+
+
+def create_many(lab):
+    for name, kind in MANY.items():
+        lab.create(name, kind, 1000000 * MIB, MIB)
+
+
+def snapshot_create_run(lab, name):
+    """Without what it takes to open the image"""
+    def run():
+        lab.create(name, MANY[name], 1000000 * MIB, MIB)
+        path = lab.path(name)
+        spent = lab.img('snapshot', '-l', path)
+        return {'ms': lab.img('snapshot', '-c', 'snap', path) - spent}
+    return run
+
+
+def overlay_create_run(lab, name):
+    """Without what it takes to open the backing file"""
+    def run():
+        path, overlay = lab.path(name), lab.path(f'{name} overlay')
+        spent = lab.img('snapshot', '-l', path)
+        try:
+            return {'ms': lab.img('create', '-q', '-f', 'qcow2', '-b', path,
+                                  '-F', 'qcow2', overlay) - spent}
+        finally:
+            lab.remove(f'{name} overlay')
+    return run
+
+
+def rewrite_run(lab, name, kind, snapshot, **options):
+    """Over what was written before, and is part of a snapshot or not"""
+    def run():
+        lab.create(name, kind, DRIVE)
+        try:
+            lab.zone_bench('write', name, kind, bytes=MIB, depth=8,
+                           total=options['total'])
+            if snapshot:
+                lab.img('snapshot', '-c', 'snap', lab.path(name))
+            if kind == 'zoned':
+                lab.reset_all(name)
+            return lab.zone_bench('write', name, kind, **options)
+        finally:
+            lab.remove(name)
+    return run
+
+
+def snapshot_measures(lab):
+    section = '9. Snapshots and overlays'
+    for what, runner in (('snapshot', snapshot_create_run),
+                         ('overlay', overlay_create_run)):
+        yield Measure(section, [
+            Row(f'create of a{"n" if what == "overlay" else ""} {what} (ms)',
+                'ms', [Goal('ms more of 1M than of no zones',
+                            lambda m: m['1M zones'] - m['no zones'], 100,
+                            at_least=False)])],
+            {name: runner(lab, name) for name in MANY},
+            (lambda: create_many(lab)) if what == 'overlay' else None,
+            quick=True)
+    for size in (4, 64):
+        options = {'bytes': size * KIB, 'depth': 32, 'streams': 1,
+                   'total': 256 * MIB // lab.scale}
+        found = {}
+        for name, kind in ((OURS, 'zoned'), (PLAIN, 'plain')):
+            for more in ('', ', snapshot'):
+                found[name + more] = rewrite_run(lab, name + more, kind,
+                                                 bool(more), **options)
+        yield Measure(section, [
+            Row(f'{size}K, depth 32, written again (IOPS)', 'iops',
+                [ratio_goal(f'{OURS}, snapshot', OURS, 0.9)])],
+            found, quick=size == 64)
+
+
 def all_measures(lab, engines):
     for aio in engines:
         yield from write_measures(lab, aio)
@@ -424,3 +511,4 @@ def all_measures(lab, engines):
     yield from load_measure(lab)
     yield from device_report_measures(lab)
     yield from device_measures(lab)
+    yield from snapshot_measures(lab)

@@ -45,11 +45,13 @@ qcow2_zone_co_unmap(BlockDriverState *bs, uint64_t offset, uint64_t end,
 
     for (; offset < end && ret >= 0; offset += n) {
         n = MIN(end, ROUND_UP(offset + 1, qcow2_zone_l2_bytes(s))) - offset;
-        qemu_co_mutex_lock(&s->lock);
-        if (offset < hide_end || qcow2_zone_has_l2(s, offset)) {
-            ret = qcow2_cluster_discard(bs, offset, n, QCOW2_DISCARD_REQUEST,
-                                        false);
+        /* one that a neighbour is just getting has nothing of this zone yet */
+        if (offset >= hide_end && !qcow2_zone_has_l2(s, offset)) {
+            continue;
         }
+        qemu_co_mutex_lock(&s->lock);
+        ret = qcow2_cluster_discard(bs, offset, n, QCOW2_DISCARD_REQUEST,
+                                    false);
         qemu_co_mutex_unlock(&s->lock);
     }
     return ret;
