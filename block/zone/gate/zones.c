@@ -212,6 +212,7 @@ bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
 uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words)
 {
     const ZoneGeometry *geometry = zone_io_geometry(io);
+    bool read_only = bdrv_is_read_only(io->bs); /* bitmaps take nothing then */
     uint32_t nr_changed = 0;
     uint32_t i;
 
@@ -219,9 +220,11 @@ uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words)
     for (i = 0; i < geometry->nr_zones; i++) {
         assert(!zone_table_held(io->table, i));
         if (zone_table_word(io->table, i) != words[i]) {
-            bdrv_set_dirty(io->bs, geometry->zone_bytes * i,
-                           geometry->zone_bytes);
             nr_changed++;
+            if (!read_only) {
+                bdrv_set_dirty(io->bs, geometry->zone_bytes * i,
+                               geometry->zone_bytes);
+            }
         }
         zone_table_load_word(io->table, i, words[i]);
     }
