@@ -95,6 +95,18 @@ typedef struct ZoneStoreOps {
      * Called with the table's lock held.  NULL: there is nothing to commit.
      */
     void (*mark_dirty)(BlockDriverState *bs, uint32_t zone_idx);
+    /*
+     * Both with the commit lock held and the node drained.  The first makes the
+     * store say, durably, that the node is not finished; then, if empty, all
+     * its words Empty.  The second makes words durable, with the extensions of
+     * from (NULL: those that are there), behind all data; and then the node
+     * finished.  NULL: the store keeps no words.
+     */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_import_begin)(BlockDriverState *bs, bool empty, Error **errp);
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_import_adopt)(BlockDriverState *bs, const uint64_t *words,
+                       BlockDriverState *from, Error **errp);
     /* The node, drained, moves to another AioContext; NULL: nothing to do */
     void (*detach_aio_context)(BlockDriverState *bs);
     void (*attach_aio_context)(BlockDriverState *bs, AioContext *context);
@@ -161,6 +173,59 @@ const ZoneGeometry *zone_io_geometry(ZoneIO *io);
 /* In the main loop; the notifier goes with the node (zone_io_close()) */
 void zone_io_add_change_notifier(ZoneIO *io, Notifier *notifier);
 
+/* A node that is filled from elsewhere: in the main loop *******************/
+
+typedef enum ZoneImportMode {
+    ZONE_IMPORT_EMPTY,          /* everything is new: stored words become Empty,
+                                   what was there is lost */
+    ZONE_IMPORT_KEEP,           /* stored words stay until others are adopted */
+    ZONE_IMPORT_SAME,           /* what is written is what a reader sees there
+                                   already: the image stays finished */
+} ZoneImportMode;
+
+/*
+ * From here on data passes the zones in any order: writes, zeros, discards,
+ * compressed writes; reads and block status see what the driver has.  All that
+ * is about zones is refused with EBUSY.  The image says that it is not finished
+ * (ZONE_IMPORT_SAME apart), until zone_io_import_adopt() succeeds.
+ * Returns a negative errno, with an error, when the node cannot be filled, or
+ * its image does not take the mark: then it takes no changes any more.
+ */
+int zone_io_import_begin(BlockDriverState *bs, ZoneImportMode mode,
+                         Error **errp);
+/*
+ * Ends it, as a power cycle does: words (nr_zones of them) are the zones' now,
+ * with the extensions of from, a node of as many zones, or with those that bs
+ * has (NULL).  After any crash the image is as it shall be, or says that it is
+ * not finished.  After an error the import goes on.
+ */
+int zone_io_import_adopt(BlockDriverState *bs, const uint64_t *words,
+                         BlockDriverState *from, Error **errp);
+/* The end of ZONE_IMPORT_SAME */
+void zone_io_import_end(BlockDriverState *bs);
+
+/*
+ * An image that is not finished has been opened all the same: it can be looked
+ * at, and filled
+ */
+void zone_io_set_unfinished(ZoneIO *io);
+
+/* False, with an error, where bs cannot have these words */
+bool zone_io_check_words(BlockDriverState *bs, const uint64_t *words,
+                         Error **errp);
+/*
+ * False, with an error that names both and the values, where a word of one
+ * would not do for the same zone of the other; or where they have not as many
+ */
+bool zone_io_check_same_zones(BlockDriverState *bs, BlockDriverState *other_bs,
+                              Error **errp);
+bool zone_io_check_same_geometry(BlockDriverState *bs,
+                                 BlockDriverState *other_bs, Error **errp);
+/* The words that would be stored now, nr_zones of them: g_free() */
+uint64_t *zone_io_get_words(ZoneIO *io);
+/* Offline zones read as zeros, for who takes data and words over together */
+void zone_io_skip_offline(ZoneIO *io);
+
 /* Zones in the graph ******************************************************/
 
 /* The zones of a node, NULL without; so is bs NULL.  Corrupt nodes keep them */
@@ -175,6 +240,12 @@ bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
                       BdrvChildRole role, Error **errp);
 /* False, with an error, when backing is zoned */
 bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp);
+/*
+ * Before the backing file of bs is opened with options, unless reference names
+ * a node: a commit into it may have been interrupted, and bs has what counts.
+ */
+void bdrv_zone_put_backing_options(BlockDriverState *bs, const char *reference,
+                                   QDict *options);
 /* False, with an error, when target is zoned; operation is a noun */
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp);

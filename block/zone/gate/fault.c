@@ -140,6 +140,11 @@ int coroutine_fn zone_io_co_power_cut(ZoneIO *io, Error **errp)
                    bdrv_get_device_or_node_name(io->bs));
         return -EPERM;
     }
+    if (io->importing || io->unfinished) {
+        error_setg(errp, "Node '%s' is not finished: it is being filled from "
+                   "elsewhere", bdrv_get_device_or_node_name(io->bs));
+        return -EBUSY;
+    }
     if (!words) {
         error_setg(errp, "Could not allocate memory for %" PRIu32 " zones",
                    nr_zones);

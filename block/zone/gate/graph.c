@@ -8,6 +8,7 @@
 #include "qapi/error.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
+#include "block/qdict.h"
 #include "block/zone-io.h"
 
 ZoneIO *bdrv_zone_io(BlockDriverState *bs)
@@ -50,6 +51,15 @@ bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp)
         return false;
     }
     return true;
+}
+
+void bdrv_zone_put_backing_options(BlockDriverState *bs, const char *reference,
+                                   QDict *options)
+{
+    if (bs->zones && !reference &&
+        !g_strcmp0(qdict_get_try_str(options, "driver"), "qcow2")) {
+        qdict_set_default_str(options, "zone-unfinished", "on");
+    }
 }
 
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,

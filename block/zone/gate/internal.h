@@ -31,6 +31,11 @@ struct ZoneIO {
     CoQueue waiters;            /* for a write to end or a hold to go */
     CoMutex commit_lock;
     NotifierList change_notifiers; /* main loop only */
+    /* These change while the node is drained */
+    bool importing;             /* data passes the zones in any order */
+    bool unfinished;            /* the words do not describe the data yet: no
+                                   changes but those of an import */
+    bool skips_offline;         /* Offline zones read as zeros */
 };
 
 /* Where the zones end; whatever lies beyond is plain storage */

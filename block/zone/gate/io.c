@@ -218,8 +218,11 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     bool held = false;
     int ret;
 
-    if (bytes == 0 || *offset >= zone_io_zoned_bytes(io)) {
+    if (bytes == 0 || *offset >= zone_io_zoned_bytes(io) || io->importing) {
         return 0;
+    }
+    if (io->unfinished) {
+        return -EBUSY;
     }
     if (*flags & BDRV_REQ_WRITE_COMPRESSED) {
         error_report("Image '%s': compressed writes are not supported on zoned "
@@ -330,10 +333,14 @@ zone_io_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
         return 0; /* nothing is copied on read, as there is no backing */
     }
     flags &= ~BDRV_REQ_COPY_ON_READ;
+    if (io->importing) {
+        return zone_io_co_read_data(bs, offset, bytes, qiov, qiov_offset,
+                                    flags);
+    }
     for (; bytes && ret >= 0; offset += n, qiov_offset += n, bytes -= n) {
         if (zone_io_extent(io, offset, bytes, &n, &state)) {
             ret = zone_io_co_read_data(bs, offset, n, qiov, qiov_offset, flags);
-        } else if (state == ZONE_STATE_OFFLINE) {
+        } else if (state == ZONE_STATE_OFFLINE && !io->skips_offline) {
             ret = zone_io_refuse(io, offset, ZONE_ERR_OFFLINE);
         } else {
             qemu_iovec_memset(qiov, qiov_offset, 0, n);
@@ -347,11 +354,13 @@ zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
                         int64_t bytes, int64_t *pnum, int64_t *map,
                         BlockDriverState **file)
 {
+    ZoneIO *io = bs->zones;
     ZoneState state;
 
-    if (!zone_io_extent(bs->zones, offset, bytes, &bytes, &state)) {
+    if (!io->importing && !zone_io_extent(io, offset, bytes, &bytes, &state)) {
         *pnum = bytes;
-        return state == ZONE_STATE_OFFLINE ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO;
+        return state == ZONE_STATE_OFFLINE && !io->skips_offline
+               ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO;
     }
     return bs->drv->bdrv_co_block_status(bs, want_zero, offset, bytes, pnum,
                                          map, file);
@@ -421,9 +430,12 @@ zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
     int64_t n;
     int ret = 0;
 
+    if (io->unfinished && !io->importing) {
+        return -EBUSY;
+    }
     for (; bytes && ret >= 0; offset += n, bytes -= n) {
         n = bytes;
-        if (offset >= zone_io_zoned_bytes(io)) {
+        if (offset >= zone_io_zoned_bytes(io) || io->importing) {
             return zone_io_co_discard_data(bs, offset, bytes);
         }
         if (zone_io_co_discard_begin(io, &write, offset, &n)) {

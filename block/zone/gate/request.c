@@ -177,6 +177,9 @@ bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
     if (bs->open_flags & BDRV_O_INACTIVE) {
         return -EPERM; /* somebody else may be changing them */
     }
+    if (io->importing) {
+        return -EBUSY;
+    }
     if (offset == zone_io_zoned_bytes(io)) {
         return 0; /* a caller that goes on where the last report ended */
     }

@@ -141,6 +141,9 @@ int coroutine_fn bdrv_zone_co_power_cycle(BlockDriverState *bs)
     g_autoptr(GArray) selected = zone_io_select(io, ZONE_EVENT_POWER_CYCLE);
     uint32_t zone_idx, i;
 
+    if (io->importing) {
+        return -EBUSY;
+    }
     bdrv_inc_in_flight(bs);
     for (i = 0; i < selected->len; i++) {
         zone_idx = g_array_index(selected, uint32_t, i);

@@ -290,6 +290,9 @@ int zone_io_check_changeable(ZoneIO *io)
     if (bdrv_has_readonly_bitmaps(bs)) {
         return -EPERM; /* a change could not be recorded there */
     }
+    if (io->importing || io->unfinished) {
+        return -EBUSY; /* what is there now is not what will be */
+    }
     return 0;
 }
 

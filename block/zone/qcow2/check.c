@@ -308,6 +308,10 @@ qcow2_zone_co_check(BlockDriverState *bs, BdrvCheckResult *res,
     if (!s->zone) {
         return 0;
     }
+    if (s->zone->flags & QCOW2_ZONE_FLAG_UNFINISHED) {
+        fprintf(stderr, "Zoned image is not finished: its zones do not "
+                "describe its data\n");
+    }
     qcow2_zone_get_layout(s->zone, &check.layout);
     ret = check_region_words(bs, &check);
     for (i = 0; i < s->nb_snapshots && ret >= 0; i++) {

@@ -194,11 +194,18 @@ Qcow2ZoneInfo *qcow2_zone_get_info(BlockDriverState *bs)
         .max_active_zones   = zone->geometry.max_active_zones,
         .max_append_bytes   = zone->geometry.max_append_bytes,
         .zd_extension_size  = zone->geometry.zd_extension_bytes,
+        .has_unfinished     = zone->flags & QCOW2_ZONE_FLAG_UNFINISHED,
+        .unfinished         = true,
     };
     return info;
 }
 
 /* Creation ***************************************************************/
+
+static bool wants_zones(const BlockdevCreateOptionsQcow2 *opts)
+{
+    return opts->zone && opts->zone->mode != QCOW2_ZONE_MODE_NONE;
+}
 
 static void options_to_geometry(const BlockdevCreateOptionsQcow2 *opts,
                                 ZoneGeometry *g)
@@ -284,14 +291,27 @@ static bool check_create_combination(const BlockdevCreateOptionsQcow2 *opts,
     return true;
 }
 
+/* Zones that are none have nothing to say */
+static bool check_create_none(const Qcow2ZoneCreateOptions *z, Error **errp)
+{
+    if (z->has_size || z->has_capacity || z->has_conventional_zones ||
+        z->has_max_open_zones || z->has_max_active_zones ||
+        z->has_max_append_bytes || z->has_zd_extension_size) {
+        error_setg(errp, "Options of zones need zone.mode=host-managed, not "
+                   "zone.mode=none");
+        return false;
+    }
+    return true;
+}
+
 bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
                              int version, uint64_t cluster_bytes, Error **errp)
 {
     ERRP_GUARD();
     ZoneGeometry g;
 
-    if (!opts->zone) {
-        return true;
+    if (!wants_zones(opts)) {
+        return !opts->zone || check_create_none(opts->zone, errp);
     }
     options_to_geometry(opts, &g);
     return check_create_combination(opts, version, errp) &&
@@ -354,6 +374,9 @@ bool qcow2_zone_measure(QemuOpts *opts, uint64_t device_bytes, int version,
     if (!qcow2_zone_check_create(&create, version, cluster_bytes, errp)) {
         return false;
     }
+    if (!wants_zones(&create)) {
+        return true;
+    }
     options_to_geometry(&create, &g);
     region_clusters = DIV_ROUND_UP(qcow2_zone_region_bytes(&g), cluster_bytes);
     clusters = *file_bytes / cluster_bytes;
@@ -381,7 +404,7 @@ qcow2_zone_co_create(BlockDriverState *bs,
     Qcow2ZoneLayout layout = { .version = QCOW2_ZONE_VERSION };
     int ret;
 
-    if (!opts->zone) {
+    if (!wants_zones(opts)) {
         return 0;
     }
     GRAPH_RDLOCK_GUARD();

@@ -123,6 +123,18 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp);
 void qcow2_zone_mark_dirty(BlockDriverState *bs, uint32_t zone_idx);
 
+/* ZoneStoreOps of an import: import.c */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_import_begin(BlockDriverState *bs, bool empty, Error **errp);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_import_adopt(BlockDriverState *bs, const uint64_t *words,
+                           BlockDriverState *from, Error **errp);
+/*
+ * False, with an error, when the image is not finished, unless it is opened to
+ * be described or in spite of that
+ */
+bool qcow2_zone_check_finished(BlockDriverState *bs, int flags, Error **errp);
+
 /* How words get to disk: plan.c; with the commit lock held ****************/
 
 int coroutine_fn GRAPH_RDLOCK

@@ -51,6 +51,8 @@ bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
         return false;
     }
 
+    options->unfinished = qemu_opt_get_bool(opts, QCOW2_OPT_ZONE_UNFINISHED,
+                                            false);
     options->commit_interval_ms = interval_ms;
     options->premap_bytes = ROUND_UP(premap_bytes, s->cluster_size);
     options->prezero_bytes = ROUND_UP(prezero_bytes, BDRV_SECTOR_SIZE);
@@ -122,7 +124,10 @@ qcow2_zone_open_words(BlockDriverState *bs, int flags, Error **errp)
         return -EINVAL;
     }
     ret = qcow2_zone_commit_init(bs, errp);
-    if (ret >= 0 && (flags & BDRV_O_RDWR) && !(flags & BDRV_O_INACTIVE)) {
+    if (zone->flags & QCOW2_ZONE_FLAG_UNFINISHED) {
+        zone_io_set_unfinished(zone->io);
+    } else if (ret >= 0 && (flags & BDRV_O_RDWR) &&
+               !(flags & BDRV_O_INACTIVE)) {
         ret = qcow2_zone_co_clean_raw(bs, errp);
     }
     return ret;
@@ -159,6 +164,9 @@ qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
     }
     if (!qcow2_zone_check_refused(bs, errp)) {
         return -ENOTSUP;
+    }
+    if (!qcow2_zone_check_finished(bs, flags, errp)) {
+        return -EINVAL;
     }
     qcow2_zone_get_layout(s->zone, &layout);
     if (!qcow2_zone_co_check_region(bs, &layout, errp)) {
@@ -212,6 +220,8 @@ const ZoneStoreOps qcow2_zone_store_ops = {
     .wants_drop      = qcow2_zone_wants_drop,
     .co_drop         = qcow2_zone_co_drop,
     .co_power_cut    = qcow2_zone_co_power_cut,
+    .co_import_begin = qcow2_zone_co_import_begin,
+    .co_import_adopt = qcow2_zone_co_import_adopt,
     .mark_dirty      = qcow2_zone_mark_dirty,
     .attach_aio_context = qcow2_zone_commit_timer_init,
     .detach_aio_context = qcow2_zone_commit_timer_stop,
@@ -258,6 +268,13 @@ bool qcow2_zone_refuses_report(BlockDriverState *bs, const char *what)
         return true;
     }
     return false;
+}
+
+bool qcow2_zone_refuses_backing(BlockDriverState *bs)
+{
+    return qcow2_zone(bs) && qcow2_zone(bs)->version < 2 &&
+           qcow2_zone_refuses_report(bs, "backing files are of layout "
+                                     "version 1");
 }
 
 bool qcow2_zone_check_downgrade(BlockDriverState *bs, Error **errp)

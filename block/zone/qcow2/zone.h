@@ -34,11 +34,13 @@ typedef struct QCowSnapshot QCowSnapshot;
 #define QCOW2_ZONE_PREZERO_BYTES       (256 * KiB)
 /* So much memory is needed, for as long as the zeros are written */
 #define QCOW2_ZONE_MAX_PREZERO_BYTES   (16 * MiB)
+#define QCOW2_OPT_ZONE_UNFINISHED      "zone-unfinished"
 
 typedef struct Qcow2ZoneOptions {
     uint64_t commit_interval_ms;    /* 0: only when asked to */
     uint64_t premap_bytes;          /* whole clusters; 0: never */
     uint64_t prezero_bytes;         /* whole sectors; 0: never */
+    bool unfinished;                /* open what is not finished */
 } Qcow2ZoneOptions;
 
 /* Takes the runtime options; false and errp when one is out of range */
@@ -155,6 +157,8 @@ bool qcow2_zone_wants_zero_data(BlockDriverState *bs, int64_t offset);
 bool qcow2_zone_refuses(BlockDriverState *bs, const char *what, Error **errp);
 /* The same where there is nobody to take the error */
 bool qcow2_zone_refuses_report(BlockDriverState *bs, const char *what);
+/* True, with an error, where the layout has no room for a backing file */
+bool qcow2_zone_refuses_backing(BlockDriverState *bs);
 /* A zoned image cannot be stored with the older header */
 bool qcow2_zone_check_downgrade(BlockDriverState *bs, Error **errp);
 

@@ -1,0 +1,341 @@
+/*
+ * Zoned I/O: a node that is filled from elsewhere
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Data passes the zones in any order, and the words that describe it come at
+ * the end.  Until then the image says that it is not finished.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "block/aio-wait.h"
+#include "block/block-io.h"
+#include "block/block_int.h"
+#include "block/dirty-bitmap.h"
+#include "block/zone/gate/internal.h"
+#include "block/zone/trace.h"
+
+/* What a word says ********************************************************/
+
+uint64_t *zone_io_get_words(ZoneIO *io)
+{
+    uint32_t nr_zones = zone_io_geometry(io)->nr_zones;
+    uint64_t *words = g_new(uint64_t, nr_zones);
+    uint32_t i;
+
+    zone_io_lock(io);
+    for (i = 0; i < nr_zones; i++) {
+        words[i] = zone_table_word(io->table, i);
+    }
+    zone_io_unlock(io);
+    return words;
+}
+
+static bool zone_io_check_active(ZoneIO *io, const uint64_t *words,
+                                 Error **errp)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+    uint32_t nr_active = 0;
+    uint32_t i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        nr_active += zone_stored_state(geometry, i, words[i]) ==
+                     ZONE_STATE_CLOSED;
+    }
+    if (geometry->max_active_zones && nr_active > geometry->max_active_zones) {
+        error_setg(errp, "%" PRIu32 " zones would be active in node '%s', "
+                   "which allows %" PRIu32, nr_active,
+                   bdrv_get_device_or_node_name(io->bs),
+                   geometry->max_active_zones);
+        return false;
+    }
+    return true;
+}
+
+bool zone_io_check_words(BlockDriverState *bs, const uint64_t *words,
+                         Error **errp)
+{
+    ZoneIO *io = bs->zones;
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+    const char *fault;
+    uint32_t i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        fault = zone_word_check(geometry, i, words[i]);
+        if (fault) {
+            error_setg(errp, "Zone %" PRIu32 " of node '%s' cannot get word "
+                       "0x%016" PRIx64 ": %s", i,
+                       bdrv_get_device_or_node_name(bs), words[i], fault);
+            return false;
+        }
+    }
+    return zone_io_check_active(io, words, errp);
+}
+
+/* An extension that comes from nowhere must be there already */
+static bool zone_io_check_extensions(ZoneIO *io, const uint64_t *words,
+                                     Error **errp)
+{
+    uint64_t before;
+    uint32_t i;
+
+    for (i = 0; i < zone_io_geometry(io)->nr_zones; i++) {
+        zone_io_lock(io);
+        before = zone_table_word(io->table, i);
+        zone_io_unlock(io);
+        if (zone_word_attributes(words[i]) & ~zone_word_attributes(before) &
+            ZONE_ATTR_ZDEV) {
+            error_setg(errp, "Zone %" PRIu32 " of node '%s' would have a valid "
+                       "descriptor extension, but none is given", i,
+                       bdrv_get_device_or_node_name(io->bs));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_equal(BlockDriverState *bs, BlockDriverState *other_bs,
+                        const char *what, uint64_t value, uint64_t other,
+                        Error **errp)
+{
+    if (value != other) {
+        error_setg(errp, "Image '%s' has %s %" PRIu64 ", but '%s' has %"
+                   PRIu64, bs->filename, what, value, other_bs->filename,
+                   other);
+        return false;
+    }
+    return true;
+}
+
+bool zone_io_check_same_zones(BlockDriverState *bs, BlockDriverState *other_bs,
+                              Error **errp)
+{
+    const ZoneGeometry *a = zone_io_geometry(bs->zones);
+    const ZoneGeometry *b = zone_io_geometry(other_bs->zones);
+
+    return check_equal(bs, other_bs, "a zone size of", a->zone_bytes,
+                       b->zone_bytes, errp) &&
+           check_equal(bs, other_bs, "a zone capacity of", a->capacity_bytes,
+                       b->capacity_bytes, errp) &&
+           check_equal(bs, other_bs, "a number of conventional zones of",
+                       a->conventional_zones, b->conventional_zones, errp) &&
+           check_equal(bs, other_bs, "a zone descriptor extension size of",
+                       a->zd_extension_bytes, b->zd_extension_bytes, errp);
+}
+
+bool zone_io_check_same_geometry(BlockDriverState *bs,
+                                 BlockDriverState *other_bs, Error **errp)
+{
+    return zone_io_check_same_zones(bs, other_bs, errp) &&
+           check_equal(bs, other_bs, "a number of zones of",
+                       zone_io_geometry(bs->zones)->nr_zones,
+                       zone_io_geometry(other_bs->zones)->nr_zones, errp);
+}
+
+void zone_io_skip_offline(ZoneIO *io)
+{
+    io->skips_offline = true;
+}
+
+void zone_io_set_unfinished(ZoneIO *io)
+{
+    io->unfinished = true;
+}
+
+/* Loads them as a power cycle finds them; a reader sees something else now */
+static void zone_import_load_words(ZoneIO *io, const uint64_t *words)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+    uint32_t i;
+
+    zone_io_lock(io);
+    for (i = 0; i < geometry->nr_zones; i++) {
+        assert(!zone_table_held(io->table, i) &&
+               !zone_table_in_flight(io->table, i));
+        zone_table_load_word(io->table, i,
+                             words ? words[i] : zone_empty_word(geometry, i));
+    }
+    zone_io_unlock(io);
+    bdrv_set_dirty(io->bs, 0, zone_io_zoned_bytes(io));
+}
+
+/* Begin and end ***********************************************************/
+
+static bool zone_import_check_begin(ZoneIO *io, Error **errp)
+{
+    BlockDriverState *bs = io->bs;
+    const char *name = bdrv_get_device_or_node_name(bs);
+
+    if (!bs->drv) {
+        error_setg(errp, "Node '%s' has no medium", name);
+        return false;
+    }
+    if (!io->ops->co_import_begin) {
+        error_setg(errp, "Node '%s' keeps its zones in memory: it cannot be "
+                   "filled from elsewhere", name);
+        return false;
+    }
+    if (io->importing) {
+        error_setg(errp, "Node '%s' is being filled already", name);
+        return false;
+    }
+    if (bdrv_is_read_only(bs)) {
+        error_setg(errp, "Node '%s' is read-only", name);
+        return false;
+    }
+    if (bs->open_flags & BDRV_O_INACTIVE) {
+        error_setg(errp, "Node '%s' is inactive", name);
+        return false;
+    }
+    if (bdrv_has_readonly_bitmaps(bs)) {
+        error_setg(errp, "Node '%s' has a bitmap that cannot take changes "
+                   "down", name);
+        return false;
+    }
+    return true;
+}
+
+/*
+ * 1. What has been written is committed, and the store says on disk that the
+ *    image is not finished.  A crash before leaves the drive of before, a crash
+ *    after an image that is refused by name.
+ * 2. With ZONE_IMPORT_EMPTY the store makes all words Empty.  A crash leaves
+ *    each of them as it was or Empty.
+ *
+ * After an error the disk may say either, and the node takes no writes.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+zone_import_co_begin(ZoneIO *io, ZoneImportMode mode, Error **errp)
+{
+    int ret = bdrv_co_flush(io->bs);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not flush node '%s'",
+                         bdrv_get_device_or_node_name(io->bs));
+        return ret;
+    }
+    if (mode != ZONE_IMPORT_SAME) {
+        zone_io_co_commit_lock(io);
+        ret = io->ops->co_import_begin(io->bs, mode == ZONE_IMPORT_EMPTY,
+                                       errp);
+        zone_io_co_commit_unlock(io);
+    }
+    if (ret >= 0 && mode == ZONE_IMPORT_EMPTY) {
+        zone_import_load_words(io, NULL);
+    }
+    if (ret >= 0) {
+        io->unfinished |= mode != ZONE_IMPORT_SAME;
+        io->importing = true;
+    }
+    return ret;
+}
+
+/*
+ * 1. The table gets the words; nothing looks at it before the end.
+ * 2. The store makes data, words and extensions durable, and then the drive
+ *    finished.  A crash before leaves an image that says that it is not, a
+ *    crash after a drive with all of it.
+ *
+ * After an error the node goes on being filled, and the words can be adopted
+ * again.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+zone_import_co_adopt(ZoneIO *io, const uint64_t *words, BlockDriverState *from,
+                     Error **errp)
+{
+    int ret;
+
+    zone_import_load_words(io, words);
+    /* what is dirty in the node's caches: a flush takes the commit lock */
+    ret = bdrv_co_flush(io->bs);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not flush node '%s'",
+                         bdrv_get_device_or_node_name(io->bs));
+        return ret;
+    }
+    zone_io_co_commit_lock(io);
+    ret = io->ops->co_import_adopt(io->bs, words, from, errp);
+    zone_io_co_commit_unlock(io);
+    if (ret >= 0) {
+        io->importing = false;
+        io->unfinished = false;
+    }
+    return ret;
+}
+
+/* From the main loop ******************************************************/
+
+typedef struct ZoneImportCo {
+    ZoneIO *io;
+    ZoneImportMode mode;
+    const uint64_t *words;      /* NULL: begin */
+    BlockDriverState *from;
+    Error **errp;
+    int ret;
+    bool done;
+} ZoneImportCo;
+
+static void coroutine_fn zone_import_entry(void *opaque)
+{
+    ZoneImportCo *co = opaque;
+
+    WITH_GRAPH_RDLOCK_GUARD() {
+        co->ret = co->words
+            ? zone_import_co_adopt(co->io, co->words, co->from, co->errp)
+            : zone_import_co_begin(co->io, co->mode, co->errp);
+    }
+    trace_zone_io_import(co->io->bs, co->words ? "adopt" : "begin", co->ret);
+    co->done = true;
+    aio_wait_kick();
+}
+
+/* With nothing in flight: no write is half in front of the zones */
+static int zone_import_run(ZoneImportCo *co)
+{
+    BlockDriverState *bs = co->io->bs;
+
+    bdrv_drained_begin(bs);
+    aio_co_enter(bdrv_get_aio_context(bs),
+                 qemu_coroutine_create(zone_import_entry, co));
+    BDRV_POLL_WHILE(bs, !co->done);
+    bdrv_drained_end(bs);
+    return co->ret;
+}
+
+int zone_io_import_begin(BlockDriverState *bs, ZoneImportMode mode,
+                         Error **errp)
+{
+    ZoneImportCo co = { .io = bs->zones, .mode = mode, .errp = errp };
+
+    GLOBAL_STATE_CODE();
+    if (!zone_import_check_begin(bs->zones, errp)) {
+        return -EINVAL;
+    }
+    return zone_import_run(&co);
+}
+
+int zone_io_import_adopt(BlockDriverState *bs, const uint64_t *words,
+                         BlockDriverState *from, Error **errp)
+{
+    ZoneIO *io = bs->zones;
+    ZoneImportCo co = {
+        .io = io, .words = words, .from = from, .errp = errp,
+    };
+
+    GLOBAL_STATE_CODE();
+    assert(io->importing && io->unfinished);
+    if (!zone_io_check_words(bs, words, errp) ||
+        (!from && !zone_io_check_extensions(io, words, errp))) {
+        return -EINVAL;
+    }
+    return zone_import_run(&co);
+}
+
+void zone_io_import_end(BlockDriverState *bs)
+{
+    GLOBAL_STATE_CODE();
+    bdrv_drained_begin(bs);
+    bs->zones->importing = false;
+    bdrv_drained_end(bs);
+}
