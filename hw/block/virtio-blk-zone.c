@@ -54,6 +54,15 @@ static bool check_blocks(const BlockConf *conf, const ZoneGeometry *geometry,
     return true;
 }
 
+/* A driver is told of another length, but has no way to hear of zones */
+static bool forbid_resize(BlockBackend *blk, Error **errp)
+{
+    uint64_t perm, shared;
+
+    blk_get_perm(blk, &perm, &shared);
+    return blk_set_perm(blk, perm, shared & ~BLK_PERM_RESIZE, errp) >= 0;
+}
+
 bool virtio_blk_zone_configure(VirtIOBlkConf *conf, Error **errp)
 {
     const BlockDriverState *bs = blk_bs(conf->conf.blk);
@@ -62,7 +71,8 @@ bool virtio_blk_zone_configure(VirtIOBlkConf *conf, Error **errp)
     if (bs && bs->bl.zoned != BLK_Z_NONE) {
         conf->request_merging = false;
     }
-    return !geometry || check_blocks(&conf->conf, geometry, errp);
+    return !geometry || (check_blocks(&conf->conf, geometry, errp) &&
+                         forbid_resize(conf->conf.blk, errp));
 }
 
 static bool zones_negotiated(const VirtIOBlockReq *req)

@@ -146,6 +146,12 @@ bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
  * other words than before.
  */
 uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words);
+/*
+ * The drive has other zones at its end, or other limits, durably.  With commit
+ * lock and table's lock held; see zone_table_resize(), zone_table_set_limits().
+ */
+void zone_io_resize(ZoneIO *io, uint32_t nr_zones);
+void zone_io_set_limits(ZoneIO *io, const ZoneGeometry *geometry);
 
 /*
  * The table, for calls between zone_io_lock() and zone_io_unlock().  Nothing
@@ -167,7 +173,10 @@ void coroutine_fn zone_io_co_commit_unlock(ZoneIO *io);
  */
 void coroutine_fn zone_io_co_settle(ZoneIO *io);
 
-/* Fixed for the life of the node, but for ZRWAs: no lock needed */
+/*
+ * Fixed for the life of the node, but for ZRWAs and what zone_io_resize() and
+ * zone_io_set_limits() change, which nobody does under a device: no lock needed
+ */
 const ZoneGeometry *zone_io_geometry(ZoneIO *io);
 
 /* In the main loop; the notifier goes with the node (zone_io_close()) */
@@ -226,6 +235,14 @@ uint64_t *zone_io_get_words(ZoneIO *io);
 /* Offline zones read as zeros, for who takes data and words over together */
 void zone_io_skip_offline(ZoneIO *io);
 
+/*
+ * In the main loop: words (nr_zones of them), which have been checked, are the
+ * zones' now, as after a power cycle, with the extensions that are there.
+ * Durable on return; a crash or an error leaves each zone as it was or as it
+ * shall be.
+ */
+int zone_io_store_words(BlockDriverState *bs, const uint64_t *words);
+
 /* Zones in the graph ******************************************************/
 
 /* The zones of a node, NULL without; so is bs NULL.  Corrupt nodes keep them */
@@ -246,6 +263,11 @@ bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp);
  */
 void bdrv_zone_put_backing_options(BlockDriverState *bs, const char *reference,
                                    QDict *options);
+/*
+ * False, with an error that names both, when bs has zones and a user that
+ * cannot be told of others: a device, a job.
+ */
+bool GRAPH_RDLOCK bdrv_zone_check_resize(BlockDriverState *bs, Error **errp);
 /* False, with an error, when target is zoned; operation is a noun */
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp);

@@ -127,6 +127,13 @@ void zone_table_free(ZoneTable *table);
 const ZoneGeometry *zone_table_geometry(const ZoneTable *table);
 
 /*
+ * The drive has nr_zones from now on: Empty ones come at the end, or go there.
+ * Those that go have to be Empty, with nothing in flight and no hold: assert.
+ * All others stay what they are, open ones as well.
+ */
+void zone_table_resize(ZoneTable *table, uint32_t nr_zones);
+
+/*
  * Checks one word against the geometry without changing the table.  Returns
  * NULL when it is valid for zone_idx, else a static phrase that says what is
  * wrong with it ("write pointer below the start of the zone" ...).
@@ -418,6 +425,14 @@ ZoneStatus zone_table_open_all(ZoneTable *table);
  * pointer unwritten: the caller zeroes it first.
  */
 ZoneStatus zone_table_zrwa_flush(ZoneTable *table, uint64_t end_bytes);
+
+/*
+ * Other limits of the drive, 0 for none; fields as in ZoneGeometry.  Zones that
+ * exceed them stay as they are: compare zone_table_counts() before.
+ */
+void zone_table_set_limits(ZoneTable *table, uint32_t max_open_zones,
+                           uint32_t max_active_zones,
+                           uint32_t max_append_bytes);
 
 /* What of ZoneGeometry is not fixed: it belongs to the device, not the drive */
 void zone_table_set_auto_close(ZoneTable *table, bool enable);

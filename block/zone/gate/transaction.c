@@ -99,6 +99,9 @@ zone_io_co_drop(ZoneDrop *drop, uint32_t zone_idx)
 {
     ZoneIO *io = drop->io;
 
+    if (zone_idx >= zone_io_geometry(io)->nr_zones) {
+        return; /* the drive has become shorter meanwhile */
+    }
     if (!drop->held) {
         zone_io_co_hold(io, zone_idx);
     }

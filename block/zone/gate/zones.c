@@ -232,6 +232,22 @@ uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words)
     return nr_changed;
 }
 
+/* Other geometry *********************************************************/
+
+void zone_io_resize(ZoneIO *io, uint32_t nr_zones)
+{
+    zone_table_resize(io->table, nr_zones);
+    zone_io_refresh_limits(io->bs);
+}
+
+void zone_io_set_limits(ZoneIO *io, const ZoneGeometry *geometry)
+{
+    zone_table_set_limits(io->table, geometry->max_open_zones,
+                          geometry->max_active_zones,
+                          geometry->max_append_bytes);
+    zone_io_refresh_limits(io->bs);
+}
+
 /* Locks *******************************************************************/
 
 void coroutine_fn zone_io_co_commit_lock(ZoneIO *io)

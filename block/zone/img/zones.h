@@ -1,5 +1,5 @@
 /*
- * qemu-img zones: what is printed
+ * qemu-img: zones, their list, map, import and comparison
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -22,6 +22,29 @@ void img_zones_print_list(BlockBackend *blk);
 void img_zones_print_map(BlockBackend *blk, int width);
 /* What query-block-zones returns */
 void img_zones_print_json(BlockBackend *blk);
+
+/*
+ * The zones become those of a report (zone_report_parse()), in a file or in "-",
+ * the standard input.  False, with an error, when nothing has changed, or when
+ * storing them has failed.
+ */
+bool img_zones_apply(BlockBackend *blk, const char *report_name, Error **errp);
+
+/*
+ * qemu-img compare: how many bytes from offset on, of max_bytes, cannot be read
+ * of one of two images, as a zone is Offline.  0 as well where their zones do
+ * not lie at the same places.
+ */
+int64_t img_zones_unreadable(BlockBackend *blk1, BlockBackend *blk2,
+                             int64_t offset, int64_t max_bytes);
+/*
+ * The zones of two images, whose data is the same: 0 when they are, too.  1
+ * where they differ: unless quiet, the first zone that does has been printed,
+ * and how.  4 after an error, which has been reported.
+ */
+int img_zones_compare(BlockBackend *blk1, BlockBackend *blk2,
+                      const char *filename1, const char *filename2,
+                      bool quiet);
 
 /* $COLUMNS, else the columns of the terminal, else 80 */
 int img_zones_terminal_width(void);

@@ -135,7 +135,10 @@ int coroutine_fn qcow2_zone_co_commit(BlockDriverState *bs, bool flush_follows)
         zone_io_lock(zone->io);
         covers = zone->commit_requested;
         zone_io_unlock(zone->io);
-        ret = qcow2_zone_co_commit_locked(bs, flush_follows);
+        ret = qcow2_zone_co_settle_header(bs);
+        if (ret >= 0) {
+            ret = qcow2_zone_co_commit_locked(bs, flush_follows);
+        }
         if (ret >= 0) {
             zone->commit_done = covers;
         }
@@ -221,7 +224,11 @@ qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
     g_autoptr(GArray) releases = NULL;
     Qcow2Zone *zone = qcow2_zone(bs);
     ZonePlan plan = { .data = data, .words = list };
+    int ret = qcow2_zone_co_settle_header(bs);
 
+    if (ret < 0) {
+        return ret;
+    }
     if (qcow2_zone_words_are_stored(zone, list)) {
         return qcow2_zone_co_flush_words(bs);
     }
@@ -337,20 +344,14 @@ int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp)
     zone->batch = qemu_try_blockalign(bs->file->bs,
                                       QCOW2_ZONE_BATCH_SECTORS *
                                       QCOW2_ZONE_SECTOR_BYTES);
-    if (!zone->batch) {
-        error_setg(errp, "Could not allocate the zone commit buffer");
+    zone->release_batch = qemu_try_blockalign(bs->file->bs,
+                                              QCOW2_ZONE_BATCH_SECTORS *
+                                              QCOW2_ZONE_SECTOR_BYTES);
+    if (!zone->batch || !zone->release_batch) {
+        error_setg(errp, "Could not allocate the zone commit buffers");
         return -ENOMEM;
     }
     qcow2_zone_count_durable(zone);
-    if (zone->geometry.max_active_zones) {
-        zone->release_batch = qemu_try_blockalign(bs->file->bs,
-                                                  QCOW2_ZONE_BATCH_SECTORS *
-                                                  QCOW2_ZONE_SECTOR_BYTES);
-        if (!zone->release_batch) {
-            error_setg(errp, "Could not allocate the zone release buffer");
-            return -ENOMEM;
-        }
-    }
     qcow2_zone_commit_timer_init(bs, bdrv_get_aio_context(bs));
     return 0;
 }
@@ -362,6 +363,7 @@ void qcow2_zone_commit_cleanup(BlockDriverState *bs)
     qcow2_zone_commit_timer_stop(bs);
     qemu_vfree(zone->batch);
     qemu_vfree(zone->release_batch);
+    g_free(zone->maybe_layout);
     g_free(zone->dirty);
 }
 

@@ -228,8 +228,7 @@ static void options_to_geometry(const BlockdevCreateOptionsQcow2 *opts,
                                 : 0;
 }
 
-/* In the largest unit that is exact, as creation options take it */
-static char *exact_size_str(uint64_t bytes)
+char *qcow2_zone_exact_size_str(uint64_t bytes)
 {
     static const char units[] = "KMGTP";
     char unit = 0;
@@ -243,12 +242,14 @@ static char *exact_size_str(uint64_t bytes)
                 : g_strdup_printf("%" PRIu64, bytes);
 }
 
-static bool check_create_size(const ZoneGeometry *g, uint64_t device_bytes,
-                              Error **errp)
+bool qcow2_zone_check_multiple(const ZoneGeometry *g, uint64_t device_bytes,
+                               Error **errp)
 {
+    ERRP_GUARD();
     uint64_t below = QEMU_ALIGN_DOWN(device_bytes, g->zone_bytes);
-    g_autofree char *below_str = exact_size_str(below);
-    g_autofree char *above_str = exact_size_str(below + g->zone_bytes);
+    g_autofree char *below_str = qcow2_zone_exact_size_str(below);
+    g_autofree char *above_str =
+        qcow2_zone_exact_size_str(below + g->zone_bytes);
 
     if (device_bytes && below == device_bytes) {
         return true;
@@ -320,7 +321,7 @@ bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
            check_create_width("Zone descriptor extension size",
                               opts->zone->zd_extension_size, errp) &&
            qcow2_zone_check_size(&g, cluster_bytes, errp) &&
-           check_create_size(&g, opts->size, errp) &&
+           qcow2_zone_check_multiple(&g, opts->size, errp) &&
            qcow2_zone_check_geometry(&g, cluster_bytes, opts->size, errp);
 }
 

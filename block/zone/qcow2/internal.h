@@ -72,10 +72,15 @@ struct Qcow2Zone {
     uint64_t commit_requested;
     uint64_t commit_done;
     uint8_t *batch;             /* commit lock */
-    uint8_t *release_batch;     /* the same; NULL without a limit of active
-                                   zones */
+    uint8_t *release_batch;     /* the same */
     bool words_cached;          /* some have been written but not flushed;
                                    commit lock */
+
+    /* What the next header brings along with another length; commit lock */
+    const Qcow2ZoneLayout *next_layout;
+    /* What the header on disk may say, as a write of it has failed; NULL: what
+       is above; commit lock */
+    Qcow2ZoneLayout *maybe_layout;
     QEMUTimer *commit_timer;
 
     /* How much is written between two commits, lately; table's lock */
@@ -139,6 +144,8 @@ bool qcow2_zone_check_finished(BlockDriverState *bs, int flags, Error **errp);
 
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_run(BlockDriverState *bs, const ZonePlan *plan);
+/* Data and the mapping to it: whatever a write pointer may point behind */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_flush_data(BlockDriverState *bs);
 /* Makes words durable that a Flush has left in the caches below */
 int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_flush_words(BlockDriverState *bs);
 /*
@@ -253,6 +260,19 @@ qcow2_zone_co_copy_extensions(BlockDriverState *from_bs,
 /* Nothing leads to it any more */
 void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_free_region(BlockDriverState *bs, const Qcow2ZoneLayout *layout);
+
+/*
+ * Where a write of the header has failed, it is made again: what the disk has
+ * must not lead to another region when words are stored.  With the commit lock
+ * held.
+ */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_settle_header(BlockDriverState *bs);
+
+/* In the largest unit that is exact, as options take it */
+char *qcow2_zone_exact_size_str(uint64_t bytes);
+/* False, with an error that names the nearest lengths that work */
+bool qcow2_zone_check_multiple(const ZoneGeometry *g, uint64_t device_bytes,
+                               Error **errp);
 
 /* The part of the state that the header extension describes */
 void qcow2_zone_get_layout(Qcow2Zone *zone, Qcow2ZoneLayout *layout);

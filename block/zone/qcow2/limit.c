@@ -39,6 +39,7 @@ void qcow2_zone_count_durable(Qcow2Zone *zone)
 {
     uint32_t i;
 
+    zone->nr_durable_active = 0;
     for (i = 0; i < zone->geometry.nr_zones; i++) {
         zone->nr_durable_active +=
             qcow2_zone_word_is_active(zone, i, zone->durable[i]);

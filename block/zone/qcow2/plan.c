@@ -67,9 +67,7 @@ qcow2_zone_co_flush_words(BlockDriverState *bs)
     return ret;
 }
 
-/* Data and the mapping to it: whatever a write pointer may point behind */
-static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_flush_data(BlockDriverState *bs)
+int coroutine_fn qcow2_zone_co_flush_data(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;
     int ret = 0;

@@ -137,6 +137,31 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_check(BlockDriverState *bs, BdrvCheckResult *res,
                     BdrvCheckMode fix);
 
+/* Other lengths and limits ***********************************************/
+
+/*
+ * qcow2_co_truncate(), by whole zones: Empty ones come at the end, or go there.
+ * Without zones it does nothing else.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_truncate(BlockDriverState *bs, int64_t device_bytes, bool exact,
+                       PreallocMode prealloc, BdrvRequestFlags flags,
+                       Error **errp);
+/*
+ * Stores the new length of an image with zones (bs->total_sectors), with s->lock
+ * held.  After an error that is the old one again.
+ */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_store_size(BlockDriverState *bs);
+
+/* qemu-img amend: is it an option of zones? */
+bool qcow2_zone_is_option(const char *name);
+/*
+ * Takes the limits among the options; refuses, before anything is written, what
+ * cannot be changed.
+ */
+int GRAPH_RDLOCK
+qcow2_zone_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp);
+
 /* Requests ***************************************************************/
 
 /*
@@ -164,6 +189,9 @@ bool qcow2_zone_check_downgrade(BlockDriverState *bs, Error **errp);
 
 /* Of block/qcow2.c *******************************************************/
 
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
+                  PreallocMode prealloc, BdrvRequestFlags flags, Error **errp);
 int coroutine_fn GRAPH_RDLOCK
 qcow2_handle_l2meta(BlockDriverState *bs, QCowL2Meta **pl2meta, bool link_l2);
 

@@ -103,6 +103,37 @@ static void check_geometry(const ZoneGeometry *geometry)
     }
 }
 
+/* A zone without a state yet gets its first, behind those that have one */
+static void add_zone(ZoneTable *table, uint32_t zone_idx)
+{
+    uint64_t state = zone_idx < table->geometry.conventional_zones ?
+                     ZONE_STATE_CONVENTIONAL : ZONE_STATE_EMPTY;
+
+    table->words[zone_idx] = zone_empty_word(&table->geometry, zone_idx);
+    table->live[zone_idx] = state << ZONE_LIVE_STATE_SHIFT |
+                            zone_start(table, zone_idx);
+    list_append(table, &table->lists[state], zone_idx);
+    count_zone(table, zone_idx, 1);
+}
+
+/* The reverse, for an Empty zone that nobody uses */
+static void remove_zone(ZoneTable *table, uint32_t zone_idx)
+{
+    assert(zone_state(table, zone_idx) == ZONE_STATE_EMPTY);
+    assert(!zone_is_held(table, zone_idx));
+    assert(!zone_table_in_flight(table, zone_idx));
+    zone_failed_forget(table, zone_idx, 0);
+    zone_unsure_forget(table, zone_idx);
+    count_zone(table, zone_idx, -1);
+    list_remove(table, &table->lists[ZONE_STATE_EMPTY], zone_idx);
+}
+
+/* The last one has less than the others */
+static uint32_t nr_groups(uint32_t nr_zones)
+{
+    return nr_zones / ZONE_GROUP_ZONES + 1;
+}
+
 ZoneTable *zone_table_new(const ZoneGeometry *geometry)
 {
     ZoneTable *table = g_new0(ZoneTable, 1);
@@ -118,8 +149,7 @@ ZoneTable *zone_table_new(const ZoneGeometry *geometry)
     table->live = g_new(uint64_t, geometry->nr_zones);
     table->prev = g_new(uint32_t, geometry->nr_zones);
     table->next = g_new(uint32_t, geometry->nr_zones);
-    table->groups = g_new0(ZoneGroup,
-                           geometry->nr_zones / ZONE_GROUP_ZONES + 1);
+    table->groups = g_new0(ZoneGroup, nr_groups(geometry->nr_zones));
     for (i = 0; i < ZONE_STATE__MAX; i++) {
         table->lists[i].head = ZONE_NONE;
         table->lists[i].tail = ZONE_NONE;
@@ -131,15 +161,34 @@ ZoneTable *zone_table_new(const ZoneGeometry *geometry)
         bucket->discards.tail = &bucket->discards.first;
     }
     for (i = 0; i < geometry->nr_zones; i++) {
-        uint64_t state = i < geometry->conventional_zones ?
-                         ZONE_STATE_CONVENTIONAL : ZONE_STATE_EMPTY;
-
-        table->words[i] = zone_empty_word(geometry, i);
-        table->live[i] = state << ZONE_LIVE_STATE_SHIFT | zone_start(table, i);
-        list_append(table, &table->lists[state], i);
-        count_zone(table, i, 1);
+        add_zone(table, i);
     }
     return table;
+}
+
+void zone_table_resize(ZoneTable *table, uint32_t nr_zones)
+{
+    uint32_t nr_before = table->geometry.nr_zones;
+    uint32_t groups_before = nr_groups(nr_before);
+    uint32_t i;
+
+    for (i = nr_zones; i < nr_before; i++) {
+        remove_zone(table, i);
+    }
+    table->geometry.nr_zones = nr_zones;
+    check_geometry(&table->geometry);
+    table->words = g_renew(uint64_t, table->words, nr_zones);
+    table->live = g_renew(uint64_t, table->live, nr_zones);
+    table->prev = g_renew(uint32_t, table->prev, nr_zones);
+    table->next = g_renew(uint32_t, table->next, nr_zones);
+    table->groups = g_renew(ZoneGroup, table->groups, nr_groups(nr_zones));
+    for (i = groups_before; i < nr_groups(nr_zones); i++) {
+        table->groups[i] = (ZoneGroup) {};
+    }
+    for (i = nr_before; i < nr_zones; i++) {
+        add_zone(table, i);
+    }
+    zone_table_debug_verify(table);
 }
 
 static void free_failed(ZoneFailed *failed)
@@ -221,6 +270,15 @@ uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx)
 void zone_table_set_auto_close(ZoneTable *table, bool enable)
 {
     table->geometry.auto_close = enable;
+}
+
+void zone_table_set_limits(ZoneTable *table, uint32_t max_open_zones,
+                           uint32_t max_active_zones, uint32_t max_append_bytes)
+{
+    table->geometry.max_open_zones = max_open_zones;
+    table->geometry.max_active_zones = max_active_zones;
+    table->geometry.max_append_bytes = max_append_bytes;
+    check_geometry(&table->geometry);
 }
 
 void zone_table_set_zrwa(ZoneTable *table, uint64_t zrwa_bytes,

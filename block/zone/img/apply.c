@@ -1,0 +1,185 @@
+/*
+ * qemu-img zones --apply: the zones of a report for an image with its data
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qapi/error.h"
+#include "block/block_int-common.h"
+#include "block/zone/img/report.h"
+#include "block/zone/img/zones.h"
+#include "system/block-backend.h"
+
+#define READ_BYTES      (64 * 1024)
+
+/* The file ***************************************************************/
+
+static bool read_file(const char *name, GString *text, Error **errp)
+{
+    bool is_stdin = g_str_equal(name, "-");
+    FILE *file = is_stdin ? stdin : fopen(name, "r");
+    g_autofree char *buf = g_malloc(READ_BYTES);
+    size_t n;
+    bool failed;
+
+    if (!file) {
+        error_setg_errno(errp, errno, "Could not open '%s'", name);
+        return false;
+    }
+    while ((n = fread(buf, 1, READ_BYTES, file)) > 0) {
+        g_string_append_len(text, buf, n);
+    }
+    failed = ferror(file);
+    if (failed) {
+        error_setg_errno(errp, errno, "Could not read '%s'", name);
+    }
+    if (!is_stdin) {
+        fclose(file);
+    }
+    if (!failed && strlen(text->str) != text->len) {
+        error_setg(errp, "'%s' has a byte 0: a report is text", name);
+        failed = true;
+    }
+    return !failed;
+}
+
+/* Words ******************************************************************/
+
+/*
+ * Where writing has ended in a zone without a write pointer, no report says:
+ * the image has that, from its data.  Nothing of an Offline zone is known.
+ */
+static uint64_t known_end(const ZoneInfo *now)
+{
+    return now->state == ZONE_STATE_OFFLINE ? now->start_bytes
+                                            : now->wp_bytes;
+}
+
+static uint64_t full_word(const ZoneInfo *now, uint8_t attributes)
+{
+    bool all = known_end(now) == now->start_bytes + now->capacity_bytes;
+
+    return zone_word_encode(all ? ZONE_WORD_DERIVED : ZONE_WORD_FULL, false,
+                            attributes & ~ZONE_ATTR_FZR, known_end(now));
+}
+
+/* An extension is there, or not: reports do not bring them along */
+static uint64_t word_of(const ZoneReportEntry *zone,
+                        const ZoneGeometry *geometry, const ZoneInfo *now)
+{
+    uint8_t attributes = zone->attributes & ZONE_ATTR_STORED &
+                         (now->attributes | ~ZONE_ATTR_ZDEV);
+
+    switch (zone->state) {
+    case ZONE_STATE_CONVENTIONAL:
+        return zone_empty_word(geometry, now->zone_idx);
+    case ZONE_STATE_EMPTY:
+        return zone_word_encode(ZONE_WORD_DERIVED, false,
+                                attributes & ~ZONE_ATTR_ZDEV, zone->wp);
+    case ZONE_STATE_FULL:
+        return full_word(now, attributes);
+    case ZONE_STATE_READ_ONLY:
+        return zone_word_encode(ZONE_WORD_READ_ONLY, false, attributes,
+                                known_end(now));
+    case ZONE_STATE_OFFLINE:
+        return zone_word_encode(ZONE_WORD_OFFLINE, false, 0,
+                                now->start_bytes);
+    default:
+        return zone_word_encode(ZONE_WORD_DERIVED, false, attributes,
+                                zone->wp);
+    }
+}
+
+/* All words; *nr_lost zones have an extension that the image has not */
+static uint64_t *make_words(BlockBackend *blk, const ZoneReport *report,
+                            uint32_t *nr_lost)
+{
+    const ZoneGeometry *geometry = blk_get_zone_geometry(blk);
+    uint64_t *words = g_new(uint64_t, geometry->nr_zones);
+    ZoneInfo now;
+    uint32_t i;
+
+    *nr_lost = 0;
+    for (i = 0; i < geometry->nr_zones; i++) {
+        const ZoneReportEntry *zone = &g_array_index(report->zones,
+                                                     ZoneReportEntry, i);
+
+        blk_get_zone_info(blk, i, &now);
+        words[i] = word_of(zone, geometry, &now);
+        *nr_lost += !!(zone->attributes & ~now.attributes & ZONE_ATTR_ZDEV);
+    }
+    return words;
+}
+
+static bool check_active(BlockBackend *blk, const uint64_t *words,
+                         Error **errp)
+{
+    const ZoneGeometry *geometry = blk_get_zone_geometry(blk);
+    uint32_t nr_active = 0;
+    uint32_t i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        nr_active += zone_stored_state(geometry, i, words[i]) ==
+                     ZONE_STATE_CLOSED;
+    }
+    if (geometry->max_active_zones && nr_active > geometry->max_active_zones) {
+        error_setg(errp, "The report has %" PRIu32 " active zones, the image "
+                   "allows %" PRIu32, nr_active, geometry->max_active_zones);
+        return false;
+    }
+    return true;
+}
+
+/* The one place that stores them */
+static bool store_words(BlockBackend *blk, const uint64_t *words, Error **errp)
+{
+    int ret = zone_io_store_words(blk_bs(blk), words);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not store the zones");
+    }
+    return ret >= 0;
+}
+
+static bool apply_report(BlockBackend *blk, ZoneReport *report, Error **errp)
+{
+    g_autofree uint64_t *words = NULL;
+    uint32_t nr_lost;
+
+    if (!zone_report_check(report, blk_get_zone_geometry(blk), errp)) {
+        return false;
+    }
+    words = make_words(blk, report, &nr_lost);
+    if (!check_active(blk, words, errp) || !store_words(blk, words, errp)) {
+        return false;
+    }
+    if (nr_lost) {
+        warn_report("The report has zone descriptor extensions of %" PRIu32
+                    " zones that the image has not: they are not valid there",
+                    nr_lost);
+    }
+    return true;
+}
+
+bool img_zones_apply(BlockBackend *blk, const char *report_name, Error **errp)
+{
+    ERRP_GUARD();
+    g_autoptr(GString) text = g_string_new(NULL);
+    ZoneReport report = {};
+    bool done;
+
+    if (!read_file(report_name, text, errp)) {
+        return false;
+    }
+    done = zone_report_parse(&report, text->str, errp) &&
+           apply_report(blk, &report, errp);
+    zone_report_clear(&report);
+    if (!done) {
+        error_prepend(errp, "Report '%s' cannot be applied: ",
+                      g_str_equal(report_name, "-") ? "standard input"
+                                                   : report_name);
+    }
+    return done;
+}

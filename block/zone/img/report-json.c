@@ -1,0 +1,226 @@
+/*
+ * Zone reports of other tools: JSON of nvme-cli, and our own
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * nvme-cli has logical blocks, and does not say how long they are.  Ours has
+ * bytes.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-types-zone.h"
+#include "qobject/qdict.h"
+#include "qobject/qjson.h"
+#include "qobject/qlist.h"
+#include "qobject/qnum.h"
+#include "qobject/qstring.h"
+#include "qapi/util.h"
+#include "block/zone/img/report.h"
+
+/* What the members of a zone are called */
+typedef struct JsonFormat {
+    const char *list;
+    const char *start;
+    const char *capacity;
+    const char *wp;
+    const char *conventional;   /* a type */
+    const char *sequential;
+    const char *states[ZONE_STATE__MAX];
+    uint64_t unit_bytes;
+} JsonFormat;
+
+static const JsonFormat formats[] = {
+    {
+        .list = "zone_list",
+        .start = "slba",
+        .capacity = "cap",
+        .wp = "wp",
+        .sequential = "SEQWRITE_REQ",
+        .states = {
+            [ZONE_STATE_EMPTY] = "EMPTY",
+            [ZONE_STATE_IMPLICITLY_OPENED] = "IMP_OPENED",
+            [ZONE_STATE_EXPLICITLY_OPENED] = "EXP_OPENED",
+            [ZONE_STATE_CLOSED] = "CLOSED",
+            [ZONE_STATE_READ_ONLY] = "READONLY",
+            [ZONE_STATE_FULL] = "FULL",
+            [ZONE_STATE_OFFLINE] = "OFFLINE",
+        },
+    }, {
+        .list = "zones",
+        .start = "start",
+        .capacity = "capacity",
+        .wp = "wp",
+        .conventional = "conventional",
+        .sequential = "sequential-write-required",
+        .states = {
+            [ZONE_STATE_CONVENTIONAL] = "conventional",
+            [ZONE_STATE_EMPTY] = "empty",
+            [ZONE_STATE_IMPLICITLY_OPENED] = "implicitly-opened",
+            [ZONE_STATE_EXPLICITLY_OPENED] = "explicitly-opened",
+            [ZONE_STATE_CLOSED] = "closed",
+            [ZONE_STATE_READ_ONLY] = "read-only",
+            [ZONE_STATE_FULL] = "full",
+            [ZONE_STATE_OFFLINE] = "offline",
+        },
+        .unit_bytes = 1,
+    },
+};
+
+typedef struct JsonZone {
+    const QDict *dict;
+    unsigned idx;
+} JsonZone;
+
+static bool take_number(const JsonZone *zone, const char *name,
+                        uint64_t *value, Error **errp)
+{
+    QNum *num = qobject_to(QNum, qdict_get(zone->dict, name));
+
+    if (!num || !qnum_get_try_uint(num, value)) {
+        error_setg(errp, "Zone %u of the report has no number '%s'", zone->idx,
+                   name);
+        return false;
+    }
+    return true;
+}
+
+static const char *take_string(const JsonZone *zone, const char *name,
+                               Error **errp)
+{
+    const char *value = qdict_get_try_str(zone->dict, name);
+
+    if (!value) {
+        error_setg(errp, "Zone %u of the report has no string '%s'", zone->idx,
+                   name);
+    }
+    return value;
+}
+
+static bool take_state(const JsonFormat *format, const JsonZone *zone,
+                       ZoneState *state, Error **errp)
+{
+    const char *name = take_string(zone, "state", errp);
+
+    if (!name) {
+        return false;
+    }
+    for (*state = 0; *state < ZONE_STATE__MAX; (*state)++) {
+        if (g_strcmp0(format->states[*state], name) == 0) {
+            return true;
+        }
+    }
+    error_setg(errp, "Zone %u of the report has unknown state '%s'", zone->idx,
+               name);
+    return false;
+}
+
+static bool check_type(const JsonFormat *format, const JsonZone *zone,
+                       ZoneState state, Error **errp)
+{
+    const char *type = take_string(zone, "type", errp);
+    const char *expected = state == ZONE_STATE_CONVENTIONAL
+                           ? format->conventional : format->sequential;
+
+    if (!type) {
+        return false;
+    }
+    if (g_strcmp0(type, expected) != 0) {
+        error_setg(errp, "Zone %u of the report has type '%s', but its state "
+                   "goes with '%s'", zone->idx, type, expected);
+        return false;
+    }
+    return true;
+}
+
+/* A number in one format, truth values in the other; absent is clear */
+static uint8_t take_attributes(const JsonZone *zone)
+{
+    static const struct {
+        const char *name;
+        uint8_t bit;
+    } names[] = {
+        { "finished-by-controller", ZONE_ATTR_ZFC },
+        { "finish-recommended", ZONE_ATTR_FZR },
+        { "reset-recommended", ZONE_ATTR_RZR },
+        { "descriptor-extension-valid", ZONE_ATTR_ZDEV },
+    };
+    uint8_t attributes = qdict_get_try_int(zone->dict, "attrs", 0);
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(names); i++) {
+        if (qdict_get_try_bool(zone->dict, names[i].name, false)) {
+            attributes |= names[i].bit;
+        }
+    }
+    return attributes;
+}
+
+static bool take_zone(const JsonFormat *format, const JsonZone *zone,
+                      ZoneReportEntry *entry, Error **errp)
+{
+    *entry = (ZoneReportEntry) { .attributes = take_attributes(zone) };
+
+    return take_state(format, zone, &entry->state, errp) &&
+           check_type(format, zone, entry->state, errp) &&
+           take_number(zone, format->start, &entry->start, errp) &&
+           take_number(zone, format->capacity, &entry->capacity, errp) &&
+           (!zone_state_has_wp(entry->state) ||
+            take_number(zone, format->wp, &entry->wp, errp));
+}
+
+static bool take_zones(ZoneReport *report, const JsonFormat *format,
+                       const QList *list, Error **errp)
+{
+    const QListEntry *item;
+    ZoneReportEntry entry;
+    JsonZone zone = {};
+
+    report->unit_bytes = format->unit_bytes;
+    QLIST_FOREACH_ENTRY(list, item) {
+        zone.dict = qobject_to(QDict, qlist_entry_obj(item));
+        if (!zone.dict) {
+            error_setg(errp, "Zone %u of the report is no object", zone.idx);
+            return false;
+        }
+        if (!take_zone(format, &zone, &entry, errp)) {
+            return false;
+        }
+        g_array_append_val(report->zones, entry);
+        zone.idx++;
+    }
+    return true;
+}
+
+/* The first array that is there tells the format */
+static bool take_root(ZoneReport *report, const QDict *dict, Error **errp)
+{
+    int i;
+
+    for (i = 0; dict && i < ARRAY_SIZE(formats); i++) {
+        QList *list = qobject_to(QList, qdict_get(dict, formats[i].list));
+
+        if (list) {
+            return take_zones(report, &formats[i], list, errp);
+        }
+    }
+    error_setg(errp, "The report is JSON without an array '%s' (of nvme-cli) "
+               "or '%s' (of qemu-img)", formats[0].list, formats[1].list);
+    return false;
+}
+
+bool zone_report_parse_json(ZoneReport *report, const char *text,
+                            Error **errp)
+{
+    ERRP_GUARD();
+    QObject *root = qobject_from_json(text, errp);
+    bool done;
+
+    if (!root) {
+        error_prepend(errp, "The report is no valid JSON: ");
+        return false;
+    }
+    done = take_root(report, qobject_to(QDict, root), errp);
+    qobject_unref(root);
+    return done;
+}
