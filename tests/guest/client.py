@@ -16,6 +16,7 @@ what it needs:
   reference what a failure is compared with (null_blk base)
 """
 import glob
+import json
 import os
 import re
 
@@ -28,12 +29,15 @@ from guest import HERE, IMAGES, LOGS, QEMU_IMG, GuestError, run_tool
 JOBS = os.path.join(HERE, 'jobs')
 VARIANTS = {
     'persistent': 'a zoned image; QEMU is restarted between the phases',
+    'forked': 'the same, and the second phase on two overlays of the image, on '
+              'the image that one is committed to, and on a snapshot of it',
     'volatile': 'zoned=on over a plain image; both phases in one boot',
     'null_blk': 'the kernel\'s own zoned drive, as a reference',
     'base': 'zoned=on in the QEMU that BASE_QEMU names, as a reference',
     'lost': 'zoned=on, restarted: the zones are gone, and the job must fail',
 }
 DEFAULT_VARIANTS = ['persistent', 'volatile']
+ZONED_IMAGE = ('persistent', 'forked')
 REFERENCES = ['null_blk', 'base']
 BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
@@ -171,7 +175,7 @@ class Run:
 
     def create(self):
         os.makedirs(IMAGES, exist_ok=True)
-        creation = self.job.creation() if self.variant == 'persistent' \
+        creation = self.job.creation() if self.variant in ZONED_IMAGE \
             else f'size={self.job.total_mib}M'
         run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.image, '-o',
                   creation])
@@ -185,7 +189,7 @@ class Run:
             lba = self.job.geometry.get('lba')
             properties = (f',logical_block_size={lba},'
                           f'physical_block_size={lba}' if lba else '')
-            if self.variant != 'persistent':
+            if self.variant not in ZONED_IMAGE:
                 properties += self.job.properties()
             options += [
                 '-device', 'nvme,id=nvme0,serial=zns0', '-drive',
@@ -212,22 +216,56 @@ class Run:
             raise GuestError(f'the drive has seen no {sorted(missing)}')
 
     def check_image(self):
-        if self.variant == 'persistent':
+        if self.variant in ZONED_IMAGE:
             self.talk.say('   qemu-img check: ' + run_tool(
                 [QEMU_IMG, 'check', self.image]).splitlines()[0])
 
-    def restarted(self):
-        """Both phases, each in a QEMU process of its own."""
+    def boot_first(self):
+        """What it has left, and the records."""
         first = self.boot(1, 'first', {})
         self.check_image()
-        kept = {name[len('kept-'):]: '\n'.join(lines) + '\n'
-                for name, lines in first.blocks.items()
-                if name.startswith('kept-')}
-        second = self.boot(2, 'second', kept)
+        return first, {name[len('kept-'):]: '\n'.join(lines) + '\n'
+                       for name, lines in first.blocks.items()
+                       if name.startswith('kept-')}
+
+    def boot_second(self, number, first, kept):
+        second = self.boot(number, 'second', kept)
         self.check_image()
         count = story.expect_kept(zones.parse_report(first, 'before'),
                                   zones.parse_report(second, 'after'))
         self.talk.say(f'   zone state kept: {count} zones compared')
+
+    def restarted(self):
+        """Both phases, each in a QEMU process of its own."""
+        first, kept = self.boot_first()
+        self.boot_second(2, first, kept)
+
+    def image_zones(self):
+        text = run_tool([QEMU_IMG, 'zones', '--output=json', self.image])
+        return json.loads(text)['zones']
+
+    def forked(self):
+        """Each second phase finds what the first has left, and no other."""
+        first, kept = self.boot_first()
+        golden = self.image
+        run_tool([QEMU_IMG, 'snapshot', '-c', 'first', golden])
+        for number in (2, 3):
+            self.image = f'{golden}.{number}'
+            run_tool([QEMU_IMG, 'create', '-f', 'qcow2', '-b', golden, '-F',
+                      'qcow2', self.image])
+            self.boot_second(number, first, kept)
+        changed = self.image_zones()
+        run_tool([QEMU_IMG, 'commit', self.image])
+        for number in (2, 3):
+            os.unlink(f'{golden}.{number}')
+        self.image = golden
+        if self.image_zones() != changed:
+            raise GuestError('commit has not brought the zones along')
+        self.boot(4, 'second', kept)
+        self.check_image()
+        self.talk.say('   committed, and the second phase once more')
+        run_tool([QEMU_IMG, 'snapshot', '-a', 'first', golden])
+        self.boot_second(5, first, kept)
 
     def at_once(self):
         """Both phases in one boot; nothing changes between them."""
@@ -257,6 +295,8 @@ class Run:
         try:
             if self.variant == 'persistent':
                 self.restarted()
+            elif self.variant == 'forked':
+                self.forked()
             elif self.variant == 'lost':
                 self.must_fail()
             else:

@@ -200,6 +200,11 @@ qcow2_zone_co_write_zde(BlockDriverState *bs, uint32_t zone_idx,
 /* Makes words, which are on disk, those of the node: nothing is dirty */
 void qcow2_zone_set_words(BlockDriverState *bs, const uint64_t *words);
 /*
+ * The drive has the number of zones of zone->geometry now: words, an aligned
+ * array, become its durable words.  Zones that go are Empty.
+ */
+void qcow2_zone_resize_words(BlockDriverState *bs, uint64_t *words);
+/*
  * The node's zones become those of another region (NULL: the region is that of
  * the node already), as a power cycle finds them.  The node is drained.
  */

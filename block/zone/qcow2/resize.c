@@ -241,7 +241,7 @@ make_region(BlockDriverState *bs, ZoneResize *r, const uint64_t *words,
 }
 
 /* Sectors that stay dirty have words that are not on disk, here or there */
-static void take_zones(BlockDriverState *bs, uint64_t *words)
+void qcow2_zone_resize_words(BlockDriverState *bs, uint64_t *words)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     uint32_t nr_sectors = DIV_ROUND_UP(zone->geometry.nr_zones,
@@ -301,7 +301,7 @@ do_resize(BlockDriverState *bs, ZoneResize *r, Error **errp)
     zone->next_layout = NULL;
     if (zone->meta_offset == r->new.meta_offset) {
         zone->words_cached = false;
-        take_zones(bs, words);
+        qcow2_zone_resize_words(bs, words);
         qcow2_zone_co_free_region(bs, &r->old);
         return ret;
     }

@@ -241,11 +241,20 @@ snapshot_co_load(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
     Qcow2ZoneLayout layout;
     g_autofree uint64_t *words = NULL;
 
+    int ret;
+
     if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp) ||
         !(words = snapshot_co_load_words(bs, sn, &layout, errp))) {
         return -EINVAL;
     }
-    return qcow2_zone_co_replace(bs, &layout, words);
+    ret = qcow2_zone_co_replace(bs, &layout, words);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not load the zones of snapshot "
+                         "'%s'", sn->name);
+        return ret;
+    }
+    bs->total_sectors = sn->disk_size / BDRV_SECTOR_SIZE;
+    return 0;
 }
 
 /* Its L1 table has been loaded, to a node that is read-only */
@@ -320,10 +329,22 @@ static void snapshot_swap_l1(BDRVQcow2State *s, SnapshotL1 *l1)
     *l1 = old;
 }
 
+static void snapshot_set_length(BlockDriverState *bs,
+                                const Qcow2ZoneLayout *layout)
+{
+    BDRVQcow2State *s = bs->opaque;
+    uint64_t device_bytes = layout->geometry.nr_zones *
+                            layout->geometry.zone_bytes;
+
+    bs->total_sectors = device_bytes / BDRV_SECTOR_SIZE;
+    s->l1_vm_state_index = size_to_l1(s, device_bytes);
+}
+
 /*
  * Writes the header with another L1 table and another region.  Both are in its
- * first sector, with the size.  After an error the disk may have either: the
- * old ones are in use, and written once more.
+ * first sector, with the length of the device.  After an error the disk may
+ * have either: the old ones go on, and nothing becomes durable before the
+ * header is the old one again.
  */
 static int coroutine_fn GRAPH_RDLOCK
 snapshot_co_switch(BlockDriverState *bs, SnapshotL1 *l1,
@@ -336,6 +357,7 @@ snapshot_co_switch(BlockDriverState *bs, SnapshotL1 *l1,
     qcow2_zone_get_layout(s->zone, &old_layout);
     snapshot_swap_l1(s, l1);
     qcow2_zone_set_layout(s->zone, layout);
+    snapshot_set_length(bs, layout);
     ret = qcow2_update_header(bs);
     if (ret >= 0) {
         ret = bdrv_co_flush(bs->file->bs);
@@ -343,7 +365,8 @@ snapshot_co_switch(BlockDriverState *bs, SnapshotL1 *l1,
     if (ret < 0) {
         snapshot_swap_l1(s, l1);
         qcow2_zone_set_layout(s->zone, &old_layout);
-        qcow2_update_header(bs);
+        snapshot_set_length(bs, &old_layout);
+        s->zone->maybe_layout = g_memdup2(layout, sizeof(*layout));
         return ret;
     }
     *layout = old_layout;
@@ -413,6 +436,10 @@ snapshot_co_goto_checked(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
     if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp) ||
         !(words = snapshot_co_load_words(bs, sn, &layout, errp))) {
         return -EINVAL;
+    }
+    if (layout.geometry.nr_zones != qcow2_zone(bs)->geometry.nr_zones &&
+        !bdrv_zone_check_resize(bs, errp)) {
+        return -ENOTSUP;
     }
     ret = qcow2_zone_co_commit(bs, false);
     return ret < 0 ? ret : snapshot_co_goto(bs, sn, &layout, words);

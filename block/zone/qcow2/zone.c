@@ -179,20 +179,56 @@ qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
     return qcow2_zone_open_words(bs, flags, errp);
 }
 
+/* The zones that go have to be Empty first */
+static void qcow2_zone_empty_table(ZoneIO *io)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+    g_autofree uint64_t *words = g_new(uint64_t, geometry->nr_zones);
+    uint32_t i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        words[i] = zone_empty_word(geometry, i);
+    }
+    zone_io_load_words(io, words);
+}
+
+/* The drive gets as many zones as zone->geometry says */
+static int qcow2_zone_follow_geometry(BlockDriverState *bs)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    uint32_t nr_zones = zone->geometry.nr_zones;
+    uint64_t *words;
+
+    if (zone_io_geometry(zone->io)->nr_zones == nr_zones) {
+        return 0;
+    }
+    words = qemu_try_blockalign0(bs->file->bs, nr_zones * sizeof(*words));
+    if (!words) {
+        return -ENOMEM;
+    }
+    qcow2_zone_empty_table(zone->io);
+    qcow2_zone_resize_words(bs, words);
+    return 0;
+}
+
 int coroutine_fn
 qcow2_zone_co_replace(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
                       const uint64_t *words)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
+    int ret;
 
     zone_io_co_commit_lock(zone->io);
     if (layout) {
         qcow2_zone_set_layout(zone, layout);
     }
-    qcow2_zone_set_words(bs, words);
-    zone_io_load_words(zone->io, words);
+    ret = qcow2_zone_follow_geometry(bs);
+    if (ret >= 0) {
+        qcow2_zone_set_words(bs, words);
+        zone_io_load_words(zone->io, words);
+    }
     zone_io_co_commit_unlock(zone->io);
-    return 0;
+    return ret;
 }
 
 void qcow2_zone_close(BlockDriverState *bs)

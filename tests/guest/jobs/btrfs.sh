@@ -5,11 +5,13 @@
 # Append, and resets of zones that it has emptied.  Shows that a filesystem
 # which trusts the reported write pointers (it refuses to mount when they are
 # not where its metadata says) finds all of its files after the restart, that
-# a scrub agrees with all checksums, and that it can then write on.
+# a scrub agrees with all checksums, and that it can then write on.  Forked, it
+# finds on each overlay what was in the golden image, whatever the others did.
 #
 #: programs  mkfs.btrfs btrfs blkzone nvme
 #: modules   crc32c_generic btrfs mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
+#: variants  persistent volatile forked
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
 
 first() {
