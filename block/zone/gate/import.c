@@ -32,6 +32,12 @@ uint64_t *zone_io_get_words(ZoneIO *io)
     return words;
 }
 
+/* What a user of qemu-img knows it by, or else one of the monitor */
+static const char *zone_import_name(BlockDriverState *bs)
+{
+    return bs->filename[0] ? bs->filename : bdrv_get_device_or_node_name(bs);
+}
+
 static bool zone_io_check_active(ZoneIO *io, const uint64_t *words,
                                  Error **errp)
 {
@@ -44,9 +50,8 @@ static bool zone_io_check_active(ZoneIO *io, const uint64_t *words,
                      ZONE_STATE_CLOSED;
     }
     if (geometry->max_active_zones && nr_active > geometry->max_active_zones) {
-        error_setg(errp, "%" PRIu32 " zones would be active in node '%s', "
-                   "which allows %" PRIu32, nr_active,
-                   bdrv_get_device_or_node_name(io->bs),
+        error_setg(errp, "%" PRIu32 " zones would be active in '%s', which "
+                   "allows %" PRIu32, nr_active, zone_import_name(io->bs),
                    geometry->max_active_zones);
         return false;
     }
@@ -64,9 +69,9 @@ bool zone_io_check_words(BlockDriverState *bs, const uint64_t *words,
     for (i = 0; i < geometry->nr_zones; i++) {
         fault = zone_word_check(geometry, i, words[i]);
         if (fault) {
-            error_setg(errp, "Zone %" PRIu32 " of node '%s' cannot get word "
-                       "0x%016" PRIx64 ": %s", i,
-                       bdrv_get_device_or_node_name(bs), words[i], fault);
+            error_setg(errp, "Zone %" PRIu32 " of '%s' cannot get word 0x%016"
+                       PRIx64 ": %s", i, zone_import_name(bs), words[i],
+                       fault);
             return false;
         }
     }
@@ -86,9 +91,9 @@ static bool zone_io_check_extensions(ZoneIO *io, const uint64_t *words,
         zone_io_unlock(io);
         if (zone_word_attributes(words[i]) & ~zone_word_attributes(before) &
             ZONE_ATTR_ZDEV) {
-            error_setg(errp, "Zone %" PRIu32 " of node '%s' would have a valid "
+            error_setg(errp, "Zone %" PRIu32 " of '%s' would have a valid "
                        "descriptor extension, but none is given", i,
-                       bdrv_get_device_or_node_name(io->bs));
+                       zone_import_name(io->bs));
             return false;
         }
     }
@@ -100,9 +105,9 @@ static bool check_equal(BlockDriverState *bs, BlockDriverState *other_bs,
                         Error **errp)
 {
     if (value != other) {
-        error_setg(errp, "Image '%s' has %s %" PRIu64 ", but '%s' has %"
-                   PRIu64, bs->filename, what, value, other_bs->filename,
-                   other);
+        error_setg(errp, "'%s' has the %s %" PRIu64 ", '%s' has %" PRIu64,
+                   zone_import_name(bs), what, value,
+                   zone_import_name(other_bs), other);
         return false;
     }
     return true;
@@ -114,13 +119,13 @@ bool zone_io_check_same_zones(BlockDriverState *bs, BlockDriverState *other_bs,
     const ZoneGeometry *a = zone_io_geometry(bs->zones);
     const ZoneGeometry *b = zone_io_geometry(other_bs->zones);
 
-    return check_equal(bs, other_bs, "a zone size of", a->zone_bytes,
+    return check_equal(bs, other_bs, "zone size", a->zone_bytes,
                        b->zone_bytes, errp) &&
-           check_equal(bs, other_bs, "a zone capacity of", a->capacity_bytes,
+           check_equal(bs, other_bs, "zone capacity", a->capacity_bytes,
                        b->capacity_bytes, errp) &&
-           check_equal(bs, other_bs, "a number of conventional zones of",
+           check_equal(bs, other_bs, "number of conventional zones",
                        a->conventional_zones, b->conventional_zones, errp) &&
-           check_equal(bs, other_bs, "a zone descriptor extension size of",
+           check_equal(bs, other_bs, "zone descriptor extension size",
                        a->zd_extension_bytes, b->zd_extension_bytes, errp);
 }
 
@@ -128,7 +133,7 @@ bool zone_io_check_same_geometry(BlockDriverState *bs,
                                  BlockDriverState *other_bs, Error **errp)
 {
     return zone_io_check_same_zones(bs, other_bs, errp) &&
-           check_equal(bs, other_bs, "a number of zones of",
+           check_equal(bs, other_bs, "number of zones",
                        zone_io_geometry(bs->zones)->nr_zones,
                        zone_io_geometry(other_bs->zones)->nr_zones, errp);
 }
@@ -165,32 +170,31 @@ static void zone_import_load_words(ZoneIO *io, const uint64_t *words)
 static bool zone_import_check_begin(ZoneIO *io, Error **errp)
 {
     BlockDriverState *bs = io->bs;
-    const char *name = bdrv_get_device_or_node_name(bs);
+    const char *name = zone_import_name(bs);
 
     if (!bs->drv) {
-        error_setg(errp, "Node '%s' has no medium", name);
+        error_setg(errp, "'%s' has no medium", name);
         return false;
     }
     if (!io->ops->co_import_begin) {
-        error_setg(errp, "Node '%s' keeps its zones in memory: it cannot be "
-                   "filled from elsewhere", name);
+        error_setg(errp, "'%s' keeps its zones in memory: it cannot be filled "
+                   "from elsewhere", name);
         return false;
     }
     if (io->importing) {
-        error_setg(errp, "Node '%s' is being filled already", name);
+        error_setg(errp, "'%s' is being filled already", name);
         return false;
     }
     if (bdrv_is_read_only(bs)) {
-        error_setg(errp, "Node '%s' is read-only", name);
+        error_setg(errp, "'%s' is read-only", name);
         return false;
     }
     if (bs->open_flags & BDRV_O_INACTIVE) {
-        error_setg(errp, "Node '%s' is inactive", name);
+        error_setg(errp, "'%s' is inactive", name);
         return false;
     }
     if (bdrv_has_readonly_bitmaps(bs)) {
-        error_setg(errp, "Node '%s' has a bitmap that cannot take changes "
-                   "down", name);
+        error_setg(errp, "'%s' has a bitmap that cannot take changes down", name);
         return false;
     }
     return true;
@@ -211,8 +215,8 @@ zone_import_co_begin(ZoneIO *io, ZoneImportMode mode, Error **errp)
     int ret = bdrv_co_flush(io->bs);
 
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not flush node '%s'",
-                         bdrv_get_device_or_node_name(io->bs));
+        error_setg_errno(errp, -ret, "Could not flush '%s'",
+                         zone_import_name(io->bs));
         return ret;
     }
     if (mode != ZONE_IMPORT_SAME) {
@@ -250,8 +254,8 @@ zone_import_co_adopt(ZoneIO *io, const uint64_t *words, BlockDriverState *from,
     /* what is dirty in the node's caches: a flush takes the commit lock */
     ret = bdrv_co_flush(io->bs);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not flush node '%s'",
-                         bdrv_get_device_or_node_name(io->bs));
+        error_setg_errno(errp, -ret, "Could not flush '%s'",
+                         zone_import_name(io->bs));
         return ret;
     }
     zone_io_co_commit_lock(io);

@@ -45,17 +45,25 @@ static bool check_alone(BlockBackend *zoned, int nr_sources, Error **errp)
 
 /* Options of the target ***************************************************/
 
-/* fixed: what a copy of the zones has to have in common with them */
 typedef struct ImgZoneOption {
     const char *name;
     uint64_t value;
-    bool fixed;
+    bool fixed;                 /* a copy of the zones has it in common with
+                                   them */
+    bool count;                 /* not a size */
 } ImgZoneOption;
+
+static uint64_t given_value(QemuOpts *opts, const ImgZoneOption *option)
+{
+    return option->count
+        ? qemu_opt_get_number(opts, option->name, option->value)
+        : qemu_opt_get_size(opts, option->name, option->value);
+}
 
 static bool inherit_option(QemuOpts *opts, const ImgZoneOption *option,
                            BlockBackend *zoned, Error **errp)
 {
-    uint64_t given = qemu_opt_get_size(opts, option->name, option->value);
+    uint64_t given = given_value(opts, option);
 
     if (!qemu_opt_get(opts, option->name)) {
         return qemu_opt_set_number(opts, option->name, option->value, errp);
@@ -75,12 +83,13 @@ static bool inherit_options(QemuOpts *opts, BlockBackend *zoned, Error **errp)
 {
     const ZoneGeometry *g = zone_io_geometry(zones_of(zoned));
     const ImgZoneOption options[] = {
-        { "zone.size", g->zone_bytes, true },
-        { "zone.capacity", g->capacity_bytes, true },
-        { "zone.conventional_zones", g->conventional_zones, true },
-        { "zd_extension_size", g->zd_extension_bytes, true },
-        { "zone.max_open_zones", g->max_open_zones },
-        { "zone.max_active_zones", g->max_active_zones },
+        { "zone.size", g->zone_bytes, .fixed = true },
+        { "zone.capacity", g->capacity_bytes, .fixed = true },
+        { "zone.conventional_zones", g->conventional_zones, .fixed = true,
+          .count = true },
+        { "zd_extension_size", g->zd_extension_bytes, .fixed = true },
+        { "zone.max_open_zones", g->max_open_zones, .count = true },
+        { "zone.max_active_zones", g->max_active_zones, .count = true },
         { "zone.max_append_bytes", g->max_append_bytes },
     };
     int i;

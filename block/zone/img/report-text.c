@@ -122,7 +122,7 @@ static bool take_zone(const TextLine *line, ZoneReportEntry *zone,
         !take_number(line, "cap ", &zone->capacity, errp)) {
         return false;
     }
-    zone->wp = zone->start + wp;
+    zone->wp = zone->start + MIN(wp, UINT64_MAX - zone->start);
     zone->attributes = reset ? ZONE_ATTR_RZR : 0;
     return true;
 }

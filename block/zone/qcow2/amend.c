@@ -226,7 +226,7 @@ int qcow2_zone_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp)
     const char *option = first_option(opts);
     ZoneGeometry g;
 
-    if (!option) {
+    if (!option && !s->zone) {
         return 0;
     }
     if (!s->zone) {
@@ -234,8 +234,9 @@ int qcow2_zone_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp)
                    "when it is created", option, bs->filename);
         return -EINVAL;
     }
+    /* whatever is amended, the header is written */
     g = s->zone->geometry;
-    if (!take_options(opts, &g, errp)) {
+    if (!check_place(bs, errp) || !take_options(opts, &g, errp)) {
         return -EINVAL;
     }
     if (is_same(&g, &s->zone->geometry)) {
@@ -244,7 +245,7 @@ int qcow2_zone_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp)
     if (!qcow2_zone_check_geometry(&g, s->cluster_size,
                                    bs->total_sectors * BDRV_SECTOR_SIZE,
                                    errp) ||
-        !check_counts(bs, &g, errp) || !check_place(bs, errp)) {
+        !check_counts(bs, &g, errp)) {
         return -EINVAL;
     }
     return store_limits(bs, &g, errp);

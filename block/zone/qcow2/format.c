@@ -15,7 +15,7 @@
 #include "qapi/error.h"
 #include "qapi/qapi-visit-block-core.h"
 #include "qapi/qobject-input-visitor.h"
-#include "qobject/qdict.h"
+#include "block/qdict.h"
 #include "block/zone/qcow2/internal.h"
 
 #define QCOW2_ZONE_DEFAULT_BYTES        (256 * MiB)
@@ -325,8 +325,39 @@ bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
            qcow2_zone_check_geometry(&g, cluster_bytes, opts->size, errp);
 }
 
-/* As creation takes them from a command line; NULL, without error, for none */
+/* qemu-img convert takes what is not given from an image that is zoned */
+static void inherit_options(QDict *dict, const ZoneGeometry *g)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } inherited[] = {
+        { "size", g->zone_bytes },
+        { "capacity", g->capacity_bytes },
+        { "conventional-zones", g->conventional_zones },
+        { "max-open-zones", g->max_open_zones },
+        { "max-active-zones", g->max_active_zones },
+        { "max-append-bytes", g->max_append_bytes },
+        { "zd-extension-size", g->zd_extension_bytes },
+    };
+    int i;
+
+    qdict_set_default_str(dict, "mode", "host-managed");
+    for (i = 0; i < ARRAY_SIZE(inherited) &&
+         !g_str_equal(qdict_get_str(dict, "mode"), "none"); i++) {
+        g_autofree char *value = g_strdup_printf("%" PRIu64,
+                                                 inherited[i].value);
+
+        qdict_set_default_str(dict, inherited[i].name, value);
+    }
+}
+
+/*
+ * As creation takes them from a command line, to copy in_bs if that is not
+ * NULL; NULL, without error, for none
+ */
 static Qcow2ZoneCreateOptions *load_create_options(QemuOpts *opts,
+                                                   BlockDriverState *in_bs,
                                                    Error **errp)
 {
     static const char *const names[][2] = {
@@ -351,6 +382,9 @@ static Qcow2ZoneCreateOptions *load_create_options(QemuOpts *opts,
             qdict_put_str(dict, names[i][1], value);
         }
     }
+    if (in_bs && in_bs->zones) {
+        inherit_options(dict, zone_io_geometry(in_bs->zones));
+    }
     if (qdict_size(dict)) {
         v = qobject_input_visitor_new_keyval(QOBJECT(dict));
         visit_type_Qcow2ZoneCreateOptions(v, "zone", &zone, errp);
@@ -359,12 +393,14 @@ static Qcow2ZoneCreateOptions *load_create_options(QemuOpts *opts,
     return zone;
 }
 
-bool qcow2_zone_measure(QemuOpts *opts, uint64_t device_bytes, int version,
+bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
+                        uint64_t device_bytes, int version,
                         uint64_t cluster_bytes, int refcount_order,
                         int64_t *file_bytes, Error **errp)
 {
     ERRP_GUARD();
-    g_autoptr(Qcow2ZoneCreateOptions) zone = load_create_options(opts, errp);
+    g_autoptr(Qcow2ZoneCreateOptions) zone = load_create_options(opts, in_bs,
+                                                                 errp);
     BlockdevCreateOptionsQcow2 create = { .size = device_bytes, .zone = zone };
     uint64_t clusters, region_clusters;
     ZoneGeometry g;

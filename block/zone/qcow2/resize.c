@@ -68,13 +68,33 @@ static bool check_header_bytes(BlockDriverState *bs, Error **errp)
     return true;
 }
 
+/* They have no write pointer that would say that nobody needs their data */
+static bool check_conventional(const ZoneGeometry *g, uint64_t device_bytes,
+                               Error **errp)
+{
+    ERRP_GUARD();
+    uint64_t min_bytes = g->conventional_zones * g->zone_bytes;
+    g_autofree char *min_str = qcow2_zone_exact_size_str(min_bytes);
+
+    if (device_bytes < min_bytes) {
+        error_setg(errp, "Zone %" PRIu32 " is conventional: an image loses "
+                   "Empty zones only when it is made smaller",
+                   g->conventional_zones - 1);
+        error_append_hint(errp, "The smallest size that works is %s.\n",
+                          min_str);
+        return false;
+    }
+    return true;
+}
+
 static bool check_geometry(BlockDriverState *bs, uint64_t device_bytes,
                            Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
     ZoneGeometry g = s->zone->geometry;
 
-    if (!qcow2_zone_check_multiple(&g, device_bytes, errp)) {
+    if (!qcow2_zone_check_multiple(&g, device_bytes, errp) ||
+        !check_conventional(&g, device_bytes, errp)) {
         return false;
     }
     g.nr_zones = MIN(device_bytes / g.zone_bytes, UINT32_MAX);
@@ -144,8 +164,7 @@ static int coroutine_fn GRAPH_RDLOCK store_header(BlockDriverState *bs)
  * 2. The header is written and flushed.  Only its first sector differs from
  *    before: a crash leaves the old drive or the new one.
  *
- * After an error in 2 the disk may have either.  The old drive goes on; nothing
- * becomes durable before the header is the old one again.
+ * After an error in 2 the disk may have either, and the old drive goes on.
  */
 int coroutine_fn qcow2_zone_co_store_size(BlockDriverState *bs)
 {
@@ -164,10 +183,6 @@ int coroutine_fn qcow2_zone_co_store_size(BlockDriverState *bs)
     }
     if (ret >= 0) {
         ret = store_header(bs);
-        if (ret < 0 && zone->next_layout) {
-            zone->maybe_layout = g_memdup2(zone->next_layout,
-                                           sizeof(*zone->next_layout));
-        }
     }
     if (ret < 0) {
         qcow2_zone_set_layout(zone, &old);
@@ -275,8 +290,11 @@ void qcow2_zone_resize_words(BlockDriverState *bs, uint64_t *words)
  * 4. What is in memory follows, and the old region is freed.  A crash leaves
  *    the new drive, and the old region leaked.
  *
- * After an error in 1 to 3 the drive is the old one.  The base looks at its
- * caches last of all: an error from there finds the new drive.
+ * After an error in 1 to 3 the drive is the old one.  In 2 and 3 a header may
+ * have got to disk all the same, with another L1 table or with all that is new:
+ * nothing becomes durable before it is the old one again, and the new region is
+ * there until then.  The base looks at its caches last of all: an error from
+ * there finds the new drive.
  */
 static int coroutine_fn GRAPH_RDLOCK
 do_resize(BlockDriverState *bs, ZoneResize *r, Error **errp)
@@ -306,9 +324,7 @@ do_resize(BlockDriverState *bs, ZoneResize *r, Error **errp)
         return ret;
     }
     qemu_vfree(words);
-    if (!zone->maybe_layout) {
-        qcow2_zone_co_free_region(bs, &r->new);
-    }
+    zone->maybe_layout = g_memdup2(&r->new, sizeof(r->new));
     return ret;
 }
 

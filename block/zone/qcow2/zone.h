@@ -74,9 +74,11 @@ bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
                              int version, uint64_t cluster_bytes, Error **errp);
 /*
  * qemu-img measure: adds to *file_bytes, the size of an image without zones,
- * what the zones of opts take.  False where creation would refuse them.
+ * what the zones of opts take, and those of in_bs (may be NULL) which convert
+ * would take over.  False where creation would refuse them.
  */
-bool qcow2_zone_measure(QemuOpts *opts, uint64_t device_bytes, int version,
+bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
+                        uint64_t device_bytes, int version,
                         uint64_t cluster_bytes, int refcount_order,
                         int64_t *file_bytes, Error **errp);
 /* Makes an empty image zoned; the options have been checked */
@@ -157,7 +159,8 @@ int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_store_size(BlockDriverState *bs);
 bool qcow2_zone_is_option(const char *name);
 /*
  * Takes the limits among the options; refuses, before anything is written, what
- * cannot be changed.
+ * cannot be changed, and on an image of version 1 all that would move its
+ * header extension.
  */
 int GRAPH_RDLOCK
 qcow2_zone_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp);

@@ -40,9 +40,18 @@ FailReport fail_report(FailImage *image)
     FailReport report = { .nr_zones = blk_get_nr_zones(image->blk) };
     uint32_t i;
 
-    report.info = g_new(ZoneInfo, report.nr_zones);
+    report.info = g_new(ZoneInfo, report.nr_zones + FAIL_MORE_ZONES);
     for (i = 0; i < report.nr_zones; i++) {
         blk_get_zone_info(image->blk, i, &report.info[i]);
+    }
+    for (; i < report.nr_zones + FAIL_MORE_ZONES; i++) {
+        uint64_t start_bytes = i * image->geometry.zone_bytes;
+
+        report.info[i] = (ZoneInfo) {
+            .state = ZONE_STATE_EMPTY, .zone_idx = i,
+            .start_bytes = start_bytes, .wp_bytes = start_bytes,
+            .reserved_bytes = start_bytes,
+        };
     }
     return report;
 }
@@ -192,12 +201,13 @@ static bool block_ok(const FailRun *run, const uint8_t *block,
 static void check_data(const FailRun *run, FailImage *image, const char *when)
 {
     g_autofree uint8_t *data = g_malloc(ZONE_BLOCKS * FAIL_BLOCK_BYTES);
+    uint32_t nr_zones = MIN(blk_get_nr_zones(image->blk), MAX_READ_ZONES);
     ZoneInfo now;
     uint32_t zone_idx;
     unsigned i;
     int ret;
 
-    for (zone_idx = 0; zone_idx < MAX_READ_ZONES; zone_idx++) {
+    for (zone_idx = 0; zone_idx < nr_zones; zone_idx++) {
         blk_get_zone_info(image->blk, zone_idx, &now);
         memset(data, 0xa5, ZONE_BLOCKS * FAIL_BLOCK_BYTES);
         ret = blk_pread(image->blk, now.start_bytes,
@@ -227,12 +237,13 @@ static void check_data(const FailRun *run, FailImage *image, const char *when)
 /* ZDEV is set where the extension can be read, and it is the one set */
 static void check_zde(const FailRun *run, FailImage *image, const char *when)
 {
+    uint32_t nr_zones = MIN(blk_get_nr_zones(image->blk), MAX_READ_ZONES);
     uint8_t zde[64], expected[64];
     ZoneInfo now;
     uint32_t zone_idx;
     int ret;
 
-    for (zone_idx = 0; zone_idx < MAX_READ_ZONES; zone_idx++) {
+    for (zone_idx = 0; zone_idx < nr_zones; zone_idx++) {
         blk_get_zone_info(image->blk, zone_idx, &now);
         memset(expected, 0, sizeof(expected));
         if (now.attributes & ZONE_ATTR_ZDEV) {
@@ -247,11 +258,22 @@ static void check_zde(const FailRun *run, FailImage *image, const char *when)
 
 /* States */
 
+/* As before or as after; known tells that it has to be as after */
+static void check_nr_zones(const FailRun *run, const char *when,
+                           uint32_t nr_zones, bool known)
+{
+    fail_expect(run, nr_zones == run->after.nr_zones ||
+                (!known && nr_zones == run->before.nr_zones),
+                "%s, %u zones: expected %u, before it %u", when, nr_zones,
+                run->after.nr_zones, run->before.nr_zones);
+}
+
 void fail_check_live(const FailRun *run)
 {
     FailReport now = fail_report(run->image);
     uint32_t i;
 
+    check_nr_zones(run, "after it", now.nr_zones, run->ret >= 0);
     for (i = 0; i < now.nr_zones; i++) {
         ZoneInfo given[] = { run->before.info[i], run->after.info[i] };
 
@@ -308,6 +330,7 @@ void fail_check_crash(const FailRun *run, bool durable)
     FailReport now = fail_report(copy);
     uint32_t i;
 
+    check_nr_zones(run, when, now.nr_zones, run->ret >= 0);
     for (i = 0; i < now.nr_zones; i++) {
         ZoneInfo given[] = {
             powered(&run->stored.info[i]), powered(&run->before.info[i]),
@@ -377,6 +400,8 @@ void fail_check_recovery(const FailRun *run)
     now = fail_report(run->image);
     copy = crash_copy(run, "after the next flush", true);
     stored = fail_report(copy);
+    fail_expect(run, stored.nr_zones == now.nr_zones, "after the next flush: %u "
+                "zones, in memory %u", stored.nr_zones, now.nr_zones);
     for (i = 0; i < now.nr_zones; i++) {
         ZoneInfo expected = powered(&now.info[i]);
 

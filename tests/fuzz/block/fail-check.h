@@ -37,7 +37,13 @@ typedef struct FailOp {
     int (*run)(FailImage *image);
 } FailOp;
 
-/* The zones of an image at one time */
+/* An operation can give an image so many zones more */
+#define FAIL_MORE_ZONES 8
+
+/*
+ * The zones of an image at one time; behind the last, FAIL_MORE_ZONES that are
+ * not there: Empty, as if they were to come
+ */
 typedef struct FailReport {
     uint32_t nr_zones;
     ZoneInfo *info;

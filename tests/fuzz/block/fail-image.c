@@ -206,7 +206,8 @@ int fail_image_open(FailImage *image, int flags, Error **errp)
     if (image->variant->discard) {
         flags |= BDRV_O_UNMAP;
     }
-    image->blk = blk_new_open(NULL, NULL, options, BDRV_O_RDWR | flags, errp);
+    image->blk = blk_new_open(NULL, NULL, options,
+                              BDRV_O_RDWR | BDRV_O_RESIZE | flags, errp);
     unref_disks(bs);
     if (!image->blk) {
         return -EINVAL;

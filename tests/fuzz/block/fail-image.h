@@ -65,7 +65,7 @@ void fail_image_free(FailImage *image);
 void fail_image_set_plan(FailImage *image, FailPlan *plan);
 
 int fail_image_create(FailImage *image);
-/* flags are added to BDRV_O_RDWR; a negative errno leaves it closed */
+/* flags are added to BDRV_O_RDWR and BDRV_O_RESIZE; a negative errno leaves it closed */
 int fail_image_open(FailImage *image, int flags, Error **errp);
 void fail_image_close(FailImage *image);
 /* The zones as FAIL_ZONE_* says, closed and durable */

@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "fail-ops.h"
 
 #define MANY_SECTORS    132     /* of words: more than one batch of a commit */
@@ -276,6 +277,28 @@ static int set_zde_new(FailImage *image)
     return fail_set_zde(image, FAIL_ZONE_NEW);
 }
 
+/* Negative: fewer zones */
+static int resize(FailImage *image, int32_t nr_more)
+{
+    uint32_t nr_zones = blk_get_nr_zones(image->blk) + nr_more;
+    Error *local_err = NULL;
+    int ret = blk_truncate(image->blk, nr_zones * image->geometry.zone_bytes,
+                           true, PREALLOC_MODE_OFF, 0, &local_err);
+
+    error_free(local_err);
+    return ret;
+}
+
+static int grow(FailImage *image)
+{
+    return resize(image, FAIL_MORE_ZONES);
+}
+
+static int shrink(FailImage *image)
+{
+    return resize(image, -3);
+}
+
 static int open_image(FailImage *image)
 {
     return fail_image_open(image, 0, NULL);
@@ -332,6 +355,9 @@ const FailOp fail_ops[] = {
     { "offline", FAIL_OP_DURABLE, NULL, offline },
     { "offline-all", FAIL_OP_DURABLE, NULL, offline_all },
     { "set-zde", FAIL_OP_DURABLE, NULL, set_zde_new },
+    { "grow", FAIL_OP_DURABLE, NULL, grow },
+    { "grow-dirty", FAIL_OP_DURABLE, prepare_writes, grow },
+    { "shrink", FAIL_OP_DURABLE, prepare_writes, shrink },
     { "close-image", FAIL_OP_DURABLE | FAIL_OP_ENDS, prepare_writes,
       close_image },
     { "flush-many", FAIL_OP_DURABLE | FAIL_OP_MANY, prepare_many, flush },
@@ -342,6 +368,8 @@ const FailOp fail_ops[] = {
       finish_all },
     { "reset-stored", FAIL_OP_DURABLE | FAIL_OP_MANY, prepare_many_stored,
       reset_all },
+    { "grow-many", FAIL_OP_DURABLE | FAIL_OP_MANY, prepare_many, grow },
+    { "shrink-many", FAIL_OP_DURABLE | FAIL_OP_MANY, NULL, shrink },
     { "close-many", FAIL_OP_DURABLE | FAIL_OP_ENDS | FAIL_OP_MANY,
       prepare_many, close_image },
     { }
