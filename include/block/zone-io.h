@@ -107,6 +107,23 @@ typedef struct ZoneStoreOps {
     int coroutine_fn GRAPH_RDLOCK_PTR
     (*co_import_adopt)(BlockDriverState *bs, const uint64_t *words,
                        BlockDriverState *from, Error **errp);
+    /*
+     * Hand-over: fills words (nr_zones of them) with those of the node, which
+     * are durable then, with all data below their write pointers; and starts
+     * nothing by itself from now on.  The node is drained.
+     */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_freeze)(BlockDriverState *bs, uint64_t *words);
+    /*
+     * The other end: makes words durable in bs, and before them the valid
+     * extensions of from, a node of the same driver and drive.  After an error
+     * the disk may have either, and the next commit stores what the table has.
+     */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_adopt)(BlockDriverState *bs, BlockDriverState *from,
+                const uint64_t *words);
+    /* bs->zones may be others than before, and say what bs has stored */
+    void (*take_zones)(BlockDriverState *bs);
     /* The node, drained, moves to another AioContext; NULL: nothing to do */
     void (*detach_aio_context)(BlockDriverState *bs);
     void (*attach_aio_context)(BlockDriverState *bs, AioContext *context);
@@ -250,12 +267,25 @@ ZoneIO *bdrv_zone_io(BlockDriverState *bs);
 
 /*
  * False, with an error that names both nodes, when child may not be attached
- * to parent: nothing passes zones on yet, and zoned images have no backing.
+ * to parent: no filter passes zones on, and of overlay and backing node both
+ * are zoned images of the same geometry, or neither.
  */
 bool GRAPH_RDLOCK
 bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
                       BdrvChildRole role, Error **errp);
-/* False, with an error, when backing is zoned */
+/*
+ * Both are zoned.  False, with an error that names both and the values, when
+ * zones differ in what an overlay has to have in common with its backing node.
+ */
+bool bdrv_zone_check_geometry(BlockDriverState *overlay,
+                              BlockDriverState *backing, Error **errp);
+/* The same, and for whoever uses the one in place of the other */
+bool bdrv_zone_check_drive(BlockDriverState *overlay, BlockDriverState *backing,
+                           Error **errp);
+/* The node has an overlay: its zones do not change */
+bool GRAPH_RDLOCK bdrv_zone_is_frozen(BlockDriverState *bs);
+
+/* qemu-img rebase: false, with an error, when backing is zoned */
 bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp);
 /*
  * Before the backing file of bs is opened with options, unless reference names
@@ -268,6 +298,47 @@ void bdrv_zone_put_backing_options(BlockDriverState *bs, const char *reference,
  * cannot be told of others: a device, a job.
  */
 bool GRAPH_RDLOCK bdrv_zone_check_resize(BlockDriverState *bs, Error **errp);
+
+/*
+ * bdrv_img_create(), of an overlay.  False, with an error, when an image of drv
+ * with these options cannot be one; clusters become such that the zones of
+ * backing consist of them.
+ */
+bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
+                            BlockDriverState *backing, Error **errp);
+/*
+ * The same without a look at the backing file (BDRV_O_NO_BACKING): what is
+ * created does not look either.
+ */
+void bdrv_zone_create_unseen(QemuOpts *opts, int flags);
+/* blockdev-snapshot-sync: with which flags an overlay of backing is created */
+int bdrv_zone_create_flags(BlockDriverState *backing, int flags);
+/* snapshot=on: a temporary overlay of bs has the same zones */
+void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts);
+
+/* Hand-over ***************************************************************/
+
+/*
+ * to becomes the overlay of from, in its place: from then on the zones of from
+ * (table, notifiers, whoever has a reference) are those of to, and from has
+ * zones of its own that say what is stored there and are frozen.
+ *
+ * Prepare comes first, with both nodes drained: all words and extensions are
+ * durable in to when it returns 0.  After an error (errp) nothing has changed
+ * in from.  The graph can still fail to change (ret).  All do nothing without
+ * zones.
+ */
+int bdrv_zone_prepare_handover(BlockDriverState *to, BlockDriverState *from,
+                               Error **errp);
+void GRAPH_WRLOCK
+bdrv_zone_finish_handover(BlockDriverState *to, BlockDriverState *from,
+                          int ret);
+/* Back again: nothing has been written to to since */
+void GRAPH_WRLOCK
+bdrv_zone_hand_back(BlockDriverState *to, BlockDriverState *from);
+
+/* Targets *****************************************************************/
+
 /* False, with an error, when target is zoned; operation is a noun */
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp);

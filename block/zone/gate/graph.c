@@ -6,14 +6,100 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/option.h"
+#include "qemu/units.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/qdict.h"
 #include "block/zone-io.h"
 
+/* What qcow2 takes when nothing is said */
+#define DEFAULT_CLUSTER_BYTES   (64 * KiB)
+
 ZoneIO *bdrv_zone_io(BlockDriverState *bs)
 {
     return bs ? bs->zones : NULL;
+}
+
+/* Overlays ****************************************************************/
+
+static bool check_equal(const char *what, BlockDriverState *overlay,
+                        uint64_t overlay_value, BlockDriverState *backing,
+                        uint64_t backing_value, Error **errp)
+{
+    if (overlay_value == backing_value) {
+        return true;
+    }
+    error_setg(errp, "%s of node '%s' is %" PRIu64 ", that of its backing node "
+               "'%s' %" PRIu64 ": they have to be equal", what,
+               bdrv_get_device_or_node_name(overlay), overlay_value,
+               bdrv_get_device_or_node_name(backing), backing_value);
+    return false;
+}
+
+bool bdrv_zone_check_geometry(BlockDriverState *overlay,
+                              BlockDriverState *backing, Error **errp)
+{
+    const ZoneGeometry *o = zone_io_geometry(overlay->zones);
+    const ZoneGeometry *b = zone_io_geometry(backing->zones);
+
+    return check_equal("Zone size", overlay, o->zone_bytes, backing,
+                       b->zone_bytes, errp) &&
+           check_equal("Zone capacity", overlay, o->capacity_bytes, backing,
+                       b->capacity_bytes, errp) &&
+           check_equal("Number of conventional zones", overlay,
+                       o->conventional_zones, backing, b->conventional_zones,
+                       errp) &&
+           check_equal("Zone descriptor extension size", overlay,
+                       o->zd_extension_bytes, backing, b->zd_extension_bytes,
+                       errp);
+}
+
+bool bdrv_zone_check_drive(BlockDriverState *overlay, BlockDriverState *backing,
+                           Error **errp)
+{
+    const ZoneGeometry *o = zone_io_geometry(overlay->zones);
+    const ZoneGeometry *b = zone_io_geometry(backing->zones);
+
+    return bdrv_zone_check_geometry(overlay, backing, errp) &&
+           check_equal("Number of zones", overlay, o->nr_zones, backing,
+                       b->nr_zones, errp) &&
+           check_equal("Maximum of open zones", overlay, o->max_open_zones,
+                       backing, b->max_open_zones, errp) &&
+           check_equal("Maximum of active zones", overlay,
+                       o->max_active_zones, backing, b->max_active_zones,
+                       errp) &&
+           check_equal("Maximum append", overlay, o->max_append_bytes, backing,
+                       b->max_append_bytes, errp);
+}
+
+/* One of the two has zones at least */
+static bool check_overlay(BlockDriverState *overlay, BlockDriverState *backing,
+                          Error **errp)
+{
+    if (!overlay->zones) {
+        error_setg(errp, "Node '%s' is zoned, and node '%s' over it is not: "
+                   "only a zoned image can be its overlay",
+                   bdrv_get_device_or_node_name(backing),
+                   bdrv_get_device_or_node_name(overlay));
+        return false;
+    }
+    if (!backing->zones) {
+        error_setg(errp, "Node '%s' is zoned, and its backing node '%s' is "
+                   "not: only a zoned image can be below it",
+                   bdrv_get_device_or_node_name(overlay),
+                   bdrv_get_device_or_node_name(backing));
+        return false;
+    }
+    if (overlay->drv != backing->drv) {
+        error_setg(errp, "Node '%s' has zones of driver '%s', which are in no "
+                   "image: node '%s' cannot be its overlay",
+                   bdrv_get_device_or_node_name(backing),
+                   backing->drv->format_name,
+                   bdrv_get_device_or_node_name(overlay));
+        return false;
+    }
+    return bdrv_zone_check_geometry(overlay, backing, errp);
 }
 
 bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
@@ -26,28 +112,38 @@ bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
                    parent->drv->format_name);
         return false;
     }
+    if ((role & BDRV_CHILD_COW) && (child->zones || parent->zones)) {
+        return check_overlay(parent, child, errp);
+    }
     if (child->zones) {
         error_setg(errp, "Node '%s' is zoned, and driver '%s' of node '%s' "
-                   "does not pass zones on: overlays, filters and jobs over "
-                   "zoned images are not supported",
+                   "does not pass zones on: filters and jobs over zoned images "
+                   "are not supported",
                    bdrv_get_device_or_node_name(child),
                    parent->drv->format_name,
                    bdrv_get_device_or_node_name(parent));
         return false;
     }
-    if ((role & BDRV_CHILD_COW) && parent->zones) {
-        error_setg(errp, "Node '%s' is zoned: backing files are not supported "
-                   "on zoned images", bdrv_get_device_or_node_name(parent));
-        return false;
-    }
     return true;
+}
+
+bool bdrv_zone_is_frozen(BlockDriverState *bs)
+{
+    BdrvChild *parent;
+
+    QLIST_FOREACH(parent, &bs->parents, next_parent) {
+        if (parent->role & BDRV_CHILD_COW) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp)
 {
     if (backing->zones) {
-        error_setg(errp, "Image '%s' is zoned: overlays over zoned images are "
-                   "not supported", backing->filename);
+        error_setg(errp, "Image '%s' is zoned: rebasing to zoned images is not "
+                   "supported", backing->filename);
         return false;
     }
     return true;
@@ -85,6 +181,85 @@ bool bdrv_zone_check_resize(BlockDriverState *bs, Error **errp)
     }
     return true;
 }
+
+/* Making overlays *********************************************************/
+
+/* The largest that zones of this length take, up to the default */
+static void set_cluster_option(const ZoneGeometry *geometry, QemuOpts *opts)
+{
+    uint64_t max_bytes = geometry->zone_bytes & -geometry->zone_bytes;
+
+    if (max_bytes < DEFAULT_CLUSTER_BYTES &&
+        !qemu_opt_find(opts, BLOCK_OPT_CLUSTER_SIZE)) {
+        qemu_opt_set_number(opts, BLOCK_OPT_CLUSTER_SIZE, max_bytes,
+                            &error_abort);
+    }
+}
+
+bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
+                            BlockDriverState *backing, Error **errp)
+{
+    const char *mode = qemu_opt_get(opts, "zone.mode");
+
+    if (!backing->zones) {
+        return true;
+    }
+    if (drv != backing->drv) {
+        error_setg(errp, "Backing file '%s' is zoned by driver '%s': an image "
+                   "of format '%s' cannot be its overlay", backing->filename,
+                   backing->drv->format_name, drv->format_name);
+        return false;
+    }
+    if (mode && g_str_equal(mode, "none")) {
+        error_setg(errp, "Backing file '%s' is zoned: zone.mode=none "
+                   "contradicts that", backing->filename);
+        return false;
+    }
+    set_cluster_option(zone_io_geometry(backing->zones), opts);
+    return true;
+}
+
+void bdrv_zone_create_unseen(QemuOpts *opts, int flags)
+{
+    if ((flags & BDRV_O_NO_BACKING) &&
+        qemu_opt_get(opts, BLOCK_OPT_BACKING_FILE) &&
+        !qemu_opt_get(opts, "zone.mode")) {
+        /* formats that have no zones do not know the option */
+        qemu_opt_set(opts, "zone.mode", "none", NULL);
+    }
+}
+
+int bdrv_zone_create_flags(BlockDriverState *backing, int flags)
+{
+    return backing->zones ? flags & ~BDRV_O_NO_BACKING : flags;
+}
+
+void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts)
+{
+    const ZoneGeometry *g;
+
+    if (!bs->zones) {
+        return;
+    }
+    g = zone_io_geometry(bs->zones);
+    qemu_opt_set(opts, "zone.mode", "host-managed", &error_abort);
+    qemu_opt_set_number(opts, "zone.size", g->zone_bytes, &error_abort);
+    qemu_opt_set_number(opts, "zone.capacity", g->capacity_bytes,
+                        &error_abort);
+    qemu_opt_set_number(opts, "zone.conventional_zones",
+                        g->conventional_zones, &error_abort);
+    qemu_opt_set_number(opts, "zone.max_open_zones", g->max_open_zones,
+                        &error_abort);
+    qemu_opt_set_number(opts, "zone.max_active_zones", g->max_active_zones,
+                        &error_abort);
+    qemu_opt_set_number(opts, "zone.max_append_bytes", g->max_append_bytes,
+                        &error_abort);
+    qemu_opt_set_number(opts, "zd_extension_size", g->zd_extension_bytes,
+                        &error_abort);
+    set_cluster_option(g, opts);
+}
+
+/* Targets *****************************************************************/
 
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp)

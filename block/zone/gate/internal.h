@@ -45,8 +45,8 @@ uint64_t zone_io_zoned_bytes(ZoneIO *io);
  * May the zones be changed, and through child?  -EPERM unless so.  The block
  * layer asserts for reads and writes what is an error here.
  */
-int zone_io_check_changeable(ZoneIO *io);
-int zone_io_check_writable(BdrvChild *child);
+int GRAPH_RDLOCK zone_io_check_changeable(ZoneIO *io);
+int GRAPH_RDLOCK zone_io_check_writable(BdrvChild *child);
 
 /* Traces a refusal and returns its errno */
 int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status);

@@ -229,6 +229,9 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
                      "images", bs->filename);
         return -ENOTSUP;
     }
+    if (bdrv_zone_is_frozen(bs)) {
+        return -EPERM; /* an overlay relies on it */
+    }
     ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, &before,
                              &held);
     if (ret < 0) {
@@ -316,7 +319,18 @@ zone_io_co_read_data(BlockDriverState *bs, int64_t offset, int64_t bytes,
         n = MIN(bytes, max_bytes);
         ret = bdrv_driver_preadv(bs, offset, n, qiov, qiov_offset, flags);
     }
-    return ret;
+    /* a zone of the backing node, which is Offline: none of this node is */
+    return zone_status_from_errno(ret) == ZONE_OK ? ret : -EIO;
+}
+
+/* An overlay may be longer than its backing node: zeros behind the end */
+static int64_t coroutine_fn GRAPH_RDLOCK
+zone_io_co_cut(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    int64_t device_bytes = bdrv_co_getlength(bs);
+
+    return device_bytes < 0 ? device_bytes :
+           MIN(bytes, MAX(device_bytes - offset, 0));
 }
 
 int coroutine_fn
@@ -325,14 +339,21 @@ zone_io_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                   BdrvRequestFlags flags)
 {
     ZoneIO *io = bs->zones;
+    int64_t n = zone_io_co_cut(bs, offset, bytes);
     ZoneState state;
-    int64_t n;
     int ret = 0;
 
+    if (n < 0) {
+        return n;
+    }
     if (flags & BDRV_REQ_PREFETCH) {
-        return 0; /* nothing is copied on read, as there is no backing */
+        return 0; /* nothing is copied on read: that is no write of a host */
     }
     flags &= ~BDRV_REQ_COPY_ON_READ;
+    if (n < bytes) {
+        qemu_iovec_memset(qiov, qiov_offset + n, 0, bytes - n);
+        bytes = n;
+    }
     if (io->importing) {
         return zone_io_co_read_data(bs, offset, bytes, qiov, qiov_offset,
                                     flags);

@@ -16,21 +16,22 @@
 #include "block/zone/gate/internal.h"
 #include "block/zone/trace.h"
 
+/* Of the node: its zones can be handed over, and others come */
 static void zone_io_attach_aio_context(AioContext *context, void *opaque)
 {
-    ZoneIO *io = opaque;
+    BlockDriverState *bs = opaque;
 
-    if (io->ops->attach_aio_context) {
-        io->ops->attach_aio_context(io->bs, context);
+    if (bs->zones->ops->attach_aio_context) {
+        bs->zones->ops->attach_aio_context(bs, context);
     }
 }
 
 static void zone_io_detach_aio_context(void *opaque)
 {
-    ZoneIO *io = opaque;
+    BlockDriverState *bs = opaque;
 
-    if (io->ops->detach_aio_context) {
-        io->ops->detach_aio_context(io->bs);
+    if (bs->zones->ops->detach_aio_context) {
+        bs->zones->ops->detach_aio_context(bs);
     }
 }
 
@@ -48,7 +49,7 @@ static ZoneIO *zone_io_attach(BlockDriverState *bs, const ZoneStoreOps *ops)
     assert(!bs->zones);
     bs->zones = io;
     bdrv_add_aio_context_notifier(bs, zone_io_attach_aio_context,
-                                  zone_io_detach_aio_context, io);
+                                  zone_io_detach_aio_context, bs);
     return io;
 }
 
@@ -97,7 +98,7 @@ void zone_io_close(BlockDriverState *bs)
         return;
     }
     bdrv_remove_aio_context_notifier(bs, zone_io_attach_aio_context,
-                                     zone_io_detach_aio_context, io);
+                                     zone_io_detach_aio_context, bs);
     zone_io_remove_change_notifiers(io);
     bs->zones = NULL;
     io->bs = NULL;
@@ -308,6 +309,9 @@ int zone_io_check_changeable(ZoneIO *io)
     }
     if (io->importing || io->unfinished) {
         return -EBUSY; /* what is there now is not what will be */
+    }
+    if (bdrv_zone_is_frozen(bs)) {
+        return -EPERM; /* an overlay relies on it */
     }
     return 0;
 }

@@ -73,8 +73,25 @@ static bool zone_check_active(BlockDriverState *bs, Error **errp)
     return true;
 }
 
-static bool zone_check_writable(BlockDriverState *bs, Error **errp)
+/* Read-only or not: what an overlay shows may not change below it */
+static bool coroutine_fn zone_co_check_thawed(BlockDriverState *bs,
+                                              Error **errp)
 {
+    GRAPH_RDLOCK_GUARD();
+    if (bdrv_zone_is_frozen(bs)) {
+        error_setg(errp, "Node '%s' is the backing node of another: its zones "
+                   "do not change", bdrv_get_node_name(bs));
+        return false;
+    }
+    return true;
+}
+
+static bool coroutine_fn zone_co_check_writable(BlockDriverState *bs,
+                                                Error **errp)
+{
+    if (!zone_co_check_thawed(bs, errp)) {
+        return false;
+    }
     if (bdrv_is_read_only(bs)) {
         error_setg(errp, "Node '%s' is read-only", bdrv_get_node_name(bs));
         return false;
@@ -168,7 +185,7 @@ static void coroutine_fn zone_co_fault(const char *node_name,
     BlockDriverState *bs = zone_find_node(node_name, errp);
     int ret;
 
-    if (!bs || !zone_check_writable(bs, errp) ||
+    if (!bs || !zone_co_check_writable(bs, errp) ||
         !zone_check_index(bs, fault->zone_idx, errp)) {
         return;
     }
@@ -250,7 +267,8 @@ void coroutine_fn qmp_block_zone_power_cut(const char *node_name, Error **errp)
     ERRP_GUARD();
     BlockDriverState *bs = zone_find_node(node_name, errp);
 
-    if (!bs || !zone_check_active(bs, errp)) {
+    if (!bs || !zone_check_active(bs, errp) ||
+        !zone_co_check_thawed(bs, errp)) {
         return;
     }
     bdrv_ref(bs);

@@ -261,17 +261,24 @@ qcow2_zone_co_store_zde(BlockDriverState *bs, uint32_t zone_idx,
 void qcow2_zone_set_words(BlockDriverState *bs, const uint64_t *words)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
+    uint32_t i;
 
     zone_io_lock(zone->io);
-    memcpy(zone->durable, words,
-           zone->geometry.nr_zones * sizeof(*zone->durable));
     bitmap_zero(zone->dirty, zone->nr_sectors);
     zone->nr_dirty = 0;
     if (zone->commit_timer) {
         timer_del(zone->commit_timer);
     }
+    if (words) {
+        memcpy(zone->durable, words, zone->geometry.nr_zones * sizeof(*words));
+        qcow2_zone_count_durable(zone);
+        zone->words_cached = false;
+    }
+    zone->uncertain = !words;
+    for (i = 0; !words && i < zone->geometry.nr_zones; i++) {
+        qcow2_zone_mark_dirty(bs, i);
+    }
     zone_io_unlock(zone->io);
-    qcow2_zone_count_durable(zone);
 }
 
 /* Loss of power **********************************************************/

@@ -197,7 +197,10 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_write_zde(BlockDriverState *bs, uint32_t zone_idx,
                         const void *zde);
 
-/* Makes words, which are on disk, those of the node: nothing is dirty */
+/*
+ * Makes words, which are durable on disk, those of the node: nothing is dirty.
+ * NULL: the disk may have any, so that all are to be stored.
+ */
 void qcow2_zone_set_words(BlockDriverState *bs, const uint64_t *words);
 /*
  * The drive has the number of zones of zone->geometry now: words, an aligned
@@ -329,6 +332,14 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_lookup(BlockDriverState *bs, uint64_t offset,
                      unsigned int *bytes, uint64_t *host_offset,
                      QCow2SubclusterType *type);
+
+/* ZoneStoreOps of the hand-over */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_freeze(BlockDriverState *bs, uint64_t *words);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_adopt(BlockDriverState *bs, BlockDriverState *from,
+                    const uint64_t *words);
+void qcow2_zone_take_zones(BlockDriverState *bs);
 
 /* ZoneStoreOps of a Reset */
 ZoneDropTime GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs);

@@ -63,9 +63,9 @@ static bool qcow2_zone_check_refused(BlockDriverState *bs, Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
 
-    if (s->image_backing_file) {
-        error_setg(errp, "Zoned image has backing file '%s': backing files "
-                   "are not supported on zoned images",
+    if (s->image_backing_file && s->zone->version < 2) {
+        error_setg(errp, "Zoned image of layout version %u has backing file "
+                   "'%s': it needs layout version 2", s->zone->version,
                    s->image_backing_file);
         return false;
     }
@@ -259,6 +259,9 @@ const ZoneStoreOps qcow2_zone_store_ops = {
     .co_import_begin = qcow2_zone_co_import_begin,
     .co_import_adopt = qcow2_zone_co_import_adopt,
     .mark_dirty      = qcow2_zone_mark_dirty,
+    .co_freeze       = qcow2_zone_co_freeze,
+    .co_adopt        = qcow2_zone_co_adopt,
+    .take_zones      = qcow2_zone_take_zones,
     .attach_aio_context = qcow2_zone_commit_timer_init,
     .detach_aio_context = qcow2_zone_commit_timer_stop,
 };

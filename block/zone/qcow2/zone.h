@@ -69,9 +69,14 @@ qcow2_zone_inactivate(BlockDriverState *bs);
 
 /* Creation ***************************************************************/
 
-/* Checks the options before anything is written; true when opts has no zones */
-bool qcow2_zone_check_create(const BlockdevCreateOptionsQcow2 *opts,
-                             int version, uint64_t cluster_bytes, Error **errp);
+/*
+ * Checks the options before anything is written, and completes them with what
+ * the backing file says; opts->zone is NULL then if there are to be no zones.
+ */
+bool coroutine_fn GRAPH_UNLOCKED
+qcow2_zone_co_check_create(BlockDriverState *file_bs,
+                           BlockdevCreateOptionsQcow2 *opts, int version,
+                           uint64_t cluster_bytes, Error **errp);
 /*
  * qemu-img measure: adds to *file_bytes, the size of an image without zones,
  * what the zones of opts take, and those of in_bs (may be NULL) which convert
