@@ -252,14 +252,6 @@ uint64_t *zone_io_get_words(ZoneIO *io);
 /* Offline zones read as zeros, for who takes data and words over together */
 void zone_io_skip_offline(ZoneIO *io);
 
-/*
- * In the main loop: words (nr_zones of them), which have been checked, are the
- * zones' now, as after a power cycle, with the extensions that are there.
- * Durable on return; a crash or an error leaves each zone as it was or as it
- * shall be.
- */
-int zone_io_store_words(BlockDriverState *bs, const uint64_t *words);
-
 /* Zones in the graph ******************************************************/
 
 /* The zones of a node, NULL without; so is bs NULL.  Corrupt nodes keep them */

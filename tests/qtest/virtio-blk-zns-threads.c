@@ -5,11 +5,13 @@
  *
  * What it shows: that four queues, each in an iothread of its own
  * (iothread-vq-mapping), use the zones of one image at the same time, and that
- * nothing is lost, doubled or in the wrong place, also after a restart.
+ * nothing is lost, doubled or in the wrong place, also after a restart.  So it
+ * is when overlays take the place of the image meanwhile.
  *
  * How: in each round every queue has appends to a zone that all share, writes
  * at the write pointer and a Flush or Reset in zones of its own in flight.  The
- * positions of appends and the report are compared with what was sent.
+ * positions of appends and the report are compared with what was sent.  External
+ * snapshots come when all queues have got their requests.
  */
 
 #include "qemu/osdep.h"
@@ -22,6 +24,8 @@
 #define PIECE_SECTORS   8
 #define ROUND_SECTORS   (PIECE_SECTORS * 2)
 #define LIVES           8       /* rounds between two resets */
+#define SNAPSHOT_ROUNDS 5       /* rounds between two snapshots */
+#define MAX_SNAPSHOTS   (ROUNDS / SNAPSHOT_ROUNDS + 1)
 
 enum { SHARED, OWN, RESET = OWN + QUEUES, NR_ZONES = RESET + QUEUES };
 
@@ -127,16 +131,30 @@ static void check_all(VzDrive *drive, const int *seeds)
     }
 }
 
-static void queues_share_zones(VzDrive *drive)
+/* Returns the name of the overlay, which the caller frees after unlink() */
+static char *snapshot(VzDrive *drive, unsigned nr)
 {
-    int seeds[ROUNDS * QUEUES * APPENDS];
+    char *overlay = g_strdup_printf("%s.overlay%u", drive->image, nr);
+
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'blockdev-snapshot-sync', 'arguments': "
+        "{ 'device': 'zns0', 'snapshot-file': %s, 'format': 'qcow2' } }",
+        overlay);
+    return overlay;
+}
+
+/* Fills seeds; with snapshots unless overlays is NULL, which gets their names */
+static void run_rounds(VzDrive *drive, int *seeds, char **overlays)
+{
     Round rounds[QUEUES];
     unsigned round, queue;
 
-    memset(seeds, -1, sizeof(seeds));
     for (round = 0; round < ROUNDS; round++) {
         for (queue = 0; queue < QUEUES; queue++) {
             submit(drive, &rounds[queue], queue, round);
+        }
+        if (overlays && round % SNAPSHOT_ROUNDS == 0) {
+            *overlays++ = snapshot(drive, round);
         }
         for (queue = 0; queue < QUEUES; queue++) {
             vz_use_queue(drive, queue);
@@ -144,12 +162,48 @@ static void queues_share_zones(VzDrive *drive)
             take_places(drive, &rounds[queue], queue, round, seeds);
         }
     }
+}
+
+static void queues_share_zones(VzDrive *drive)
+{
+    int seeds[ROUNDS * QUEUES * APPENDS];
+
+    memset(seeds, -1, sizeof(seeds));
+    run_rounds(drive, seeds, NULL);
     check_all(drive, seeds);
     vz_restart(drive);
     check_all(drive, seeds);
 }
 
+static void overlays_come_meanwhile(VzDrive *drive)
+{
+    int seeds[ROUNDS * QUEUES * APPENDS];
+    char *overlays[MAX_SNAPSHOTS] = {};
+    char *base = drive->image;
+    unsigned i;
+
+    memset(seeds, -1, sizeof(seeds));
+    run_rounds(drive, seeds, overlays);
+    check_all(drive, seeds);
+    vz_quit(drive);
+    for (i = 0; i < MAX_SNAPSHOTS && overlays[i]; i++) {
+        drive->image = overlays[i];
+    }
+    g_assert_cmpuint(i, ==, MAX_SNAPSHOTS);
+    vz_boot(drive);
+    check_all(drive, seeds);
+    vz_quit(drive);
+    for (i = 0; i < MAX_SNAPSHOTS; i++) {
+        unlink(overlays[i]);
+        g_free(overlays[i]);
+    }
+    drive->image = base;
+    vz_boot(drive);
+}
+
 const VzTest vz_thread_tests[] = {
     { "threads/queues-share-zones", queues_share_zones, &spec_threads },
+    { "threads/overlays-come-meanwhile", overlays_come_meanwhile,
+      &spec_threads },
     { }
 };

@@ -771,6 +771,73 @@ static void test_memory(void)
     g_test_skip("this allocator does not count");
 }
 
+/* Zones come and go at the end; all others keep what they have */
+static void test_resize(void)
+{
+    static const uint32_t sizes[] = { 9, 8, 3000, 1024, 1025, 4, 1023, 3, 8 };
+    ZoneTable *table = make_table(.conventional_zones = 1,
+                                  .max_active_zones = 2);
+    ZoneWrite write;
+    size_t i;
+
+    g_assert_cmpint(begin_at(table, &write, 1, 0, 4 * KIB), ==, ZONE_OK);
+    expect_send(table, 2, ZONE_EVENT_OPEN);
+    for (i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        zone_table_resize(table, sizes[i]);
+        zone_table_verify(table);
+        g_assert_cmpuint(zone_table_geometry(table)->nr_zones, ==, sizes[i]);
+        g_assert_cmpint(state_of(table, 0), ==, ZONE_STATE_CONVENTIONAL);
+        g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_IMPLICITLY_OPENED);
+        g_assert_cmpint(state_of(table, 2), ==, ZONE_STATE_EXPLICITLY_OPENED);
+        g_assert_cmpuint(zone_table_counts(table).by_state[ZONE_STATE_EMPTY],
+                         ==, sizes[i] - 3);
+        g_assert_cmpuint(zone_table_find(table, ZONE_STATE_EMPTY, 0), ==, 3);
+        g_assert_cmpuint(zone_table_count_from(table, ZONE_STATE_EMPTY, 2), ==,
+                         sizes[i] - 3);
+    }
+    zone_table_write_end(table, &write, true);
+    g_assert_cmpuint(wp_of(table, 1), ==, 4 * KIB);
+    g_assert_cmpint(write_some(table, 7, 4 * KIB), ==,
+                    ZONE_ERR_TOO_MANY_ACTIVE);
+    zone_table_free(table);
+}
+
+/* What has been in a zone that went is not there when it comes again */
+static void test_resize_forgets(void)
+{
+    ZoneTable *table = make_table();
+    ZoneWrite first, second;
+
+    g_assert_cmpint(begin_at(table, &first, 7, 0, 4 * KIB), ==, ZONE_OK);
+    g_assert_cmpint(begin_at(table, &second, 7, 4 * KIB, 4 * KIB), ==,
+                    ZONE_OK);
+    zone_table_write_end(table, &second, true);
+    zone_table_write_end(table, &first, false);
+    zone_table_set_attributes(table, 7, ZONE_ATTR_RZR, 0);
+    expect_send(table, 7, ZONE_EVENT_RESET);
+    zone_table_set_attributes(table, 7, ZONE_ATTR_RZR, 0);
+    zone_table_resize(table, 7);
+    zone_table_resize(table, 8);
+    g_assert_cmpint(state_of(table, 7), ==, ZONE_STATE_EMPTY);
+    g_assert_cmpint(attributes_of(table, 7), ==, 0);
+    g_assert_cmpint(write_some(table, 7, 4 * KIB), ==, ZONE_OK);
+    zone_table_free(table);
+}
+
+static void test_set_limits(void)
+{
+    ZoneTable *table = make_table(.max_active_zones = 1);
+
+    g_assert_cmpint(write_some(table, 0, KIB), ==, ZONE_OK);
+    g_assert_cmpint(write_some(table, 1, KIB), ==, ZONE_ERR_TOO_MANY_ACTIVE);
+    zone_table_set_limits(table, 2, 3, 64 * KIB);
+    g_assert_cmpint(write_some(table, 1, KIB), ==, ZONE_OK);
+    g_assert_cmpint(write_some(table, 2, KIB), ==, ZONE_ERR_TOO_MANY_OPEN);
+    g_assert_cmpuint(zone_table_geometry(table)->max_append_bytes, ==,
+                     64 * KIB);
+    zone_table_free(table);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -817,6 +884,9 @@ int main(int argc, char **argv)
         { "hold", test_hold },
         { "set-attributes", test_set_attributes },
         { "find-and-count", test_find_and_count },
+        { "resize", test_resize },
+        { "resize/forgets", test_resize_forgets },
+        { "set-limits", test_set_limits },
         { "memory", test_memory },
     };
     size_t i;

@@ -148,21 +148,45 @@ void zone_io_set_unfinished(ZoneIO *io)
     io->unfinished = true;
 }
 
-/* Loads them as a power cycle finds them; a reader sees something else now */
-static void zone_import_load_words(ZoneIO *io, const uint64_t *words)
+/* As a power cycle finds it */
+static void zone_import_load_word(ZoneIO *io, uint32_t zone_idx, uint64_t word)
+{
+    zone_io_lock(io);
+    assert(!zone_table_held(io->table, zone_idx) &&
+           !zone_table_in_flight(io->table, zone_idx));
+    zone_table_load_word(io->table, zone_idx, word);
+    zone_io_unlock(io);
+}
+
+/* A reader sees nothing of what was there any more */
+static void zone_import_load_empty(ZoneIO *io)
 {
     const ZoneGeometry *geometry = zone_io_geometry(io);
     uint32_t i;
 
-    zone_io_lock(io);
     for (i = 0; i < geometry->nr_zones; i++) {
-        assert(!zone_table_held(io->table, i) &&
-               !zone_table_in_flight(io->table, i));
-        zone_table_load_word(io->table, i,
-                             words ? words[i] : zone_empty_word(geometry, i));
+        zone_import_load_word(io, i, zone_empty_word(geometry, i));
     }
-    zone_io_unlock(io);
     bdrv_set_dirty(io->bs, 0, zone_io_zoned_bytes(io));
+}
+
+/*
+ * What was kept and changes is something else for a reader.  What began empty
+ * has been recorded as that, and its bitmaps may be new.
+ */
+static void zone_import_load_words(ZoneIO *io, const uint64_t *words)
+{
+    const ZoneGeometry *geometry = zone_io_geometry(io);
+    g_autofree uint64_t *before = zone_io_get_words(io);
+    uint32_t i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        if (io->import_mode == ZONE_IMPORT_KEEP && words[i] != before[i]) {
+            bdrv_set_dirty(io->bs, geometry->zone_bytes * i,
+                           geometry->zone_bytes);
+        }
+        zone_import_load_word(io, i, words[i]);
+    }
 }
 
 /* Begin and end ***********************************************************/
@@ -194,7 +218,8 @@ static bool zone_import_check_begin(ZoneIO *io, Error **errp)
         return false;
     }
     if (bdrv_has_readonly_bitmaps(bs)) {
-        error_setg(errp, "'%s' has a bitmap that cannot take changes down", name);
+        error_setg(errp, "'%s' has a bitmap that cannot take changes down",
+                   name);
         return false;
     }
     return true;
@@ -226,9 +251,10 @@ zone_import_co_begin(ZoneIO *io, ZoneImportMode mode, Error **errp)
         zone_io_co_commit_unlock(io);
     }
     if (ret >= 0 && mode == ZONE_IMPORT_EMPTY) {
-        zone_import_load_words(io, NULL);
+        zone_import_load_empty(io);
     }
     if (ret >= 0) {
+        io->import_mode = mode;
         io->unfinished |= mode != ZONE_IMPORT_SAME;
         io->importing = true;
     }

@@ -33,6 +33,7 @@ struct ZoneIO {
     NotifierList change_notifiers; /* main loop only */
     /* These change while the node is drained */
     bool importing;             /* data passes the zones in any order */
+    ZoneImportMode import_mode; /* while it does */
     bool unfinished;            /* the words do not describe the data yet: no
                                    changes but those of an import */
     bool skips_offline;         /* Offline zones read as zeros */

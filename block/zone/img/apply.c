@@ -113,34 +113,60 @@ static uint64_t *make_words(BlockBackend *blk, const ZoneReport *report,
     return words;
 }
 
-static bool check_active(BlockBackend *blk, const uint64_t *words,
-                         Error **errp)
+/* What comes below a write pointer is zeros, not what the clusters had */
+static bool write_zeros(BlockBackend *blk, const ZoneInfo *before,
+                        const uint64_t *words, Error **errp)
 {
     const ZoneGeometry *geometry = blk_get_zone_geometry(blk);
-    uint32_t nr_active = 0;
+    uint64_t from, to;
     uint32_t i;
+    int ret;
 
-    for (i = 0; i < geometry->nr_zones; i++) {
-        nr_active += zone_stored_state(geometry, i, words[i]) ==
-                     ZONE_STATE_CLOSED;
-    }
-    if (geometry->max_active_zones && nr_active > geometry->max_active_zones) {
-        error_setg(errp, "The report has %" PRIu32 " active zones, the image "
-                   "allows %" PRIu32, nr_active, geometry->max_active_zones);
-        return false;
+    for (i = geometry->conventional_zones; i < geometry->nr_zones; i++) {
+        from = known_end(&before[i]);
+        to = zone_word_wp_bytes(words[i]);
+        if (from >= to || zone_word_state(words[i]) == ZONE_WORD_OFFLINE) {
+            continue;
+        }
+        ret = blk_pwrite_zeroes(blk, from, to - from, 0);
+        if (ret < 0) {
+            error_setg_errno(errp, -ret, "Could not write zeros to zone %"
+                             PRIu32, i);
+            return false;
+        }
     }
     return true;
 }
 
-/* The one place that stores them */
+static ZoneInfo *get_zones(BlockBackend *blk)
+{
+    uint32_t nr_zones = blk_get_nr_zones(blk);
+    ZoneInfo *zones = g_new(ZoneInfo, nr_zones);
+    uint32_t i;
+
+    for (i = 0; i < nr_zones; i++) {
+        blk_get_zone_info(blk, i, &zones[i]);
+    }
+    return zones;
+}
+
+/*
+ * 1. The image says that it is not finished; its words stay.
+ * 2. Where words go up, the data in between becomes zeros.
+ * 3. All words are adopted, and the image is finished again.
+ *
+ * A crash before 1 leaves the drive of before, one after 3 that of the report;
+ * in between the image says that it is not finished.
+ */
 static bool store_words(BlockBackend *blk, const uint64_t *words, Error **errp)
 {
-    int ret = zone_io_store_words(blk_bs(blk), words);
+    BlockDriverState *bs = blk_bs(blk);
+    g_autofree ZoneInfo *before = get_zones(blk);
 
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not store the zones");
-    }
-    return ret >= 0;
+    return zone_io_check_words(bs, words, errp) &&
+           zone_io_import_begin(bs, ZONE_IMPORT_KEEP, errp) >= 0 &&
+           write_zeros(blk, before, words, errp) &&
+           zone_io_import_adopt(bs, words, NULL, errp) >= 0;
 }
 
 static bool apply_report(BlockBackend *blk, ZoneReport *report, Error **errp)
@@ -152,7 +178,7 @@ static bool apply_report(BlockBackend *blk, ZoneReport *report, Error **errp)
         return false;
     }
     words = make_words(blk, report, &nr_lost);
-    if (!check_active(blk, words, errp) || !store_words(blk, words, errp)) {
+    if (!store_words(blk, words, errp)) {
         return false;
     }
     if (nr_lost) {

@@ -9,9 +9,13 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
+#include "qemu/units.h"
 #include "block/block_int.h"
 #include "block/zone/img/copy.h"
 #include "system/block-backend.h"
+
+/* Of qcow2, when nothing is said */
+#define DEFAULT_CLUSTER_BYTES   (64 * KiB)
 
 static ZoneIO *zones_of(BlockBackend *blk)
 {
@@ -79,6 +83,19 @@ static bool inherit_option(QemuOpts *opts, const ImgZoneOption *option,
     return true;
 }
 
+/* Zones consist of clusters: of the default ones, or the largest that fit */
+static bool inherit_clusters(QemuOpts *opts, const ZoneGeometry *g,
+                             Error **errp)
+{
+    uint64_t max_bytes = g->zone_bytes & -g->zone_bytes;
+
+    if (max_bytes >= DEFAULT_CLUSTER_BYTES ||
+        qemu_opt_find(opts, BLOCK_OPT_CLUSTER_SIZE)) {
+        return true;
+    }
+    return qemu_opt_set_number(opts, BLOCK_OPT_CLUSTER_SIZE, max_bytes, errp);
+}
+
 static bool inherit_options(QemuOpts *opts, BlockBackend *zoned, Error **errp)
 {
     const ZoneGeometry *g = zone_io_geometry(zones_of(zoned));
@@ -103,7 +120,7 @@ static bool inherit_options(QemuOpts *opts, BlockBackend *zoned, Error **errp)
             return false;
         }
     }
-    return true;
+    return inherit_clusters(opts, g, errp);
 }
 
 /* dd can leave something out */

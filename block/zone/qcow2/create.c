@@ -253,10 +253,15 @@ static bool coroutine_fn GRAPH_UNLOCKED
 co_inherit(BlockDriverState *file_bs, BlockdevCreateOptionsQcow2 *opts,
            Error **errp)
 {
+    BlockDriverState *backing;
     Error *local_err = NULL;
-    BlockDriverState *backing = co_open_backing(file_bs, opts, &local_err);
     bool ok;
 
+    if (!opts->zone && opts->has_backing_fmt &&
+        opts->backing_fmt != BLOCKDEV_DRIVER_QCOW2) {
+        return true; /* no other format is looked at in vain */
+    }
+    backing = co_open_backing(file_bs, opts, &local_err);
     if (!backing && !opts->zone) {
         error_free(local_err);
         return true;
@@ -316,11 +321,11 @@ static void set_default_options(QDict *dict, const ZoneGeometry *g)
 }
 
 /*
- * As creation takes them from a command line, to copy in_bs if that is not
- * NULL; NULL, without error, for none
+ * As creation takes them from a command line, to copy zones of geometry g if
+ * that is not NULL; NULL, without error, for none
  */
 static Qcow2ZoneCreateOptions *load_create_options(QemuOpts *opts,
-                                                   BlockDriverState *in_bs,
+                                                   const ZoneGeometry *g,
                                                    Error **errp)
 {
     static const char *const names[][2] = {
@@ -345,8 +350,8 @@ static Qcow2ZoneCreateOptions *load_create_options(QemuOpts *opts,
             qdict_put_str(dict, names[i][1], value);
         }
     }
-    if (in_bs && in_bs->zones) {
-        set_default_options(dict, zone_io_geometry(in_bs->zones));
+    if (g) {
+        set_default_options(dict, g);
     }
     if (qdict_size(dict)) {
         v = qobject_input_visitor_new_keyval(QOBJECT(dict));
@@ -362,12 +367,19 @@ bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
                         int64_t *file_bytes, Error **errp)
 {
     ERRP_GUARD();
-    g_autoptr(Qcow2ZoneCreateOptions) zone = load_create_options(opts, in_bs,
-                                                                 errp);
-    BlockdevCreateOptionsQcow2 create = { .size = device_bytes, .zone = zone };
+    g_autoptr(Qcow2ZoneCreateOptions) zone = NULL;
+    BlockdevCreateOptionsQcow2 create = { .size = device_bytes };
+    const ZoneGeometry *copied = NULL;
     uint64_t clusters, region_clusters;
     ZoneGeometry g;
 
+    if (in_bs && in_bs->zones) {
+        copied = zone_io_geometry(in_bs->zones);
+    }
+    if (copied && copied->zone_bytes % cluster_bytes) {
+        return true; /* convert takes other clusters */
+    }
+    create.zone = zone = load_create_options(opts, copied, errp);
     if (!zone) {
         return !*errp;
     }

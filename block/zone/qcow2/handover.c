@@ -44,7 +44,7 @@ static bool qcow2_zone_has_extensions(const uint64_t *words, uint32_t nr_zones)
     return false;
 }
 
-/* All words of the region; NULL: those of an empty device.  Durable on return */
+/* All words of the region, durable on return; NULL: those of an empty device */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_replace_words(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
                             const uint64_t *words)
