@@ -214,6 +214,9 @@ struct ZoneWrite {
                                    retry), below what others have written or
                                    are writing, or where it has been written */
     bool passed;                /* a later write of the zone has completed */
+    bool overwritten;           /* another to part of its range has (ZRWA) */
+    bool zeroing;               /* it has failed, and zeros are written there:
+                                   who comes to its range waits (ZRWA) */
     bool append;
     bool tracked;               /* false: conventional zone, nothing to track */
 };
@@ -255,6 +258,15 @@ ZoneStatus zone_table_append_begin(ZoneTable *table, ZoneWrite *write,
  * zone is dirty).
  */
 bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success);
+
+/*
+ * The write has failed, and has not ended yet: true when zeros have to be
+ * written from *start_bytes to its end, so that nothing of before the zone's
+ * life is left there.  Until it ends, others wait that would come there.  With
+ * a ZRWA others may have: then it stays what they and this one have made of it.
+ */
+bool zone_table_write_zero(ZoneTable *table, ZoneWrite *write,
+                           uint64_t *start_bytes);
 
 /*
  * The flush behind a write that has ended well has failed (FUA): whoever has

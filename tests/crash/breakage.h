@@ -70,6 +70,28 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_MAP_BEHIND_END,
     /* C8: damaged words are taken for those of Empty zones at open */
     ZONE_BREAKAGE_SILENT_REPAIR,
+    /* C2: nothing is written where a write has failed */
+    ZONE_BREAKAGE_FAILED_NOT_ZEROED,
+    /* C1: ... or zeros are, over what others have written there meanwhile */
+    ZONE_BREAKAGE_ZEROS_OVER_OTHERS,
+    /* Snapshots: one has the words of the last commit */
+    ZONE_BREAKAGE_SNAPSHOT_NO_COMMIT,
+    /* ... the table leads to one whose region is not durable */
+    ZONE_BREAKAGE_SNAPSHOT_TABLE_FIRST,
+    /* ... the region of one is freed before the table without it is written */
+    ZONE_BREAKAGE_SNAPSHOT_FREED_FIRST,
+    /* ... Reset makes holes in clusters of theirs */
+    ZONE_BREAKAGE_SHARED_PUNCHED,
+    /* ... gone to, tables that are theirs as well are changed in place */
+    ZONE_BREAKAGE_SNAPSHOT_COPIED,
+    /* ... region and L1 table change one after the other */
+    ZONE_BREAKAGE_GOTO_TWO_STEPS,
+    /* ... the new region is used before its words are flushed */
+    ZONE_BREAKAGE_GOTO_REGION_LATE,
+    /* ... it has no extensions */
+    ZONE_BREAKAGE_GOTO_NO_EXTENSIONS,
+    /* ... the old one is freed before nothing leads there */
+    ZONE_BREAKAGE_GOTO_FREES_FIRST,
     ZONE_BREAKAGE__MAX,
 } ZoneBreakage;
 

@@ -12,76 +12,11 @@
 #include "block/block_int.h"
 #include "system/block-backend-zone.h"
 #include "crash-check.h"
+#include "crash-copied.h"
+#include "crash-snapshot.h"
 
 /* How many zones of a state are written to */
 #define CRASH_ZONES_USED    3
-
-/* What the driver said of the hot zones */
-typedef struct CrashView {
-    CrashZone zone[CRASH_MAX_HOT];
-    uint8_t *data[CRASH_MAX_HOT];
-    uint8_t *zde[CRASH_MAX_HOT];
-} CrashView;
-
-static void crash_view_free(CrashView *view)
-{
-    uint32_t i;
-
-    for (i = 0; i < CRASH_MAX_HOT; i++) {
-        g_free(view->data[i]);
-        g_free(view->zde[i]);
-    }
-    g_free(view);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(CrashView, crash_view_free)
-
-static char *crash_view_zone(const CrashRun *run, CrashImage *image,
-                             CrashView *view, uint32_t hot_idx)
-{
-    const ZoneGeometry *geometry = &image->geometry;
-    CrashZone *zone = &view->zone[hot_idx];
-    uint32_t zone_idx = run->hot[hot_idx];
-    int ret;
-
-    if (!view->data[hot_idx]) {
-        view->data[hot_idx] = g_malloc(geometry->zone_bytes);
-        view->zde[hot_idx] = g_malloc0(MAX(geometry->zd_extension_bytes, 1));
-    }
-    zone->data = view->data[hot_idx];
-    zone->zde = view->zde[hot_idx];
-    blk_get_zone_info(image->blk, zone_idx, &zone->info);
-    ret = blk_pread(image->blk, geometry->zone_bytes * zone_idx,
-                    geometry->zone_bytes, view->data[hot_idx], 0);
-    if (zone->info.state == ZONE_STATE_OFFLINE) {
-        if (zone_status_from_errno(ret) != ZONE_ERR_OFFLINE) {
-            return g_strdup_printf("zone %u is Offline, and a read gives %d",
-                                   zone_idx, ret);
-        }
-        memset(view->data[hot_idx], 0, geometry->zone_bytes);
-        ret = 0;
-    }
-    if (ret >= 0 && geometry->zd_extension_bytes) {
-        ret = blk_get_zone_extension(image->blk, zone_idx, view->zde[hot_idx]);
-    }
-    if (ret < 0) {
-        return g_strdup_printf("zone %u cannot be read: %s", zone_idx,
-                               strerror(-ret));
-    }
-    return NULL;
-}
-
-static char *crash_view_fill(const CrashRun *run, CrashImage *image,
-                             CrashView *view)
-{
-    char *fault = NULL;
-    uint32_t i;
-
-    for (i = 0; i < run->nr_hot && !fault; i++) {
-        fault = crash_view_zone(run, image, view, i);
-    }
-    return fault;
-}
 
 /*
  * Block status has to say zero from the write pointer to the zone's end, but
@@ -160,14 +95,32 @@ static char *crash_check_cold(const CrashRun *run, CrashImage *image)
     return NULL;
 }
 
-static char *crash_check_image(CrashImage *image)
+/*
+ * While refcounts of snapshots change, flags of the base need not fit them: see
+ * crash-copied.c for what is harmless of that
+ */
+static char *crash_check_image(const CrashRun *run, uint64_t time,
+                               CrashImage *image)
 {
     BdrvCheckResult res = { };
     int ret = bdrv_check(blk_bs(image->blk), &res, 0);
+    uint32_t nr_loose = 0;
 
-    if (ret < 0 || res.corruptions || res.check_errors) {
-        return g_strdup_printf("check of the image: %d corruptions, %d errors "
-                               "(%d)", res.corruptions, res.check_errors, ret);
+    if (ret >= 0 && res.corruptions && crash_snapshots_are_loose(run, time)) {
+        char *fault = crash_check_copied(blk_bs(image->blk),
+                                         image->disk[0]->data,
+                                         image->disk[0]->alloc_bytes,
+                                         &nr_loose);
+
+        if (fault) {
+            return fault;
+        }
+    }
+    if (ret < 0 || res.corruptions != nr_loose || res.check_errors) {
+        return g_strdup_printf("check of the image: %d corruptions, %u of them "
+                               "flags that may be wrong, %d errors (%d)",
+                               res.corruptions, nr_loose, res.check_errors,
+                               ret);
     }
     return NULL;
 }
@@ -178,11 +131,11 @@ static char *crash_check_recovered(const CrashRun *run, uint64_t time,
     char *fault = crash_view_fill(run, image, view);
     uint32_t i;
 
+    if (!fault) {
+        fault = crash_epochs_check(run, time, view);
+    }
     for (i = 0; i < run->nr_hot && !fault; i++) {
-        fault = crash_oracle_check_zone(run->oracle, time, &view->zone[i]);
-        if (!fault) {
-            fault = crash_check_status(run, image, &view->zone[i]);
-        }
+        fault = crash_check_status(run, image, &view->zone[i]);
         if (!fault) {
             fault = crash_check_raw(image, &view->zone[i]);
         }
@@ -190,7 +143,7 @@ static char *crash_check_recovered(const CrashRun *run, uint64_t time,
     if (!fault) {
         fault = crash_check_cold(run, image);
     }
-    return fault ? fault : crash_check_image(image);
+    return fault ? fault : crash_check_image(run, time, image);
 }
 
 /* Use after the crash *****************************************************/
@@ -296,46 +249,7 @@ static char *crash_use_zone(const CrashRun *run, CrashImage *image,
     return fault;
 }
 
-static ZoneState crash_after_close(const ZoneInfo *info)
-{
-    if (info->state == ZONE_STATE_IMPLICITLY_OPENED ||
-        info->state == ZONE_STATE_EXPLICITLY_OPENED) {
-        return ZONE_STATE_CLOSED;
-    }
-    return info->state;
-}
-
-static char *crash_compare_views(const CrashRun *run, const CrashView *before,
-                                 const CrashView *after)
-{
-    const ZoneGeometry *geometry = &run->image->geometry;
-    uint32_t i;
-
-    for (i = 0; i < run->nr_hot; i++) {
-        const ZoneInfo *old = &before->zone[i].info;
-        const ZoneInfo *new = &after->zone[i].info;
-
-        if (new->state != crash_after_close(old) ||
-            new->wp_bytes != old->wp_bytes ||
-            new->attributes != old->attributes) {
-            return g_strdup_printf("C5: zone %u was closed %s at %" PRIu64
-                                   ", is opened %s at %" PRIu64,
-                                   old->zone_idx, zone_state_str(old->state),
-                                   old->wp_bytes - old->start_bytes,
-                                   zone_state_str(new->state),
-                                   new->wp_bytes - new->start_bytes);
-        }
-        if (memcmp(before->data[i], after->data[i], geometry->zone_bytes) ||
-            memcmp(before->zde[i], after->zde[i],
-                   geometry->zd_extension_bytes)) {
-            return g_strdup_printf("C5: zone %u has other contents after it "
-                                   "was closed", old->zone_idx);
-        }
-    }
-    return NULL;
-}
-
-void crash_check_learn(const CrashRun *run)
+void crash_check_learn(CrashRun *run)
 {
     g_autoptr(CrashView) view = g_new0(CrashView, 1);
     g_autofree char *fault = crash_view_fill(run, run->image, view);
@@ -345,6 +259,7 @@ void crash_check_learn(const CrashRun *run)
     for (i = 0; i < run->nr_hot; i++) {
         crash_oracle_found(run->oracle, &view->zone[i]);
     }
+    crash_snapshots_learn(run);
 }
 
 static char *crash_open(CrashImage *image)
@@ -361,6 +276,22 @@ static char *crash_open(CrashImage *image)
     return fault;
 }
 
+/* Snapshots are what they were, whatever has been written since */
+static char *crash_check_snapshots(const CrashRun *run, CrashImage *image,
+                                   uint64_t time, GRand *rand)
+{
+    const CrashSnapshot *snapshot = crash_snapshots_pick(run, image, rand);
+    char *fault = NULL;
+
+    if (snapshot) {
+        fault = crash_snapshots_go_to(run, image, snapshot);
+        if (!fault) {
+            fault = crash_check_image(run, time, image);
+        }
+    }
+    return fault;
+}
+
 char *crash_check_state_of(const CrashRun *run, uint64_t time,
                            CrashImage *image, GRand *rand)
 {
@@ -372,11 +303,17 @@ char *crash_check_state_of(const CrashRun *run, uint64_t time,
     if (!fault) {
         fault = crash_check_recovered(run, time, image, before);
     }
+    if (!fault) {
+        fault = crash_snapshots_check_list(run, time, image);
+    }
     for (i = 0; i < CRASH_ZONES_USED && !fault; i++) {
         fault = crash_use_zone(run, image, before,
                                g_rand_int_range(rand, 0, run->nr_hot));
     }
     crash_image_close(image);
+    if (!fault) {
+        fault = crash_snapshots_check_views(run, image);
+    }
     if (!fault) {
         fault = crash_open(image);
     }
@@ -384,10 +321,13 @@ char *crash_check_state_of(const CrashRun *run, uint64_t time,
         fault = crash_view_fill(run, image, after);
     }
     if (!fault) {
-        fault = crash_compare_views(run, before, after);
+        fault = crash_view_compare(run, before, after);
     }
     if (!fault) {
-        fault = crash_check_image(image);
+        fault = crash_check_image(run, time, image);
+    }
+    if (!fault) {
+        fault = crash_check_snapshots(run, image, time, rand);
     }
     crash_image_close(image);
     return fault;

@@ -15,6 +15,12 @@ typedef struct CrashNode {
     CrashDisk *disk;
 } CrashNode;
 
+int coroutine_fn __real_bdrv_driver_pwritev(BlockDriverState *bs,
+                                            int64_t offset, int64_t bytes,
+                                            QEMUIOVector *qiov,
+                                            size_t qiov_offset,
+                                            BdrvRequestFlags flags);
+
 /* The disk of the node that is being opened */
 static CrashDisk *opening;
 /* The function that crash_disk_register() has taken the place of */
@@ -25,6 +31,7 @@ static void crash_request_free(gpointer opaque)
 {
     CrashRequest *request = opaque;
 
+    g_free(request->reached);
     g_free(request->data);
     g_free(request);
 }
@@ -92,6 +99,26 @@ bool crash_log_step(CrashLog *log)
     g_array_remove_index(log->waiting, next);
     aio_co_wake(co);
     return true;
+}
+
+static void crash_log_pump(void *opaque)
+{
+    CrashLog *log = opaque;
+
+    crash_log_step(log);
+    qemu_bh_schedule(log->pump);
+}
+
+void crash_log_start_pump(CrashLog *log)
+{
+    log->pump = aio_bh_new(qemu_get_aio_context(), crash_log_pump, log);
+    qemu_bh_schedule(log->pump);
+}
+
+void crash_log_stop_pump(CrashLog *log)
+{
+    qemu_bh_delete(log->pump);
+    log->pump = NULL;
 }
 
 static void coroutine_fn crash_log_wait(CrashLog *log, bool discard)
@@ -172,17 +199,24 @@ void crash_disk_copy(CrashDisk *disk, const CrashDisk *from)
 }
 
 /* Half of the sectors of a write that fails get to the disk */
-static void crash_disk_apply(CrashDisk *disk, const CrashRequest *request)
+static void crash_disk_apply(CrashDisk *disk, CrashRequest *request)
 {
     int64_t offset_bytes = request->offset_bytes;
     int64_t done_bytes, n;
 
+    if (request->failed && disk->log->settles_failed) {
+        request->reached = g_new0(bool, DIV_ROUND_UP(request->length_bytes,
+                                                     CRASH_SECTOR_BYTES));
+    }
     for (done_bytes = 0; done_bytes < request->length_bytes; done_bytes += n) {
         n = request->length_bytes - done_bytes;
         if (request->failed) {
             n = MIN(n, CRASH_SECTOR_BYTES);
             if (g_rand_boolean(disk->log->rand)) {
                 continue;
+            }
+            if (request->reached) {
+                request->reached[done_bytes / CRASH_SECTOR_BYTES] = true;
             }
         }
         crash_disk_poke(disk, offset_bytes + done_bytes,
@@ -385,6 +419,15 @@ BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name,
     return bs;
 }
 
+/* Of the node of an image; NULL when its disks do not record */
+static CrashLog *crash_format_log(BlockDriverState *bs)
+{
+    BlockDriverState *file = bs->file ? bs->file->bs : NULL;
+
+    return file && file->drv == &bdrv_crash_disk ?
+           crash_node_disk(file)->log : NULL;
+}
+
 /*
  * A discard that the gate has let pass.  A thread can be late here for any
  * time, with nothing of the driver's locked yet: so it waits like a request.
@@ -392,16 +435,12 @@ BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name,
 static int coroutine_fn GRAPH_RDLOCK
 crash_format_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
-    BlockDriverState *file = bs->file->bs;
+    CrashLog *log = crash_format_log(bs);
 
-    if (file->drv == &bdrv_crash_disk) {
-        CrashLog *log = crash_node_disk(file)->log;
-
-        if (log && log->discard) {
-            log->discard(log->opaque);
-        }
-        crash_log_wait(log, true);
+    if (log && log->discard) {
+        log->discard(log->opaque);
     }
+    crash_log_wait(log, true);
     return format_co_pdiscard(bs, offset, bytes);
 }
 
@@ -419,6 +458,27 @@ void crash_disk_register(BlockDriver *format)
 int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg)
 {
     return func(arg);
+}
+
+/*
+ * In place of bdrv_driver_pwritev(), which the gate calls where a write has
+ * failed, and for nothing else
+ */
+int coroutine_fn __wrap_bdrv_driver_pwritev(BlockDriverState *bs,
+                                            int64_t offset, int64_t bytes,
+                                            QEMUIOVector *qiov,
+                                            size_t qiov_offset,
+                                            BdrvRequestFlags flags)
+{
+    CrashLog *log = crash_format_log(bs);
+    int ret = log && log->zeros && log->zeros(log->opaque) ? -EIO :
+              __real_bdrv_driver_pwritev(bs, offset, bytes, qiov, qiov_offset,
+                                         flags);
+
+    if (ret < 0 && log && log->zeros) {
+        log->zeros_failed(log->opaque);
+    }
+    return ret;
 }
 
 /*

@@ -17,6 +17,8 @@
 
 #define CRASH_SECTOR_BYTES  512
 #define CRASH_MAX_DISKS     2
+/* What a disk has where it lost a discard */
+#define CRASH_GARBAGE_BYTE  0xd5
 #define CRASH_NEVER         UINT64_MAX
 
 typedef enum CrashRequestKind {
@@ -37,6 +39,8 @@ typedef struct CrashRequest {
     uint8_t *data;              /* NULL: zeros, or no data */
     bool fua;
     bool failed;
+    bool *reached;              /* which sectors of it did so, where it failed
+                                   and the log wants to know; else NULL */
     uint64_t submitted;
     uint64_t completed;         /* CRASH_NEVER while in flight */
 } CrashRequest;
@@ -61,6 +65,13 @@ typedef struct CrashDisk CrashDisk;
 typedef int CrashFaultFunc(void *opaque, const CrashRequest *request);
 /* The driver above begins to discard, in the coroutine of the request */
 typedef void CrashDiscardFunc(void *opaque);
+/*
+ * Zeros are about to be written where a write has failed, in its coroutine: is
+ * that to fail, too?
+ */
+typedef bool CrashZerosFunc(void *opaque);
+/* They have */
+typedef void CrashZerosFailedFunc(void *opaque);
 
 struct CrashLog {
     GRand *rand;                /* not owned */
@@ -72,8 +83,13 @@ struct CrashLog {
     bool in_order;              /* the next step is the oldest request */
     bool starve;                /* ... is any but the oldest request */
     bool slow_discards;         /* ... is no discard while others wait */
+    bool settles_failed;        /* by a flush behind it, a write that failed
+                                   becomes what it has left */
+    QEMUBH *pump;               /* takes the steps by itself; NULL: nobody */
     CrashFaultFunc *fault;      /* may be NULL */
     CrashDiscardFunc *discard;  /* may be NULL */
+    CrashZerosFunc *zeros;      /* may be NULL, then so is the next */
+    CrashZerosFailedFunc *zeros_failed;
     void *opaque;
 };
 
@@ -94,6 +110,13 @@ uint64_t crash_log_tick(CrashLog *log);
 /* Lets one waiting request complete; false when none waits */
 bool crash_log_step(CrashLog *log);
 
+/*
+ * In between, waiting requests complete while whoever has started them polls:
+ * what does so cannot call crash_log_step()
+ */
+void crash_log_start_pump(CrashLog *log);
+void crash_log_stop_pump(CrashLog *log);
+
 CrashDisk *crash_disk_new(unsigned idx);
 void crash_disk_free(CrashDisk *disk);
 /* Makes the disk as long as that, with zeros */
@@ -112,6 +135,11 @@ void crash_disk_register(BlockDriver *format);
 
 /* What the linker puts in place of functions of the same names */
 int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg);
+int coroutine_fn __wrap_bdrv_driver_pwritev(BlockDriverState *bs,
+                                            int64_t offset, int64_t bytes,
+                                            QEMUIOVector *qiov,
+                                            size_t qiov_offset,
+                                            BdrvRequestFlags flags);
 uint64_t __wrap_qcrypto_pbkdf2_count_iters(QCryptoHashAlgo hash,
                                            const uint8_t *key, size_t nkey,
                                            const uint8_t *salt, size_t nsalt,

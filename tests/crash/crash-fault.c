@@ -67,6 +67,22 @@ static bool crash_may_fail_words(CrashRun *run, const CrashRequest *request)
            crash_is_of_words(run, g_ptr_array_index(requests, i - 2));
 }
 
+/* What this coroutine does */
+static CrashOp *crash_op_under_way(const CrashRun *run)
+{
+    const GPtrArray *ops = run->oracle->ops;
+    guint i;
+
+    for (i = 0; i < ops->len; i++) {
+        CrashOp *op = g_ptr_array_index(ops, i);
+
+        if (op->acked == CRASH_NEVER && op->co == qemu_coroutine_self()) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
 static bool crash_data_fails(CrashRun *run)
 {
     if (run->storm) {
@@ -87,11 +103,16 @@ static int crash_fault(void *opaque, const CrashRequest *request)
 {
     CrashRun *run = opaque;
     bool errors = run->image->variant->errors;
+    const CrashOp *op;
 
     if (!run->log->delay) {
         return 0;
     }
     if (run->lossy && crash_is_of_data(run, request)) {
+        op = crash_op_under_way(run);
+        if (op && op->zeroing) {
+            return 0; /* what the cluster had is written as well */
+        }
         return !crash_data_fails(run) ? 0 :
                errors || crash_percent(run, 50) ? -ENOSPC : -EIO;
     }
@@ -102,15 +123,34 @@ static int crash_fault(void *opaque, const CrashRequest *request)
 static void crash_discard_begun(void *opaque)
 {
     CrashRun *run = opaque;
-    const GPtrArray *ops = run->oracle->ops;
-    guint i;
+    CrashOp *op = crash_op_under_way(run);
 
-    for (i = 0; i < ops->len; i++) {
-        CrashOp *op = g_ptr_array_index(ops, i);
+    if (op) {
+        op->begun = crash_log_tick(run->log);
+    }
+}
 
-        if (op->acked == CRASH_NEVER && op->co == qemu_coroutine_self()) {
-            op->begun = crash_log_tick(run->log);
-        }
+/*
+ * Seldom: what is there then says nothing.  Never where there are snapshots,
+ * which have to show the same for ever.
+ */
+static bool crash_zeros_fail(void *opaque)
+{
+    CrashRun *run = opaque;
+    CrashOp *op = crash_op_under_way(run);
+
+    if (op) {
+        op->zeroing = true;
+    }
+    return !run->image->variant->snapshots && crash_percent(run, 10);
+}
+
+static void crash_zeros_failed(void *opaque)
+{
+    CrashOp *op = crash_op_under_way(opaque);
+
+    if (op) {
+        op->unzeroed = true;
     }
 }
 
@@ -120,6 +160,8 @@ void crash_fault_start(CrashRun *run)
     run->failed = g_array_new(false, false, sizeof(CrashFailed));
     run->log->opaque = run;
     run->log->discard = crash_discard_begun;
+    run->log->zeros = crash_zeros_fail;
+    run->log->zeros_failed = crash_zeros_failed;
     if (run->lossy || run->image->variant->errors) {
         run->log->fault = crash_fault;
     }

@@ -12,6 +12,7 @@
 #include "qom/object.h"
 #include "block/block_int.h"
 #include "block/qcow2.h"
+#include "block/snapshot.h"
 #include "block/zone/qcow2/internal.h"
 #include "crypto/pbkdf.h"
 #include "qom/object_interfaces.h"
@@ -32,6 +33,10 @@ const CrashVariant crash_variants[] = {
     { .name = "limits", .limits = true },
     { .name = "errors", .errors = true },
     { .name = "zrwa", .zrwa = true },
+    { .name = "snapshots", .snapshots = true },
+    { .name = "snapshots-discard", .snapshots = true, .discard = true },
+    { .name = "snapshots-mixed", .snapshots = true, .extended_l2 = true,
+      .limits = true, .direct = true },
     { .name = "mixed-1", .extended_l2 = true, .lazy_refcounts = true,
       .direct = true, .limits = true, .discard = true },
     { .name = "mixed-2", .data_file = true, .luks = true, .discard = true,
@@ -149,6 +154,7 @@ static Qcow2ZoneCreateOptions *crash_image_zones(const ZoneGeometry *geometry)
     Qcow2ZoneCreateOptions *zone = g_new0(Qcow2ZoneCreateOptions, 1);
 
     *zone = (Qcow2ZoneCreateOptions) {
+        .has_mode = true,
         .mode = QCOW2_ZONE_MODE_HOST_MANAGED,
         .has_size = true,
         .size = geometry->zone_bytes,
@@ -250,14 +256,17 @@ void crash_image_free(CrashImage *image)
     g_free(image);
 }
 
-static QDict *crash_image_options(const CrashImage *image)
+static QDict *crash_image_options(const CrashImage *image,
+                                  BlockDriverState *const *bs)
 {
     const CrashVariant *variant = image->variant;
     QDict *options = qdict_new();
 
     qdict_put_str(options, "driver", "qcow2");
-    qdict_put_str(options, "file", "crash-0");
-    qdict_put_str(options, "overlap-check", "all");
+    qdict_put_str(options, "file", bdrv_get_node_name(bs[0]));
+    qdict_put_str(options, "overlap-check.template", "all");
+    /* the base sets flags in tables that two snapshots share */
+    qdict_put_bool(options, "overlap-check.inactive-l2", !variant->snapshots);
     qdict_put_int(options, QCOW2_OPT_ZONE_COMMIT_INTERVAL, 0);
     qdict_put_int(options, QCOW2_OPT_ZONE_PREZERO_SIZE, image->cluster_bytes);
     /* the least there can be, so that tables are written early */
@@ -265,7 +274,7 @@ static QDict *crash_image_options(const CrashImage *image)
     qdict_put_int(options, "l2-cache-size", image->cluster_bytes);
     qdict_put_bool(options, "lazy-refcounts", variant->lazy_refcounts);
     if (variant->data_file) {
-        qdict_put_str(options, "data-file", "crash-1");
+        qdict_put_str(options, "data-file", bdrv_get_node_name(bs[1]));
     }
     if (variant->luks) {
         qdict_put_str(options, "encrypt.key-secret", CRASH_SECRET);
@@ -273,11 +282,20 @@ static QDict *crash_image_options(const CrashImage *image)
     return options;
 }
 
-bool crash_image_open(CrashImage *image, Error **errp)
+/* A name of its own, as another image may be open */
+static BlockDriverState *crash_image_open_disk(CrashDisk *disk, int flags)
+{
+    static unsigned nr_opened;
+    g_autofree char *name = g_strdup_printf("crash-disk-%u", nr_opened++);
+
+    return crash_disk_open(disk, name, flags);
+}
+
+static bool crash_image_open_flags(CrashImage *image, int flags, Error **errp)
 {
     const CrashVariant *variant = image->variant;
     BlockDriverState *bs[CRASH_MAX_DISKS] = { };
-    int flags = BDRV_O_RDWR;
+    unsigned i;
 
     if (variant->discard) {
         flags |= BDRV_O_UNMAP;
@@ -285,20 +303,36 @@ bool crash_image_open(CrashImage *image, Error **errp)
     if (variant->direct) {
         flags |= BDRV_O_NOCACHE;
     }
-    bs[0] = crash_disk_open(image->disk[0], "crash-0", flags);
-    if (variant->data_file) {
-        bs[1] = crash_disk_open(image->disk[1], "crash-1", flags);
+    for (i = 0; i <= variant->data_file; i++) {
+        bs[i] = crash_image_open_disk(image->disk[i], flags);
     }
-    image->blk = blk_new_open(NULL, NULL, crash_image_options(image), flags,
+    image->blk = blk_new_open(NULL, NULL, crash_image_options(image, bs), flags,
                               errp);
-    bdrv_unref(bs[0]);
-    if (bs[1]) {
-        bdrv_unref(bs[1]);
+    for (i = 0; i <= variant->data_file; i++) {
+        bdrv_unref(bs[i]);
     }
     if (!image->blk) {
         return false;
     }
     blk_set_enable_write_cache(image->blk, !variant->writethrough);
+    return true;
+}
+
+bool crash_image_open(CrashImage *image, Error **errp)
+{
+    return crash_image_open_flags(image, BDRV_O_RDWR, errp);
+}
+
+bool crash_image_open_snapshot(CrashImage *image, const char *name,
+                               Error **errp)
+{
+    if (!crash_image_open_flags(image, 0, errp)) {
+        return false;
+    }
+    if (bdrv_snapshot_load_tmp(blk_bs(image->blk), NULL, name, errp) < 0) {
+        crash_image_close(image);
+        return false;
+    }
     return true;
 }
 

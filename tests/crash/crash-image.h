@@ -25,6 +25,7 @@ typedef struct CrashVariant {
     bool limits;                /* few active zones */
     bool errors;                /* writes of words fail now and then */
     bool zrwa;                  /* every load has Zone Random Write Areas */
+    bool snapshots;             /* internal ones are made, used, deleted */
 } CrashVariant;
 
 typedef struct CrashImage {
@@ -49,6 +50,9 @@ void crash_image_copy(CrashImage *image, const CrashImage *from);
 void crash_image_free(CrashImage *image);
 
 bool crash_image_open(CrashImage *image, Error **errp);
+/* For reading, with what the snapshot has */
+bool crash_image_open_snapshot(CrashImage *image, const char *name,
+                               Error **errp);
 void crash_image_close(CrashImage *image);
 /* Reads where words and descriptor extensions are, from the open image */
 uint64_t crash_image_meta_offset(const CrashImage *image);

@@ -8,6 +8,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "crash-oracle-internal.h"
 
 static bool crash_op_covers(const CrashOp *op, int64_t offset_bytes)
@@ -91,10 +92,32 @@ static bool crash_hole_is_passed(const CrashCheck *check,
     return false;
 }
 
-bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes)
+/* In a ZRWA another write may come there meanwhile: then no zeros follow */
+static bool crash_op_has_company(const CrashCheck *check,
+                                 const CrashOp *failed)
 {
     guint i;
 
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        if (op->kind == CRASH_OP_WRITE && op != failed && !op->refused &&
+            op->submitted < failed->acked && failed->submitted < op->acked &&
+            op->offset_bytes < failed->offset_bytes + failed->length_bytes &&
+            failed->offset_bytes < op->offset_bytes + op->length_bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes,
+                       bool *anything)
+{
+    bool covers = false;
+    guint i;
+
+    *anything = false;
     for (i = 0; i < check->ops->len; i++) {
         const CrashOp *op = crash_op(check->ops, i);
 
@@ -104,10 +127,12 @@ bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes)
             crash_op_covers(op, offset_bytes) &&
             (!op->lost || crash_had_zrwa(check) ||
              crash_hole_is_passed(check, op, offset_bytes))) {
-            return true;
+            covers = true;
+            *anything |= op->unzeroed || (crash_had_zrwa(check) &&
+                                          crash_op_has_company(check, op));
         }
     }
-    return false;
+    return covers;
 }
 
 static bool crash_written_at(const CrashCheck *check, int64_t offset_bytes,
@@ -175,7 +200,9 @@ static bool crash_discard_may_take(const CrashCheck *check,
             !crash_op_covers(op, offset_bytes)) {
             continue;
         }
-        if (op->submitted < discard->begun) {
+        /* in a ZRWA, one in flight with it may be the first to get there */
+        if (op->submitted < discard->begun ||
+            (crash_had_zrwa(check) && op->submitted < discard->acked)) {
             may |= crash_op_in_life(op, check->life);
         } else if (crash_op_required(op, check->fence, check->time) &&
                    crash_op_surely_in_life(op, check->life)) {
@@ -199,4 +226,12 @@ bool crash_discarded(const CrashCheck *check, int64_t offset_bytes)
         }
     }
     return false;
+}
+
+bool crash_is_discarded(const CrashCheck *check, const uint8_t *data)
+{
+    return buffer_is_zero(data, CRASH_SECTOR_BYTES) ||
+           check->oracle->encrypted ||
+           (data[0] == CRASH_GARBAGE_BYTE &&
+            !memcmp(data, data + 1, CRASH_SECTOR_BYTES - 1));
 }

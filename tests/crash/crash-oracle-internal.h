@@ -76,15 +76,20 @@ char *crash_check_writes(const CrashCheck *check, uint64_t fence,
 /* In a ZRWA, what nobody has written comes below the write pointer as zeros */
 bool crash_had_zrwa(const CrashCheck *check);
 
-/* A write that failed may have left anything there, below a write pointer */
-bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes);
+/*
+ * A write that failed may have left anything of itself there, below a write
+ * pointer, or zeros; *anything: or what was there before the zone's life
+ */
+bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes,
+                       bool *anything);
 /*
  * From there on, what is below the write pointer has been written or has
  * failed; the last byte has been written
  */
 char *crash_check_covered(const CrashCheck *check, uint64_t from_bytes);
-/* Data that was discarded reads as itself or as zeros */
+/* Data that was discarded reads as itself, as this, or as garbage */
 bool crash_discarded(const CrashCheck *check, int64_t offset_bytes);
+bool crash_is_discarded(const CrashCheck *check, const uint8_t *data);
 
 /* State, attributes and extension; nothing that is in the zone */
 char *crash_check_state(const CrashCheck *check);

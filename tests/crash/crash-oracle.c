@@ -61,7 +61,7 @@ CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,
     CrashOp *op = g_new0(CrashOp, 1);
 
     op->kind = kind;
-    op->id = oracle->first_id + oracle->ops->len;
+    op->id = crash_oracle_next_id(oracle);
     op->zone_idx = zone_idx;
     op->offset_bytes = -1;
     op->submitted = now;
@@ -292,7 +292,8 @@ static char *crash_check_found_sector(const CrashCheck *check,
     if (!memcmp(check->zone->data + pos_bytes,
                 crash_zone_found(check)->data + pos_bytes,
                 CRASH_SECTOR_BYTES) ||
-        crash_discarded(check, offset_bytes)) {
+        (crash_is_discarded(check, check->zone->data + pos_bytes) &&
+         crash_discarded(check, offset_bytes))) {
         return NULL;
     }
     return crash_fault(check, "C1: byte %" PRId64 " of the zone is not what "
@@ -306,7 +307,9 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
     int64_t offset_bytes = check->zone->info.start_bytes + pos_bytes;
     uint32_t sector = 0;
     const CrashOp *op = crash_unstamp(check->oracle, data, &sector);
-    bool hole = crash_hole_covers(check, offset_bytes) &&
+    bool zeros = crash_is_zero(data, CRASH_SECTOR_BYTES);
+    bool anything;
+    bool hole = crash_hole_covers(check, offset_bytes, &anything) &&
                 !crash_find_later(check, offset_bytes, NULL);
 
     if (op && (!op->lost || hole || crash_had_zrwa(check)) &&
@@ -322,10 +325,14 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
                            "operation %u, not operation %u that was flushed",
                            pos_bytes, op->id, later->id);
     }
-    if (hole || crash_discarded(check, offset_bytes)) {
+    if (hole && (zeros || anything)) {
         return NULL;
     }
-    if (crash_is_zero(data, CRASH_SECTOR_BYTES) && crash_had_zrwa(check) &&
+    if (crash_is_discarded(check, data) &&
+        crash_discarded(check, offset_bytes)) {
+        return NULL;
+    }
+    if (zeros && crash_had_zrwa(check) &&
         !crash_find_later(check, offset_bytes, NULL)) {
         return NULL;
     }
@@ -338,8 +345,7 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
     }
     return crash_fault(check, "C2: byte %" PRId64 " of the zone was never "
                        "written: %s", pos_bytes,
-                       crash_is_zero(data, CRASH_SECTOR_BYTES) ?
-                       "zeros" : "garbage");
+                       zeros ? "zeros" : "garbage");
 }
 
 static char *crash_check_below_wp(const CrashCheck *check)

@@ -47,7 +47,9 @@ typedef struct CrashOp {
     bool refused;               /* changed nothing */
     bool failed;                /* an I/O error: may have happened, or partly */
     bool lost;                  /* ... for sure that of a write of its data */
-    Coroutine *co;              /* of CRASH_OP_DISCARD */
+    bool zeroing;               /* ... and zeros were written in its place */
+    bool unzeroed;              /* ... which have failed, too */
+    Coroutine *co;              /* of writes and discards */
     uint64_t submitted;
     uint64_t begun;             /* CRASH_OP_DISCARD: when the gate had chosen
                                    the last that it takes; 0: took nothing */
@@ -65,6 +67,7 @@ typedef struct CrashZone {
 
 typedef struct CrashOracle {
     const ZoneGeometry *geometry;
+    bool encrypted;             /* what a discard leaves looks like anything */
     uint32_t first_id;          /* above those of the load before a crash */
     GPtrArray *ops;             /* CrashOp, by id from first_id on */
     GPtrArray **zone_ops;       /* the same by zone, without flushes */
@@ -78,6 +81,11 @@ void crash_oracle_free(CrashOracle *oracle);
  * the disk when the load began)
  */
 void crash_oracle_found(CrashOracle *oracle, const CrashZone *zone);
+
+static inline uint32_t crash_oracle_next_id(const CrashOracle *oracle)
+{
+    return oracle->first_id + oracle->ops->len;
+}
 
 /* zone_idx is ignored for flushes */
 CrashOp *crash_oracle_begin(CrashOracle *oracle, CrashOpKind kind,

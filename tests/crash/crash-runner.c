@@ -88,10 +88,11 @@ static char *crash_try_second_state(const CrashRun *run,
  * A short load on what the first crash has left, and some of the crashes of
  * that.  What the first crash has left is durable.
  */
-static char *crash_try_again(const CrashRun *first, const CrashImage *image,
-                             GRand *rand, CrashTally *tally)
+static char *crash_try_again(const CrashRun *first, uint64_t time,
+                             const CrashImage *image, GRand *rand,
+                             CrashTally *tally)
 {
-    CrashRun *run = crash_run_again(first, image, g_rand_int(rand));
+    CrashRun *run = crash_run_again(first, time, image, g_rand_int(rand));
     g_autofree char *fault = NULL;
     CrashStates *states;
 
@@ -132,7 +133,7 @@ static char *crash_try_state(const CrashRun *run, const CrashOptions *options,
     tally->states++;
     if (crashed) {
         if (!fault) {
-            fault = crash_try_again(run, crashed, rand, tally);
+            fault = crash_try_again(run, states->time, crashed, rand, tally);
         }
         crash_image_free(crashed);
     }

@@ -85,7 +85,9 @@ static void crash_settle(CrashStates *states, const CrashRequest *request)
 
     for (done_bytes = 0; done_bytes < request->length_bytes;
          done_bytes += CRASH_SECTOR_BYTES) {
-        if (!crash_superseded(states, request, done_bytes)) {
+        if (!crash_superseded(states, request, done_bytes) &&
+            (!request->reached ||
+             request->reached[done_bytes / CRASH_SECTOR_BYTES])) {
             crash_put_sector(disk, request, done_bytes);
             since = crash_settled_since(states, request->disk_idx,
                                         request->offset_bytes + done_bytes);
@@ -111,7 +113,8 @@ static void crash_settle_flushed(CrashStates *states, const CrashRequest *flush)
     while (i < states->open->len) {
         CrashRequest *request = g_ptr_array_index(states->open, i);
 
-        if (!request->failed && request->disk_idx == flush->disk_idx &&
+        if ((!request->failed || request->reached) &&
+            request->disk_idx == flush->disk_idx &&
             request->completed <= flush->submitted) {
             crash_settle(states, request);
             g_ptr_array_remove_index(states->open, i);
@@ -136,7 +139,7 @@ bool crash_states_next_cut(CrashStates *states)
             g_ptr_array_add(states->open, event->request);
         }
     } else if (event->request->failed) {
-        /* each sector old or new, for ever */
+        /* each sector old or new, for ever or until the next flush */
     } else if (event->request->kind == CRASH_FLUSH) {
         crash_settle_flushed(states, event->request);
     } else if (event->request->fua) {
@@ -203,7 +206,7 @@ static void crash_put_discarded(CrashDisk *disk, const CrashRequest *request,
         crash_put_sector(disk, request, done_bytes);
         break;
     default:
-        memset(garbage, 0xd5, sizeof(garbage));
+        memset(garbage, CRASH_GARBAGE_BYTE, sizeof(garbage));
         crash_disk_poke(disk, request->offset_bytes + done_bytes, garbage,
                         sizeof(garbage));
         break;

@@ -15,6 +15,7 @@
 #include "system/block-backend-zone.h"
 #include "crash-check.h"
 #include "crash-fault.h"
+#include "crash-snapshot.h"
 
 #define CRASH_ZRWA_BYTES        16384
 #define CRASH_ZRWA_STEP_BYTES   4096
@@ -93,6 +94,7 @@ static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
     op->length_bytes = length_bytes;
     op->offset_bytes = offset_bytes;
     op->append = append;
+    op->co = qemu_coroutine_self();
     op->fua = fua || run->image->variant->writethrough;
     crash_stamp(op->id, 0, buf, length_bytes);
     qemu_iovec_init_buf(&qiov, buf, length_bytes);
@@ -480,20 +482,23 @@ static void coroutine_fn crash_worker_entry(void *opaque)
     run->nr_workers--;
 }
 
-static void crash_run_load(CrashRun *run, uint32_t nr_ops)
+/* How the disks complete requests */
+typedef struct CrashPace {
+    uint32_t depth;
+    bool in_order;
+    bool starve;
+    bool slow_discards;
+} CrashPace;
+
+/* Workers do nr_ops operations, and end */
+static void crash_run_workers(CrashRun *run, const CrashPace *pace,
+                              uint32_t nr_ops)
 {
     AioContext *ctx = qemu_get_aio_context();
-    uint32_t depth = 1 + crash_pick(run, 12);
-    bool in_order = crash_percent(run, 20);
-    bool starve = crash_percent(run, 50);
-    bool slow_discards = crash_percent(run, 50);
     uint32_t i;
 
     run->ops_left = nr_ops;
-    run->focus = crash_pick(run, run->nr_hot);
-    run->whole_clusters = crash_percent(run, 40);
-    run->log->delay = true;
-    for (i = 0; i < depth; i++) {
+    for (i = 0; i < pace->depth; i++) {
         run->nr_workers++;
         aio_co_enter(ctx, qemu_coroutine_create(crash_worker_entry, run));
     }
@@ -501,20 +506,46 @@ static void crash_run_load(CrashRun *run, uint32_t nr_ops)
         while (aio_poll(ctx, false)) {
             /* until only the disks can go on */
         }
-        run->log->in_order = in_order || crash_percent(run, starve ? 5 : 30);
-        run->log->starve = starve && crash_percent(run, 90);
-        run->log->slow_discards = slow_discards && crash_percent(run, 95);
+        run->log->in_order = pace->in_order ||
+                             crash_percent(run, pace->starve ? 5 : 30);
+        run->log->starve = pace->starve && crash_percent(run, 90);
+        run->log->slow_discards = pace->slow_discards &&
+                                  crash_percent(run, 95);
         if (run->nr_workers && !crash_log_step(run->log)) {
             run->stuck = true;
             return;
         }
     }
+}
+
+static void crash_run_load(CrashRun *run, uint32_t nr_ops)
+{
+    bool snapshots = run->image->variant->snapshots;
+    CrashPace pace = { .depth = 1 + crash_pick(run, 12) };
+    uint32_t n;
+
+    pace.in_order = crash_percent(run, 20);
+    pace.starve = crash_percent(run, 50);
+    pace.slow_discards = crash_percent(run, 50);
+    run->focus = crash_pick(run, run->nr_hot);
+    run->whole_clusters = crash_percent(run, 40);
+    run->log->delay = true;
+    for (; nr_ops && !run->stuck; nr_ops -= n) {
+        n = snapshots ? MIN(nr_ops, 1 + crash_pick(run, 14)) : nr_ops;
+        crash_run_workers(run, &pace, n);
+        if (snapshots && !run->stuck) {
+            crash_snapshots_step(run);
+        }
+    }
     /* what goes on behind completed requests: the holes of zones after Reset */
-    do {
-        while (aio_poll(ctx, false)) {
+    while (!run->stuck) {
+        while (aio_poll(qemu_get_aio_context(), false)) {
             /* until only the disks can go on */
         }
-    } while (crash_log_step(run->log));
+        if (!crash_log_step(run->log)) {
+            break;
+        }
+    }
     run->log->delay = false;
 }
 
@@ -584,8 +615,11 @@ static void crash_run_start(CrashRun *run, uint32_t first_id)
 {
     run->start = crash_image_like(run->image);
     crash_image_copy(run->start, run->image);
-    run->oracle = crash_oracle_new(&run->image->geometry, first_id);
+    crash_epochs_init(run, first_id);
+    crash_snapshots_init(run);
     run->log = crash_log_new(run->rand);
+    /* what a snapshot shows of it has to be known */
+    run->log->settles_failed = run->image->variant->snapshots;
     crash_run_attach_log(run, run->log);
     crash_image_open(run->image, &error_abort);
     run->meta_offset = crash_image_meta_offset(run->image);
@@ -606,7 +640,10 @@ static void crash_run_end(CrashRun *run)
     crash_image_close(run->image);
     crash_end(run, end, 0);
     crash_run_attach_log(run, NULL);
-    crash_oracle_close(run->oracle);
+    crash_epochs_close(run);
+    if (!run->live_fault) {
+        run->live_fault = crash_snapshots_check_made(run);
+    }
 }
 
 CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
@@ -629,8 +666,8 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
     return run;
 }
 
-CrashRun *crash_run_again(const CrashRun *first, const CrashImage *image,
-                          uint32_t seed)
+CrashRun *crash_run_again(const CrashRun *first, uint64_t time,
+                          const CrashImage *image, uint32_t seed)
 {
     CrashRun *run = g_new0(CrashRun, 1);
 
@@ -645,7 +682,9 @@ CrashRun *crash_run_again(const CrashRun *first, const CrashImage *image,
     }
     memcpy(run->hot, first->hot, sizeof(run->hot));
     run->nr_hot = first->nr_hot;
-    crash_run_start(run, first->oracle->ops->len);
+    run->loose = crash_snapshots_are_loose(first, time);
+    run->snapshot_serial = first->snapshot_serial;
+    crash_run_start(run, crash_oracle_next_id(first->oracle));
     crash_check_learn(run);
     crash_run_load(run, 8 + crash_pick(run, 16));
     if (!run->stuck) {
@@ -668,7 +707,8 @@ void crash_run_free(CrashRun *run)
     crash_log_free(run->log);
     g_array_unref(run->failed);
     g_free(run->live_fault);
-    crash_oracle_free(run->oracle);
+    crash_snapshots_free(run);
+    crash_epochs_free(run);
     g_rand_free(run->rand);
     g_free(run);
 }

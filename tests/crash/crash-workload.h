@@ -25,7 +25,12 @@ typedef struct CrashRun {
     CrashImage *start;          /* as it was before the load */
     CrashImage *handed_over;    /* what inactivation leaves to others (C5) */
     CrashLog *log;
-    CrashOracle *oracle;
+    CrashOracle *oracle;        /* of the newest epoch */
+    GPtrArray *epochs;          /* CrashEpoch */
+    GPtrArray *snapshots;       /* CrashSnapshot, deleted ones too */
+    uint32_t snapshot_serial;   /* the name of the next */
+    bool loose;                 /* began with flags of the base that may not
+                                   fit the refcounts */
     GRand *rand;
     uint32_t hot[CRASH_MAX_HOT]; /* the zones that are used, ascending */
     uint32_t nr_hot;
@@ -58,11 +63,11 @@ static inline bool crash_percent(CrashRun *run, uint32_t percent)
 /* Runs the whole load on a new image, and closes the image */
 CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed);
 /*
- * Runs a short load on what a crash of the run has left (the disks of image),
- * in the same zones
+ * Runs a short load on what a crash of the run at time has left (the disks of
+ * image), in the same zones
  */
-CrashRun *crash_run_again(const CrashRun *first, const CrashImage *image,
-                          uint32_t seed);
+CrashRun *crash_run_again(const CrashRun *first, uint64_t time,
+                          const CrashImage *image, uint32_t seed);
 void crash_run_free(CrashRun *run);
 
 #endif /* TESTS_CRASH_WORKLOAD_H */

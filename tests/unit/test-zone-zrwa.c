@@ -505,6 +505,33 @@ static void test_begins_life(void)
     zone_table_free(table);
 }
 
+/*
+ * Where a write has failed, zeros may go: not over what another has written
+ * meanwhile, or may be writing.  Who comes while they are written waits.
+ */
+static void test_zero_failed(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite first, second, third;
+    uint64_t start_bytes;
+
+    A_OK(begin_at(table, &first, 1, 0, 4096));
+    g_assert_true(zone_table_write_zero(table, &first, &start_bytes));
+    g_assert_cmpuint(start_bytes, ==, ZONE_LEN);
+    g_assert_cmpint(begin_at(table, &second, 1, 2048, 4096), ==, ZONE_BUSY);
+    A_OK(begin_at(table, &second, 1, 4096, 4096));
+    zone_table_write_end(table, &first, false);
+    A_OK(begin_at(table, &third, 1, 2048, 4096));
+    g_assert_false(zone_table_write_zero(table, &second, &start_bytes));
+    zone_table_write_end(table, &third, true);
+    g_assert_false(zone_table_write_zero(table, &second, &start_bytes));
+    zone_table_write_end(table, &second, false);
+    A_OK(begin_at(table, &first, 1, 0, 4096));
+    g_assert_false(zone_table_write_zero(table, &first, &start_bytes));
+    zone_table_write_end(table, &first, false);
+    zone_table_free(table);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -537,6 +564,7 @@ int main(int argc, char **argv)
         { "read-fresh", test_read_fresh },
         { "gap", test_gap },
         { "begins-life", test_begins_life },
+        { "zero-failed", test_zero_failed },
     };
     size_t i;
 

@@ -105,19 +105,23 @@ zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
  * it yet.  Where part of the range was written before, that stays.
  */
 static void coroutine_fn GRAPH_RDLOCK
-zone_io_co_zero_failed(ZoneIO *io, const ZoneWrite *write)
+zone_io_co_zero_failed(ZoneIO *io, ZoneWrite *write)
 {
     BlockDriverState *bs = io->bs;
-    uint64_t offset = MAX(write->start_bytes, write->unwritten_bytes);
     int64_t max_bytes = QEMU_ALIGN_DOWN(
         MIN_NON_ZERO(bs->bl.max_transfer, ZONE_IO_ZEROS_BYTES),
         bs->bl.request_alignment);
     QEMU_AUTO_VFREE void *zeros = NULL;
     QEMUIOVector qiov;
+    uint64_t offset;
+    bool wanted;
     int64_t n;
     int ret = 0;
 
-    if (!write->tracked || offset >= write->end_bytes) {
+    zone_io_lock(io);
+    wanted = zone_table_write_zero(io->table, write, &offset);
+    zone_io_unlock(io);
+    if (!wanted) {
         return;
     }
     zeros = qemu_try_blockalign0(bs, max_bytes);

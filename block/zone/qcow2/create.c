@@ -403,9 +403,37 @@ bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
 /* The image **************************************************************/
 
 /*
+ * Each must be valid, and all together keep to the limit: another process may be
+ * changing them, and then they are of different moments.
+ */
+static bool check_backing_words(const char *backing_file, const ZoneGeometry *g,
+                                const uint64_t *words, Error **errp)
+{
+    uint32_t nr_active = 0;
+    const char *fault;
+    uint32_t i;
+
+    for (i = 0; i < g->nr_zones; i++) {
+        fault = zone_word_check(g, i, words[i]);
+        if (fault) {
+            error_setg(errp, "Backing file '%s': zone %" PRIu32 ": word 0x%016"
+                       PRIx64 ": %s", backing_file, i, words[i], fault);
+            return false;
+        }
+        nr_active += zone_stored_state(g, i, words[i]) == ZONE_STATE_CLOSED;
+    }
+    if (g->max_active_zones && nr_active > g->max_active_zones) {
+        error_setg(errp, "Backing file '%s': %" PRIu32 " active zones exceed "
+                   "the maximum of %" PRIu32, backing_file, nr_active,
+                   g->max_active_zones);
+        return false;
+    }
+    return true;
+}
+
+/*
  * The words of an overlay, which has another number of zones perhaps: those of
- * the backing file, then Empty ones.  Another process may be changing them: of
- * different moments, they may not go together.
+ * the backing file, then Empty ones.
  */
 static int coroutine_fn GRAPH_RDLOCK
 co_load_backing_words(BlockDriverState *backing, const ZoneGeometry *g,
@@ -414,7 +442,6 @@ co_load_backing_words(BlockDriverState *backing, const ZoneGeometry *g,
     uint32_t nr_backing = qcow2_zone(backing)->geometry.nr_zones;
     g_autofree uint64_t *backing_words = g_try_new(uint64_t, nr_backing);
     Qcow2ZoneLayout layout;
-    ZoneTable *table;
     uint32_t i;
     int ret;
 
@@ -433,14 +460,7 @@ co_load_backing_words(BlockDriverState *backing, const ZoneGeometry *g,
     for (i = 0; i < g->nr_zones; i++) {
         words[i] = i < nr_backing ? backing_words[i] : zone_empty_word(g, i);
     }
-    table = qcow2_zone_decode_words(g, words, qcow2_zone(backing)->meta_offset,
-                                    false, errp);
-    if (!table) {
-        error_prepend(errp, "Backing file '%s': ", backing->filename);
-        return -EINVAL;
-    }
-    zone_table_free(table);
-    return 0;
+    return check_backing_words(backing->filename, g, words, errp) ? 0 : -EINVAL;
 }
 
 /* A region with the words and valid extensions of the backing file */
@@ -448,7 +468,6 @@ static int coroutine_fn GRAPH_RDLOCK
 co_create_region_over(BlockDriverState *bs, BlockDriverState *backing,
                       Qcow2ZoneLayout *layout, Error **errp)
 {
-    ERRP_GUARD();
     g_autofree uint64_t *words = g_try_new(uint64_t, layout->geometry.nr_zones);
     Qcow2ZoneLayout from;
     int ret;

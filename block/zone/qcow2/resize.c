@@ -51,6 +51,19 @@ static bool check_finished(BlockDriverState *bs, Error **errp)
     return true;
 }
 
+/* Both have the same zones, or the overlay does not open */
+static bool check_backing(BlockDriverState *bs, Error **errp)
+{
+    BDRVQcow2State *s = bs->opaque;
+
+    if (s->image_backing_file || bs->backing) {
+        error_setg(errp, "Image '%s' has a backing file, which has the same "
+                   "zones: it cannot be resized", bs->filename);
+        return false;
+    }
+    return true;
+}
+
 /* Length and zones change together only where they share a sector */
 static bool check_header_bytes(BlockDriverState *bs, Error **errp)
 {
@@ -107,7 +120,7 @@ static bool check_resize(BlockDriverState *bs, uint64_t device_bytes,
     ERRP_GUARD();
 
     return check_version(bs, errp) && check_finished(bs, errp) &&
-           check_header_bytes(bs, errp) &&
+           check_backing(bs, errp) && check_header_bytes(bs, errp) &&
            bdrv_zone_check_resize(bs, errp) &&
            check_geometry(bs, device_bytes, errp);
 }

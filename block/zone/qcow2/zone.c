@@ -311,9 +311,13 @@ bool qcow2_zone_refuses_report(BlockDriverState *bs, const char *what)
 
 bool qcow2_zone_refuses_backing(BlockDriverState *bs)
 {
-    return qcow2_zone(bs) && qcow2_zone(bs)->version < 2 &&
-           qcow2_zone_refuses_report(bs, "backing files are of layout "
-                                     "version 1");
+    if (qcow2_zone(bs) && qcow2_zone(bs)->version < 2) {
+        error_report("Image '%s' has layout version %u: a zoned image with a "
+                     "backing file needs version 2", bs->filename,
+                     qcow2_zone(bs)->version);
+        return true;
+    }
+    return false;
 }
 
 bool qcow2_zone_check_downgrade(BlockDriverState *bs, Error **errp)

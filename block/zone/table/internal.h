@@ -234,6 +234,9 @@ uint64_t zone_frontier(const ZoneTable *table, uint32_t zone_idx);
 /* zrwa.c: zones with a ZRWA; the write has been linked, or unlinked again */
 void zone_zrwa_begin(ZoneTable *table, ZoneWrite *write);
 void zone_zrwa_end(ZoneTable *table, const ZoneWrite *write, bool success);
+/* Are zeros being written to a part of the range, where a write has failed? */
+bool zone_zrwa_is_zeroing(const ZoneTable *table, uint32_t zone_idx,
+                          uint64_t start_bytes, uint64_t end_bytes);
 
 /* failed.c: zones without a ZRWA */
 

@@ -125,6 +125,9 @@ static ZoneStatus check_position(const ZoneTable *table, uint32_t zone_idx,
             end_bytes > wp_bytes + 2 * table->geometry.zrwa_bytes) {
             return ZONE_ERR_NOT_AT_WP;
         }
+        if (zone_zrwa_is_zeroing(table, zone_idx, start_bytes, end_bytes)) {
+            return ZONE_BUSY;
+        }
     } else {
         uint64_t reserved_bytes = zone_reserved(table, zone_idx);
 

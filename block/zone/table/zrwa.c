@@ -46,6 +46,78 @@ void zone_zrwa_begin(ZoneTable *table, ZoneWrite *write)
                              unwritten_bytes : UINT64_MAX;
 }
 
+/* Failed writes ***********************************************************/
+
+/* The next write in flight behind prev that comes to a part of the range */
+static ZoneWrite *next_overlap(const ZoneTable *table, uint32_t zone_idx,
+                               ZoneWrite *prev, uint64_t start_bytes,
+                               uint64_t end_bytes)
+{
+    ZoneWrite *write = prev;
+
+    do {
+        write = zone_next_write(table, zone_idx, write);
+    } while (write && (write->start_bytes >= end_bytes ||
+                       write->end_bytes <= start_bytes));
+    return write;
+}
+
+bool zone_zrwa_is_zeroing(const ZoneTable *table, uint32_t zone_idx,
+                          uint64_t start_bytes, uint64_t end_bytes)
+{
+    ZoneWrite *write = NULL;
+
+    while ((write = next_overlap(table, zone_idx, write, start_bytes,
+                                 end_bytes))) {
+        if (write->zeroing) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void mark_overwritten(ZoneTable *table, const ZoneWrite *ended)
+{
+    ZoneWrite *write = NULL;
+
+    while ((write = next_overlap(table, ended->zone_idx, write,
+                                 ended->start_bytes, ended->end_bytes))) {
+        write->overwritten = true;
+    }
+}
+
+static bool is_alone(const ZoneTable *table, const ZoneWrite *write)
+{
+    ZoneWrite *other = NULL;
+
+    do {
+        other = next_overlap(table, write->zone_idx, other,
+                             write->start_bytes, write->end_bytes);
+    } while (other == write);
+    return !other;
+}
+
+bool zone_table_write_zero(ZoneTable *table, ZoneWrite *write,
+                           uint64_t *start_bytes)
+{
+    if (!write->tracked) {
+        return false;
+    }
+    *start_bytes = MAX(write->start_bytes, write->unwritten_bytes);
+    if (*start_bytes >= write->end_bytes) {
+        return false; /* was written before, and that stays */
+    }
+    if (zone_has_zrwa(table, write->zone_idx)) {
+        if (write->overwritten || !is_alone(table, write)) {
+            return false;
+        }
+        write->zeroing = true;
+    }
+    return true;
+}
+
+/* End *********************************************************************/
+
 /* Where the lowest write in flight starts; UINT64_MAX when there is none */
 static uint64_t lowest_start(const ZoneTable *table, uint32_t zone_idx)
 {
@@ -72,6 +144,9 @@ void zone_zrwa_end(ZoneTable *table, const ZoneWrite *write, bool success)
     uint64_t reserved_bytes = zone_reserved(table, zone_idx);
     uint64_t steps, free_steps;
 
+    if (success) {
+        mark_overwritten(table, write);
+    }
     if (success && write->end_bytes > reserved_bytes) {
         reserved_bytes = write->end_bytes;
         zone_set_reserved(table, zone_idx, reserved_bytes);

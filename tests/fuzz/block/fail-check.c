@@ -268,6 +268,20 @@ static void check_nr_zones(const FailRun *run, const char *when,
                 run->after.nr_zones, run->before.nr_zones);
 }
 
+/* The operation has happened to all zones, or to none */
+static void expect_whole(const FailRun *run, const FailReport *now)
+{
+    bool as_before = true, as_after = true;
+    uint32_t i;
+
+    for (i = 0; i < now->nr_zones; i++) {
+        as_before &= same(&now->info[i], &run->before.info[i]);
+        as_after &= same(&now->info[i], &run->after.info[i]);
+    }
+    fail_expect(run, as_before || as_after, "some zones are as before it and "
+                "others as after");
+}
+
 void fail_check_live(const FailRun *run)
 {
     FailReport now = fail_report(run->image);
@@ -284,6 +298,9 @@ void fail_check_live(const FailRun *run)
             expect_between(run, "after failure", &now.info[i], given,
                            G_N_ELEMENTS(given));
         }
+    }
+    if (run->op->flags & FAIL_OP_WHOLE) {
+        expect_whole(run, &now);
     }
     fail_report_free(&now);
     check_data(run, run->image, "after it");
@@ -303,7 +320,8 @@ static void expect_sound(const FailRun *run, FailImage *image,
         fail_image_close(image);
     }
     fail_quiet_end(quiet);
-    ret = fail_image_check(image, false, &corruptions);
+    ret = run->snapshot.info ? fail_image_check_loose(image, &corruptions) :
+                               fail_image_check(image, false, &corruptions);
     fail_expect(run, ret >= 0, "%s: the check fails: %d", when, ret);
     fail_expect(run, corruptions == 0, "%s: %d corruptions", when,
                 corruptions);
@@ -321,6 +339,69 @@ static FailImage *crash_copy(const FailRun *run, const char *when,
     fail_expect(run, ret >= 0, "%s: the image does not open: %s", when,
                 local_err ? error_get_pretty(local_err) : "");
     return copy;
+}
+
+/* Snapshots ***************************************************************/
+
+static void check_snapshot_zone(const FailRun *run, FailImage *image,
+                                const char *when, const ZoneInfo *info)
+{
+    g_autofree uint8_t *data = g_malloc(ZONE_BLOCKS * FAIL_BLOCK_BYTES);
+    uint64_t stored_bytes = run->prepared_wp_bytes[info->zone_idx];
+    unsigned i, life;
+
+    if (info->state == ZONE_STATE_OFFLINE ||
+        info->state == ZONE_STATE_CONVENTIONAL) {
+        return;
+    }
+    fail_expect(run, blk_pread(image->blk, info->start_bytes,
+                               ZONE_BLOCKS * FAIL_BLOCK_BYTES, data, 0) >= 0,
+                "%s: zone %u of the snapshot cannot be read", when,
+                info->zone_idx);
+    for (i = 0; i < ZONE_BLOCKS; i++) {
+        uint64_t pos = info->start_bytes + i * FAIL_BLOCK_BYTES;
+
+        life = pos >= info->wp_bytes ? 0 :
+               pos < stored_bytes ? FAIL_LIFE_BASE : FAIL_LIFE_BEFORE;
+        fail_expect(run, block_is_life(data + i * FAIL_BLOCK_BYTES,
+                                       info->zone_idx, i, life),
+                    "%s, zone %u of the snapshot: block %u has %02x", when,
+                    info->zone_idx, i, data[i * FAIL_BLOCK_BYTES]);
+    }
+}
+
+/* It is there when it has to be, and shows what it was made of */
+static void check_snapshot(const FailRun *run, FailImage *copy,
+                           const char *when)
+{
+    bool exists = fail_snapshot_exists(copy);
+    bool made = run->ret >= 0 && (run->op->flags & FAIL_OP_MAKES);
+    bool deleted = run->ret >= 0 && (run->op->flags & FAIL_OP_DELETES);
+    Error *local_err = NULL;
+    FailReport now;
+    uint32_t i;
+    int ret;
+
+    fail_expect(run, exists || !(made || ((run->op->flags & FAIL_OP_SHARED) &&
+                                          !(run->op->flags & FAIL_OP_DELETES))),
+                "%s: the snapshot is gone", when);
+    fail_expect(run, !exists || !deleted, "%s: the snapshot is there", when);
+    if (!exists) {
+        return;
+    }
+    fail_image_close(copy);
+    ret = fail_image_open_snapshot(copy, &local_err);
+    fail_expect(run, ret >= 0, "%s: the snapshot cannot be loaded: %s", when,
+                local_err ? error_get_pretty(local_err) : "");
+    now = fail_report(copy);
+    for (i = 0; i < now.nr_zones; i++) {
+        ZoneInfo expected = powered(&run->snapshot.info[i]);
+
+        expect_same(run, "in the snapshot", &now.info[i], &expected);
+        check_snapshot_zone(run, copy, when, &now.info[i]);
+    }
+    check_zde(run, copy, when);
+    fail_report_free(&now);
 }
 
 void fail_check_crash(const FailRun *run, bool durable)
@@ -347,6 +428,9 @@ void fail_check_crash(const FailRun *run, bool durable)
     fail_report_free(&now);
     check_data(run, copy, when);
     check_zde(run, copy, when);
+    if (run->snapshot.info) {
+        check_snapshot(run, copy, when);
+    }
     fail_image_free(copy);
 }
 
@@ -409,6 +493,9 @@ void fail_check_recovery(const FailRun *run)
     }
     check_data(run, copy, "after the next flush");
     check_zde(run, copy, "after the next flush");
+    if (run->snapshot.info) {
+        check_snapshot(run, copy, "after the next flush");
+    }
     fail_image_free(copy);
     fail_report_free(&now);
     fail_report_free(&stored);

@@ -26,6 +26,11 @@ enum {
     FAIL_OP_ENDS    = 1 << 5,   /* ends with one; errors get lost */
     FAIL_OP_MANY    = 1 << 6,   /* for the variant with many zones alone */
     FAIL_OP_CONV    = 1 << 7,   /* writes blocks 3 and 4 of zone 0 */
+    FAIL_OP_SHARED  = 1 << 8,   /* starts with a snapshot, made before all */
+    FAIL_OP_MAKES   = 1 << 9,   /* makes the snapshot */
+    FAIL_OP_DELETES = 1 << 10,  /* deletes it */
+    FAIL_OP_WHOLE   = 1 << 11,  /* all zones as before, or all as after */
+    FAIL_OP_NEW_FULL = 1 << 12, /* starts with the Full zone reset */
 };
 
 typedef struct FailOp {
@@ -53,6 +58,8 @@ typedef struct FailRun {
     const FailOp *op;
     FailImage *image;
     FailReport stored;          /* in the prepared image */
+    FailReport snapshot;        /* what the snapshot has, if there is one */
+    uint64_t prepared_wp_bytes[FAIL_MIN_ZONES]; /* in the prepared image */
     FailReport before;          /* after FailOp.prepare */
     FailReport after;           /* of the operation, unhurt */
     FailPlan plan;

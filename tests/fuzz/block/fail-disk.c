@@ -185,6 +185,10 @@ fail_disk_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
     if (offset + bytes > FAIL_MAX_BYTES) {
         return -EFBIG;
     }
+    disk->wrote_header = offset < FAIL_SECTOR_BYTES;
+    if (ret < 0 && disk->wrote_header) {
+        disk->plan->header_failed = true;
+    }
     qemu_iovec_to_buf(qiov, 0, buf, bytes);
     change(disk, offset, bytes, buf, ret < 0, flags & BDRV_REQ_FUA);
     return ret;
@@ -251,6 +255,9 @@ static int coroutine_fn fail_disk_co_flush(BlockDriverState *bs)
     FailDisk *disk = node_disk(bs);
     int ret = begin_request(disk, FAIL_FLUSH);
 
+    if (ret < 0 && disk->wrote_header) {
+        disk->plan->header_failed = true;
+    }
     if (ret >= 0) {
         QEMU_LOCK_GUARD(&contents_lock);
         flush_cache(disk);

@@ -35,6 +35,7 @@ typedef struct FailPlan {
     bool forever;               /* and all of the kind that follow */
     unsigned count;             /* requests of the kind while armed */
     unsigned nr_failed;
+    bool header_failed;         /* a write of the header, or a flush behind */
 } FailPlan;
 
 typedef struct FailDisk {
@@ -46,6 +47,7 @@ typedef struct FailDisk {
     int64_t durable_bytes;
     int64_t alloc_bytes;        /* of data and of durable */
     unsigned nr_changes;        /* requests that changed data */
+    bool wrote_header;          /* with the last write */
 } FailDisk;
 
 FailDisk *fail_disk_new(void);

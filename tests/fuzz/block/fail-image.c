@@ -11,9 +11,12 @@
 #include "block/block_int.h"
 #include "block/qcow2.h"
 #include "block/zone/qcow2/internal.h"
+#include "block/snapshot.h"
+#include "crash-copied.h"
 #include "fail-image.h"
 
-#define FAIL_CLUSTER_BYTES 16384
+#define FAIL_CLUSTER_BYTES  16384
+#define FAIL_SNAPSHOT       "snapshot"
 
 const FailVariant fail_variants[] = {
     { .name = "plain" },
@@ -122,6 +125,7 @@ static Qcow2ZoneCreateOptions *zone_options(const ZoneGeometry *geometry)
     Qcow2ZoneCreateOptions *zone = g_new0(Qcow2ZoneCreateOptions, 1);
 
     *zone = (Qcow2ZoneCreateOptions) {
+        .has_mode = true,
         .mode = QCOW2_ZONE_MODE_HOST_MANAGED,
         .has_size = true,
         .size = geometry->zone_bytes,
@@ -188,7 +192,7 @@ int fail_image_create(FailImage *image)
 
 /* Opening */
 
-int fail_image_open(FailImage *image, int flags, Error **errp)
+static int open_flags(FailImage *image, int flags, Error **errp)
 {
     QDict *options = qdict_new();
     BlockDriverState *bs[FAIL_MAX_DISKS];
@@ -206,14 +210,32 @@ int fail_image_open(FailImage *image, int flags, Error **errp)
     if (image->variant->discard) {
         flags |= BDRV_O_UNMAP;
     }
-    image->blk = blk_new_open(NULL, NULL, options,
-                              BDRV_O_RDWR | BDRV_O_RESIZE | flags, errp);
+    image->blk = blk_new_open(NULL, NULL, options, flags, errp);
     unref_disks(bs);
     if (!image->blk) {
         return -EINVAL;
     }
     blk_set_enable_write_cache(image->blk, true);
     return 0;
+}
+
+int fail_image_open(FailImage *image, int flags, Error **errp)
+{
+    return open_flags(image, BDRV_O_RDWR | BDRV_O_RESIZE | flags, errp);
+}
+
+int fail_image_open_snapshot(FailImage *image, Error **errp)
+{
+    int ret = open_flags(image, 0, errp);
+
+    if (ret >= 0) {
+        ret = bdrv_snapshot_load_tmp(blk_bs(image->blk), NULL, FAIL_SNAPSHOT,
+                                     errp);
+    }
+    if (ret < 0) {
+        fail_image_close(image);
+    }
+    return ret;
 }
 
 void fail_image_close(FailImage *image)
@@ -284,6 +306,43 @@ int fail_set_zde(FailImage *image, uint32_t zone_idx)
     return blk_zone_action(image->blk, &action);
 }
 
+/* Snapshots, with the node drained as by whoever asks for one */
+
+int fail_snapshot_make(FailImage *image)
+{
+    BlockDriverState *bs = blk_bs(image->blk);
+    QEMUSnapshotInfo info = { .name = FAIL_SNAPSHOT };
+    int ret;
+
+    bdrv_drained_begin(bs);
+    ret = bdrv_snapshot_create(bs, &info);
+    bdrv_drained_end(bs);
+    return ret;
+}
+
+int fail_snapshot_go_to(FailImage *image)
+{
+    BlockDriverState *bs = blk_bs(image->blk);
+    int ret;
+
+    bdrv_drained_begin(bs);
+    ret = bdrv_snapshot_goto(bs, FAIL_SNAPSHOT, NULL);
+    bdrv_drained_end(bs);
+    return ret;
+}
+
+int fail_snapshot_delete(FailImage *image)
+{
+    return bdrv_snapshot_delete(blk_bs(image->blk), NULL, FAIL_SNAPSHOT, NULL);
+}
+
+bool fail_snapshot_exists(FailImage *image)
+{
+    g_autofree QEMUSnapshotInfo *list = NULL;
+
+    return bdrv_snapshot_list(blk_bs(image->blk), &list) > 0;
+}
+
 static void must(int ret)
 {
     g_assert_cmpint(ret, >=, 0);
@@ -349,11 +408,13 @@ void fail_quiet_end(int old_stderr)
     close(old_stderr);
 }
 
-int fail_image_check(FailImage *image, bool repair, int *corruptions)
+static int check(FailImage *image, BdrvCheckMode fix, bool loose,
+                 int *corruptions)
 {
     BdrvCheckResult res = {};
     Error *local_err = NULL;
     int ret = fail_image_open(image, BDRV_O_CHECK, &local_err);
+    uint32_t nr_loose = 0;
     int quiet;
 
     if (ret < 0) {
@@ -361,13 +422,30 @@ int fail_image_check(FailImage *image, bool repair, int *corruptions)
         return ret;
     }
     quiet = fail_quiet_begin();
-    ret = bdrv_check(blk_bs(image->blk), &res,
-                     repair ? BDRV_FIX_LEAKS | BDRV_FIX_ERRORS : 0);
+    ret = bdrv_check(blk_bs(image->blk), &res, fix);
     fail_quiet_end(quiet);
     *corruptions = res.corruptions;
     if (ret >= 0 && res.check_errors) {
         ret = -EIO;
     }
+    if (loose && res.corruptions) {
+        g_autofree char *fault =
+            crash_check_copied(blk_bs(image->blk), image->disk[0]->data,
+                               image->disk[0]->alloc_bytes, &nr_loose);
+
+        *corruptions -= fault ? 0 : nr_loose;
+    }
     fail_image_close(image);
     return ret;
+}
+
+int fail_image_check(FailImage *image, bool repair, int *corruptions)
+{
+    return check(image, repair ? BDRV_FIX_LEAKS | BDRV_FIX_ERRORS : 0, false,
+                 corruptions);
+}
+
+int fail_image_check_loose(FailImage *image, int *corruptions)
+{
+    return check(image, 0, true, corruptions);
 }

@@ -67,6 +67,8 @@ void fail_image_set_plan(FailImage *image, FailPlan *plan);
 int fail_image_create(FailImage *image);
 /* flags are added to BDRV_O_RDWR and BDRV_O_RESIZE; a negative errno leaves it closed */
 int fail_image_open(FailImage *image, int flags, Error **errp);
+/* For reading, with what the snapshot has */
+int fail_image_open_snapshot(FailImage *image, Error **errp);
 void fail_image_close(FailImage *image);
 /* The zones as FAIL_ZONE_* says, closed and durable */
 void fail_image_prepare(FailImage *image);
@@ -86,8 +88,15 @@ int fail_write(FailImage *image, uint32_t zone_idx, unsigned first_block,
                unsigned nr_blocks, unsigned life, BdrvRequestFlags flags);
 int fail_action(FailImage *image, BlockZoneOp op, int64_t zone_idx);
 int fail_set_zde(FailImage *image, uint32_t zone_idx);
+/* The one snapshot that there may be */
+int fail_snapshot_make(FailImage *image);
+int fail_snapshot_go_to(FailImage *image);
+int fail_snapshot_delete(FailImage *image);
+bool fail_snapshot_exists(FailImage *image);
 /* qcow2's check; corruptions are those found and not repaired */
 int fail_image_check(FailImage *image, bool repair, int *corruptions);
+/* Without flags of the base that are wrong and do no harm: crash-copied.h */
+int fail_image_check_loose(FailImage *image, int *corruptions);
 
 /*
  * What is said on stderr in between is lost: the block layer says what fails,

@@ -46,6 +46,25 @@ static void prepare_many_stored(FailImage *image)
     must(blk_flush(image->blk));
 }
 
+/* Snapshots: what comes next is shared with one, or is after it */
+
+static void prepare_shared(FailImage *image)
+{
+    must(fail_snapshot_make(image));
+    prepare_writes(image);
+}
+
+static void prepare_shared_reset(FailImage *image)
+{
+    must(fail_snapshot_make(image));
+    must(fail_action(image, BLK_ZO_RESET, FAIL_ZONE_FULL));
+}
+
+static void prepare_snapshot(FailImage *image)
+{
+    must(fail_snapshot_make(image));
+}
+
 static void prepare_open(FailImage *image)
 {
     must(fail_action(image, BLK_ZO_OPEN, FAIL_ZONE_CLOSED));
@@ -115,6 +134,11 @@ static int append(FailImage *image)
 static int append_fua(FailImage *image)
 {
     return append_flags(image, BDRV_REQ_FUA);
+}
+
+static int write_full(FailImage *image)
+{
+    return fail_write(image, FAIL_ZONE_FULL, 0, 5, FAIL_LIFE_OP, 0);
 }
 
 /* Several in flight at the same time; the first error is the result */
@@ -372,5 +396,17 @@ const FailOp fail_ops[] = {
     { "shrink-many", FAIL_OP_DURABLE | FAIL_OP_MANY, NULL, shrink },
     { "close-many", FAIL_OP_DURABLE | FAIL_OP_ENDS | FAIL_OP_MANY,
       prepare_many, close_image },
+    { "snapshot-make", FAIL_OP_DURABLE | FAIL_OP_MAKES, prepare_writes,
+      fail_snapshot_make },
+    { "snapshot-go-to", FAIL_OP_DURABLE | FAIL_OP_SHARED | FAIL_OP_WHOLE,
+      prepare_shared, fail_snapshot_go_to },
+    { "snapshot-delete", FAIL_OP_SHARED | FAIL_OP_DELETES, prepare_shared,
+      fail_snapshot_delete },
+    { "write-shared", FAIL_OP_WRITES | FAIL_OP_SHARED, prepare_snapshot,
+      write_partial },
+    { "write-shared-reset", FAIL_OP_WRITES | FAIL_OP_SHARED | FAIL_OP_NEW_FULL,
+      prepare_shared_reset, write_full },
+    { "reset-shared", FAIL_OP_DURABLE | FAIL_OP_SHARED, prepare_snapshot,
+      reset_full },
     { }
 };
