@@ -32,6 +32,7 @@ first() {
 second() {
     run btrfs check --readonly --check-data-csum "$DRIVE"
     run mount -t btrfs "$DRIVE" /mnt
+    run rm -f /mnt/again # of a second phase before this one
     check_sums /mnt
     run btrfs scrub start -B /mnt
     says 'no errors found'
