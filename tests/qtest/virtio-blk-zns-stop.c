@@ -20,7 +20,10 @@
 #define NR_WRITES       3
 #define WRITE_SECTORS   128
 
-/* The nth write of data; not of what maps or zeroes clusters ahead */
+/*
+ * The nth write of data; not of what maps or zeroes clusters ahead.  A write
+ * that fails has zeros written in its place, which take a fault, too.
+ */
 #define FAIL(n) \
     ",file.inject-error." #n ".event=write_aio" \
     ",file.inject-error." #n ".iotype=write" \
@@ -46,8 +49,8 @@ static const VzSpec spec_stop_all_iothread =
     SPEC_FAILING(FAIL(0) FAIL(1) FAIL(2), ",werror=stop,iothread=t0",
                  " -object iothread,id=t0");
 static const VzSpec spec_stop_again =
-    SPEC_FAILING(FAIL(0) FAIL(1) FAIL(2) FAIL(3) FAIL(4) FAIL(5),
-                 ",werror=stop", "");
+    SPEC_FAILING(FAIL(0) FAIL(1) FAIL(2) FAIL(3) FAIL(4) FAIL(5)
+                 FAIL(6) FAIL(7) FAIL(8), ",werror=stop", "");
 static const VzSpec spec_report_one =
     SPEC_FAILING(FAIL(0), ",werror=report", "");
 static const VzSpec spec_report_all =
@@ -152,7 +155,7 @@ static void stop_while_still_full(VzDrive *drive)
     wait_for_stop(drive);
     go_on(drive);
     wait_for_stop(drive);
-    /* not all: metadata that is written may have taken some of the faults */
+    /* not all: zeros and metadata may have taken some of the faults */
     for (i = 0; i < NR_WRITES; i++) {
         nr_pending += status_now(drive, &writes[i]) == VZ_PENDING;
     }
