@@ -10,8 +10,8 @@
  *
  * How: in each round every queue has appends to a zone that all share, writes
  * at the write pointer and a Flush or Reset in zones of its own in flight.  The
- * positions of appends and the report are compared with what was sent.  External
- * snapshots come when all queues have got their requests.
+ * positions of appends and the report are compared with what was sent.
+ * External snapshots come when all queues have got their requests.
  */
 
 #include "qemu/osdep.h"
@@ -143,7 +143,7 @@ static char *snapshot(VzDrive *drive, unsigned nr)
     return overlay;
 }
 
-/* Fills seeds; with snapshots unless overlays is NULL, which gets their names */
+/* Fills seeds; with snapshots if overlays is not NULL: it gets their names */
 static void run_rounds(VzDrive *drive, int *seeds, char **overlays)
 {
     Round rounds[QUEUES];

@@ -148,8 +148,8 @@ static bool check_capacity(const char *place, const ZoneReportEntry *zone,
 {
     if (zone->state != ZONE_STATE_CONVENTIONAL &&
         zone->capacity != geometry->capacity_bytes) {
-        error_setg(errp, "%s of the report has a capacity of %" PRIu64 " bytes, "
-                   "in the image %" PRIu64, place, zone->capacity,
+        error_setg(errp, "%s of the report has a capacity of %" PRIu64
+                   " bytes, in the image %" PRIu64, place, zone->capacity,
                    geometry->capacity_bytes);
         return false;
     }

@@ -258,17 +258,23 @@ qcow2_zone_co_store_zde(BlockDriverState *bs, uint32_t zone_idx,
     return ret < 0 ? ret : qcow2_zone_co_write_zde(bs, zone_idx, zde);
 }
 
+/* With the table's lock held */
+static void qcow2_zone_forget_dirty(Qcow2Zone *zone)
+{
+    bitmap_zero(zone->dirty, zone->nr_sectors);
+    zone->nr_dirty = 0;
+    if (zone->commit_timer) {
+        timer_del(zone->commit_timer);
+    }
+}
+
 void qcow2_zone_set_words(BlockDriverState *bs, const uint64_t *words)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
     uint32_t i;
 
     zone_io_lock(zone->io);
-    bitmap_zero(zone->dirty, zone->nr_sectors);
-    zone->nr_dirty = 0;
-    if (zone->commit_timer) {
-        timer_del(zone->commit_timer);
-    }
+    qcow2_zone_forget_dirty(zone);
     if (words) {
         memcpy(zone->durable, words, zone->geometry.nr_zones * sizeof(*words));
         qcow2_zone_count_durable(zone);
@@ -294,11 +300,7 @@ static void qcow2_zone_reload(BlockDriverState *bs, const uint64_t *words)
     uint32_t i;
 
     zone_io_lock(zone->io);
-    bitmap_zero(zone->dirty, zone->nr_sectors);
-    zone->nr_dirty = 0;
-    if (zone->commit_timer) {
-        timer_del(zone->commit_timer);
-    }
+    qcow2_zone_forget_dirty(zone);
     for (i = 0; i < zone->geometry.nr_zones; i++) {
         if (zone->durable[i] != words[i]) {
             qcow2_zone_set_durable(zone, i, words[i]);

@@ -403,8 +403,8 @@ bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
 /* The image **************************************************************/
 
 /*
- * Each must be valid, and all together keep to the limit: another process may be
- * changing them, and then they are of different moments.
+ * Each must be valid, and all together keep to the limit: another process may
+ * be changing them, and then they are of different moments.
  */
 static bool check_backing_words(const char *backing_file, const ZoneGeometry *g,
                                 const uint64_t *words, Error **errp)

@@ -155,8 +155,8 @@ qcow2_zone_co_truncate(BlockDriverState *bs, int64_t device_bytes, bool exact,
                        PreallocMode prealloc, BdrvRequestFlags flags,
                        Error **errp);
 /*
- * Stores the new length of an image with zones (bs->total_sectors), with s->lock
- * held.  After an error that is the old one again.
+ * Stores the new length of an image with zones (bs->total_sectors), with
+ * s->lock held.  After an error that is the old one again.
  */
 int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_store_size(BlockDriverState *bs);
 

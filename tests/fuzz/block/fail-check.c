@@ -484,8 +484,8 @@ void fail_check_recovery(const FailRun *run)
     now = fail_report(run->image);
     copy = crash_copy(run, "after the next flush", true);
     stored = fail_report(copy);
-    fail_expect(run, stored.nr_zones == now.nr_zones, "after the next flush: %u "
-                "zones, in memory %u", stored.nr_zones, now.nr_zones);
+    fail_expect(run, stored.nr_zones == now.nr_zones, "after the next flush: "
+                "%u zones, in memory %u", stored.nr_zones, now.nr_zones);
     for (i = 0; i < now.nr_zones; i++) {
         ZoneInfo expected = powered(&now.info[i]);
 

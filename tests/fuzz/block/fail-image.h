@@ -65,7 +65,10 @@ void fail_image_free(FailImage *image);
 void fail_image_set_plan(FailImage *image, FailPlan *plan);
 
 int fail_image_create(FailImage *image);
-/* flags are added to BDRV_O_RDWR and BDRV_O_RESIZE; a negative errno leaves it closed */
+/*
+ * flags are added to BDRV_O_RDWR and BDRV_O_RESIZE; a negative errno leaves it
+ * closed
+ */
 int fail_image_open(FailImage *image, int flags, Error **errp);
 /* For reading, with what the snapshot has */
 int fail_image_open_snapshot(FailImage *image, Error **errp);
