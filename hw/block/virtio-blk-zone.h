@@ -18,8 +18,8 @@
  * Before the device is realized, on every zoned drive: requests are not merged,
  * since a zone, or the boundary between two, may refuse one of them and not the
  * others.  On an image with zones, the device does not let it be resized.
- * False, with an error that names the property, when zones or their capacities are not
- * whole numbers of logical blocks: a guest could not fill them.
+ * False, with an error that names the property, when zones or their capacities
+ * are not whole numbers of logical blocks: a guest could not fill them.
  */
 bool virtio_blk_zone_configure(VirtIOBlkConf *conf, Error **errp);
 

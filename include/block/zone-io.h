@@ -158,8 +158,8 @@ bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
                     const uint64_t *words, Error **errp);
 
 /*
- * Makes words (nr_zones of them, valid) those of all zones, as a power cycle
- * finds them.  The node is drained.  Nobody is notified.  Returns how many are
+ * Makes words (nr_zones of them, valid; NULL: Empty ones) those of all zones, as
+ * a power cycle finds them.  The node is drained.  Nobody is notified.  Returns how many are
  * other words than before.
  */
 uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words);
@@ -277,8 +277,6 @@ bool bdrv_zone_check_drive(BlockDriverState *overlay, BlockDriverState *backing,
 /* The node has an overlay: its zones do not change */
 bool GRAPH_RDLOCK bdrv_zone_is_frozen(BlockDriverState *bs);
 
-/* qemu-img rebase: false, with an error, when backing is zoned */
-bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp);
 /*
  * Before the backing file of bs is opened with options, unless reference names
  * a node: a commit into it may have been interrupted, and bs has what counts.
@@ -305,6 +303,27 @@ bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
 void bdrv_zone_create_unseen(QemuOpts *opts, int flags);
 /* blockdev-snapshot-sync: with which flags an overlay of backing is created */
 int bdrv_zone_create_flags(BlockDriverState *backing, int flags);
+
+/* An option of creation, and the value that makes zones of some geometry */
+typedef struct ZoneCreateOption {
+    const char *name;
+    uint64_t value;
+    bool fixed;                 /* zones whose words and data go from one drive
+                                   to the other have it in common */
+    bool count;                 /* not a size */
+} ZoneCreateOption;
+
+#define ZONE_CREATE_OPTIONS     7
+
+void zone_geometry_list_options(const ZoneGeometry *geometry,
+                                ZoneCreateOption *options);
+/*
+ * Zones consist of clusters.  Unless opts says how long these are: the default
+ * ones, or the largest that fit.
+ */
+bool zone_geometry_set_clusters(const ZoneGeometry *geometry, QemuOpts *opts,
+                                Error **errp);
+
 /* snapshot=on: a temporary overlay of bs has the same zones */
 void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts);
 

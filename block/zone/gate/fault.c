@@ -114,17 +114,6 @@ zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
 
 /* Loss of power ***********************************************************/
 
-/* What a power cut leaves where nothing is durable */
-static void zone_io_empty_words(ZoneIO *io, uint64_t *words)
-{
-    const ZoneGeometry *geometry = zone_io_geometry(io);
-    uint32_t i;
-
-    for (i = 0; i < geometry->nr_zones; i++) {
-        words[i] = zone_empty_word(geometry, i);
-    }
-}
-
 /*
  * Nothing is written.  The store forgets its dirty words and reads what is
  * durable, all of which it checks first; then the table follows.
@@ -154,7 +143,7 @@ int coroutine_fn zone_io_co_power_cut(ZoneIO *io, Error **errp)
     if (io->ops->co_power_cut) {
         ret = io->ops->co_power_cut(io->bs, words, errp);
     } else {
-        zone_io_empty_words(io, words);
+        g_clear_pointer(&words, g_free); /* nothing is durable */
     }
     if (ret >= 0) {
         trace_zone_io_power_cut(io->bs, zone_io_load_words(io, words));

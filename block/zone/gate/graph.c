@@ -139,16 +139,6 @@ bool bdrv_zone_is_frozen(BlockDriverState *bs)
     return false;
 }
 
-bool bdrv_zone_check_backing(BlockDriverState *backing, Error **errp)
-{
-    if (backing->zones) {
-        error_setg(errp, "Image '%s' is zoned: rebasing to zoned images is not "
-                   "supported", backing->filename);
-        return false;
-    }
-    return true;
-}
-
 void bdrv_zone_put_backing_options(BlockDriverState *bs, const char *reference,
                                    QDict *options)
 {
@@ -184,16 +174,33 @@ bool bdrv_zone_check_resize(BlockDriverState *bs, Error **errp)
 
 /* Making overlays *********************************************************/
 
-/* The largest that zones of this length take, up to the default */
-static void set_cluster_option(const ZoneGeometry *geometry, QemuOpts *opts)
+void zone_geometry_list_options(const ZoneGeometry *g,
+                                ZoneCreateOption *options)
 {
-    uint64_t max_bytes = geometry->zone_bytes & -geometry->zone_bytes;
+    const ZoneCreateOption list[ZONE_CREATE_OPTIONS] = {
+        { "zone.size", g->zone_bytes, .fixed = true },
+        { "zone.capacity", g->capacity_bytes, .fixed = true },
+        { "zone.conventional_zones", g->conventional_zones, .fixed = true,
+          .count = true },
+        { "zd_extension_size", g->zd_extension_bytes, .fixed = true },
+        { "zone.max_open_zones", g->max_open_zones, .count = true },
+        { "zone.max_active_zones", g->max_active_zones, .count = true },
+        { "zone.max_append_bytes", g->max_append_bytes },
+    };
 
-    if (max_bytes < DEFAULT_CLUSTER_BYTES &&
-        !qemu_opt_find(opts, BLOCK_OPT_CLUSTER_SIZE)) {
-        qemu_opt_set_number(opts, BLOCK_OPT_CLUSTER_SIZE, max_bytes,
-                            &error_abort);
+    memcpy(options, list, sizeof(list));
+}
+
+bool zone_geometry_set_clusters(const ZoneGeometry *g, QemuOpts *opts,
+                                Error **errp)
+{
+    uint64_t max_bytes = g->zone_bytes & -g->zone_bytes;
+
+    if (max_bytes >= DEFAULT_CLUSTER_BYTES ||
+        qemu_opt_find(opts, BLOCK_OPT_CLUSTER_SIZE)) {
+        return true;
     }
+    return qemu_opt_set_number(opts, BLOCK_OPT_CLUSTER_SIZE, max_bytes, errp);
 }
 
 bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
@@ -215,8 +222,8 @@ bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
                    "contradicts that", backing->filename);
         return false;
     }
-    set_cluster_option(zone_io_geometry(backing->zones), opts);
-    return true;
+    return zone_geometry_set_clusters(zone_io_geometry(backing->zones), opts,
+                                      errp);
 }
 
 void bdrv_zone_create_unseen(QemuOpts *opts, int flags)
@@ -236,27 +243,20 @@ int bdrv_zone_create_flags(BlockDriverState *backing, int flags)
 
 void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts)
 {
-    const ZoneGeometry *g;
+    ZoneCreateOption options[ZONE_CREATE_OPTIONS];
+    int i;
 
     if (!bs->zones) {
         return;
     }
-    g = zone_io_geometry(bs->zones);
+    zone_geometry_list_options(zone_io_geometry(bs->zones), options);
     qemu_opt_set(opts, "zone.mode", "host-managed", &error_abort);
-    qemu_opt_set_number(opts, "zone.size", g->zone_bytes, &error_abort);
-    qemu_opt_set_number(opts, "zone.capacity", g->capacity_bytes,
-                        &error_abort);
-    qemu_opt_set_number(opts, "zone.conventional_zones",
-                        g->conventional_zones, &error_abort);
-    qemu_opt_set_number(opts, "zone.max_open_zones", g->max_open_zones,
-                        &error_abort);
-    qemu_opt_set_number(opts, "zone.max_active_zones", g->max_active_zones,
-                        &error_abort);
-    qemu_opt_set_number(opts, "zone.max_append_bytes", g->max_append_bytes,
-                        &error_abort);
-    qemu_opt_set_number(opts, "zd_extension_size", g->zd_extension_bytes,
-                        &error_abort);
-    set_cluster_option(g, opts);
+    for (i = 0; i < ZONE_CREATE_OPTIONS; i++) {
+        qemu_opt_set_number(opts, options[i].name, options[i].value,
+                            &error_abort);
+    }
+    zone_geometry_set_clusters(zone_io_geometry(bs->zones), opts,
+                               &error_abort);
 }
 
 /* Targets *****************************************************************/

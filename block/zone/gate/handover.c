@@ -94,18 +94,6 @@ static int zone_handover_run(ZoneHandover *h, BlockDriverState *bs,
     return h->ret;
 }
 
-/* What the node has stored now is what its table says, too */
-static void zone_handover_load(ZoneIO *io, const uint64_t *words)
-{
-    uint32_t i;
-
-    zone_io_lock(io);
-    for (i = 0; i < zone_io_geometry(io)->nr_zones; i++) {
-        zone_table_load_word(io->table, i, words[i]);
-    }
-    zone_io_unlock(io);
-}
-
 /*
  * 1. The words of from become durable, with all data below their write
  *    pointers, as by a Flush.  A crash leaves what it leaves of that.
@@ -152,7 +140,7 @@ int bdrv_zone_prepare_handover(BlockDriverState *to, BlockDriverState *from,
                          bdrv_get_device_or_node_name(to));
         return ret;
     }
-    zone_handover_load(to->zones, words);
+    zone_io_load_words(to->zones, words);
     return 0;
 }
 

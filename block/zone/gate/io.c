@@ -331,8 +331,12 @@ zone_io_co_read_data(BlockDriverState *bs, int64_t offset, int64_t bytes,
 static int64_t coroutine_fn GRAPH_RDLOCK
 zone_io_co_cut(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
-    int64_t device_bytes = bdrv_co_getlength(bs);
+    int64_t device_bytes;
 
+    if (offset + bytes <= zone_io_zoned_bytes(bs->zones)) {
+        return bytes;
+    }
+    device_bytes = bdrv_co_getlength(bs);
     return device_bytes < 0 ? device_bytes :
            MIN(bytes, MAX(device_bytes - offset, 0));
 }

@@ -213,21 +213,24 @@ bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
 uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words)
 {
     const ZoneGeometry *geometry = zone_io_geometry(io);
-    bool read_only = bdrv_is_read_only(io->bs); /* bitmaps take nothing then */
+    bool records = !bdrv_is_read_only(io->bs) &&
+                   !bdrv_has_readonly_bitmaps(io->bs);
     uint32_t nr_changed = 0;
+    uint64_t word;
     uint32_t i;
 
     zone_io_lock(io);
     for (i = 0; i < geometry->nr_zones; i++) {
         assert(!zone_table_held(io->table, i));
-        if (zone_table_word(io->table, i) != words[i]) {
+        word = words ? words[i] : zone_empty_word(geometry, i);
+        if (zone_table_word(io->table, i) != word) {
             nr_changed++;
-            if (!read_only) {
+            if (records) {
                 bdrv_set_dirty(io->bs, geometry->zone_bytes * i,
                                geometry->zone_bytes);
             }
         }
-        zone_table_load_word(io->table, i, words[i]);
+        zone_table_load_word(io->table, i, word);
     }
     zone_io_unlock(io);
     return nr_changed;

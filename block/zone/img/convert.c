@@ -9,13 +9,9 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "qemu/units.h"
 #include "block/block_int.h"
 #include "block/zone/img/copy.h"
 #include "system/block-backend.h"
-
-/* Of qcow2, when nothing is said */
-#define DEFAULT_CLUSTER_BYTES   (64 * KiB)
 
 static ZoneIO *zones_of(BlockBackend *blk)
 {
@@ -49,22 +45,14 @@ static bool check_alone(BlockBackend *zoned, int nr_sources, Error **errp)
 
 /* Options of the target ***************************************************/
 
-typedef struct ImgZoneOption {
-    const char *name;
-    uint64_t value;
-    bool fixed;                 /* a copy of the zones has it in common with
-                                   them */
-    bool count;                 /* not a size */
-} ImgZoneOption;
-
-static uint64_t given_value(QemuOpts *opts, const ImgZoneOption *option)
+static uint64_t given_value(QemuOpts *opts, const ZoneCreateOption *option)
 {
     return option->count
         ? qemu_opt_get_number(opts, option->name, option->value)
         : qemu_opt_get_size(opts, option->name, option->value);
 }
 
-static bool inherit_option(QemuOpts *opts, const ImgZoneOption *option,
+static bool inherit_option(QemuOpts *opts, const ZoneCreateOption *option,
                            BlockBackend *zoned, Error **errp)
 {
     uint64_t given = given_value(opts, option);
@@ -83,44 +71,23 @@ static bool inherit_option(QemuOpts *opts, const ImgZoneOption *option,
     return true;
 }
 
-/* Zones consist of clusters: of the default ones, or the largest that fit */
-static bool inherit_clusters(QemuOpts *opts, const ZoneGeometry *g,
-                             Error **errp)
-{
-    uint64_t max_bytes = g->zone_bytes & -g->zone_bytes;
-
-    if (max_bytes >= DEFAULT_CLUSTER_BYTES ||
-        qemu_opt_find(opts, BLOCK_OPT_CLUSTER_SIZE)) {
-        return true;
-    }
-    return qemu_opt_set_number(opts, BLOCK_OPT_CLUSTER_SIZE, max_bytes, errp);
-}
-
 static bool inherit_options(QemuOpts *opts, BlockBackend *zoned, Error **errp)
 {
     const ZoneGeometry *g = zone_io_geometry(zones_of(zoned));
-    const ImgZoneOption options[] = {
-        { "zone.size", g->zone_bytes, .fixed = true },
-        { "zone.capacity", g->capacity_bytes, .fixed = true },
-        { "zone.conventional_zones", g->conventional_zones, .fixed = true,
-          .count = true },
-        { "zd_extension_size", g->zd_extension_bytes, .fixed = true },
-        { "zone.max_open_zones", g->max_open_zones, .count = true },
-        { "zone.max_active_zones", g->max_active_zones, .count = true },
-        { "zone.max_append_bytes", g->max_append_bytes },
-    };
+    ZoneCreateOption options[ZONE_CREATE_OPTIONS];
     int i;
 
     if (!qemu_opt_get(opts, "zone.mode") &&
         !qemu_opt_set(opts, "zone.mode", "host-managed", errp)) {
         return false;
     }
-    for (i = 0; i < ARRAY_SIZE(options); i++) {
+    zone_geometry_list_options(g, options);
+    for (i = 0; i < ZONE_CREATE_OPTIONS; i++) {
         if (!inherit_option(opts, &options[i], zoned, errp)) {
             return false;
         }
     }
-    return inherit_clusters(opts, g, errp);
+    return zone_geometry_set_clusters(g, opts, errp);
 }
 
 /* dd can leave something out */

@@ -293,30 +293,42 @@ qcow2_zone_co_check_create(BlockDriverState *file_bs,
 
 /* qemu-img measure *******************************************************/
 
+/* What the options of a command line are called in QMP */
+static const char *const option_names[][2] = {
+    { "zone.mode", "mode" },
+    { "zone.size", "size" },
+    { "zone.capacity", "capacity" },
+    { "zone.conventional_zones", "conventional-zones" },
+    { "zone.max_open_zones", "max-open-zones" },
+    { "zone.max_active_zones", "max-active-zones" },
+    { "zone.max_append_bytes", "max-append-bytes" },
+    { "zd_extension_size", "zd-extension-size" },
+};
+
+static const char *qmp_name(const char *name)
+{
+    int i;
+
+    for (i = 0; !g_str_equal(option_names[i][0], name); i++) {
+        assert(i + 1 < ARRAY_SIZE(option_names));
+    }
+    return option_names[i][1];
+}
+
 /* qemu-img convert takes what is not given from an image that is zoned */
 static void set_default_options(QDict *dict, const ZoneGeometry *g)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } defaults[] = {
-        { "size", g->zone_bytes },
-        { "capacity", g->capacity_bytes },
-        { "conventional-zones", g->conventional_zones },
-        { "max-open-zones", g->max_open_zones },
-        { "max-active-zones", g->max_active_zones },
-        { "max-append-bytes", g->max_append_bytes },
-        { "zd-extension-size", g->zd_extension_bytes },
-    };
+    ZoneCreateOption options[ZONE_CREATE_OPTIONS];
     int i;
 
+    zone_geometry_list_options(g, options);
     qdict_set_default_str(dict, "mode", "host-managed");
-    for (i = 0; i < ARRAY_SIZE(defaults) &&
+    for (i = 0; i < ZONE_CREATE_OPTIONS &&
          !g_str_equal(qdict_get_str(dict, "mode"), "none"); i++) {
         g_autofree char *value = g_strdup_printf("%" PRIu64,
-                                                 defaults[i].value);
+                                                 options[i].value);
 
-        qdict_set_default_str(dict, defaults[i].name, value);
+        qdict_set_default_str(dict, qmp_name(options[i].name), value);
     }
 }
 
@@ -328,26 +340,16 @@ static Qcow2ZoneCreateOptions *load_create_options(QemuOpts *opts,
                                                    const ZoneGeometry *g,
                                                    Error **errp)
 {
-    static const char *const names[][2] = {
-        { "zone.mode", "mode" },
-        { "zone.size", "size" },
-        { "zone.capacity", "capacity" },
-        { "zone.conventional_zones", "conventional-zones" },
-        { "zone.max_open_zones", "max-open-zones" },
-        { "zone.max_active_zones", "max-active-zones" },
-        { "zone.max_append_bytes", "max-append-bytes" },
-        { "zd_extension_size", "zd-extension-size" },
-    };
     g_autoptr(QDict) dict = qdict_new();
     Qcow2ZoneCreateOptions *zone = NULL;
     Visitor *v;
     int i;
 
-    for (i = 0; i < ARRAY_SIZE(names); i++) {
-        const char *value = qemu_opt_get(opts, names[i][0]);
+    for (i = 0; i < ARRAY_SIZE(option_names); i++) {
+        const char *value = qemu_opt_get(opts, option_names[i][0]);
 
         if (value) {
-            qdict_put_str(dict, names[i][1], value);
+            qdict_put_str(dict, option_names[i][1], value);
         }
     }
     if (g) {

@@ -51,14 +51,13 @@ static bool check_finished(BlockDriverState *bs, Error **errp)
     return true;
 }
 
-/* Both have the same zones, or the overlay does not open */
 static bool check_backing(BlockDriverState *bs, Error **errp)
 {
     BDRVQcow2State *s = bs->opaque;
 
     if (s->image_backing_file || bs->backing) {
-        error_setg(errp, "Image '%s' has a backing file, which has the same "
-                   "zones: it cannot be resized", bs->filename);
+        error_setg(errp, "Image '%s' has a backing file: it cannot be resized",
+                   bs->filename);
         return false;
     }
     return true;

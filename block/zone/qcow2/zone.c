@@ -179,19 +179,6 @@ qcow2_zone_open(BlockDriverState *bs, int flags, Error **errp)
     return qcow2_zone_open_words(bs, flags, errp);
 }
 
-/* The zones that go have to be Empty first */
-static void qcow2_zone_empty_table(ZoneIO *io)
-{
-    const ZoneGeometry *geometry = zone_io_geometry(io);
-    g_autofree uint64_t *words = g_new(uint64_t, geometry->nr_zones);
-    uint32_t i;
-
-    for (i = 0; i < geometry->nr_zones; i++) {
-        words[i] = zone_empty_word(geometry, i);
-    }
-    zone_io_load_words(io, words);
-}
-
 /* The drive gets as many zones as zone->geometry says */
 static int qcow2_zone_follow_geometry(BlockDriverState *bs)
 {
@@ -206,7 +193,7 @@ static int qcow2_zone_follow_geometry(BlockDriverState *bs)
     if (!words) {
         return -ENOMEM;
     }
-    qcow2_zone_empty_table(zone->io);
+    zone_io_load_words(zone->io, NULL); /* zones that go have to be Empty */
     qcow2_zone_resize_words(bs, words);
     return 0;
 }
@@ -286,27 +273,6 @@ bool qcow2_zone_wants_zero_data(BlockDriverState *bs, int64_t offset)
         zone_io_unlock(io);
     }
     return has_zrwa;
-}
-
-bool qcow2_zone_refuses(BlockDriverState *bs, const char *what, Error **errp)
-{
-    if (qcow2_zone(bs)) {
-        error_setg(errp, "Image '%s': %s not supported on zoned images",
-                   bs->filename, what);
-        return true;
-    }
-    return false;
-}
-
-bool qcow2_zone_refuses_report(BlockDriverState *bs, const char *what)
-{
-    Error *local_err = NULL;
-
-    if (qcow2_zone_refuses(bs, what, &local_err)) {
-        error_report_err(local_err);
-        return true;
-    }
-    return false;
 }
 
 bool qcow2_zone_refuses_backing(BlockDriverState *bs)

@@ -115,7 +115,7 @@ Qcow2ZoneInfo *qcow2_zone_get_info(BlockDriverState *bs);
 /* Internal snapshots: snapshot.c *****************************************/
 
 /*
- * What block/qcow2-snapshot.c calls.  Without zones, all but the last two do
+ * What block/qcow2-snapshot.c calls.  Without zones, all but the last do
  * nothing.
  */
 int GRAPH_RDLOCK
@@ -183,13 +183,6 @@ qcow2_zone_co_commit(BlockDriverState *bs, bool flush_follows);
 /* Are zeros at offset to be written as data? */
 bool qcow2_zone_wants_zero_data(BlockDriverState *bs, int64_t offset);
 
-/*
- * True, with an error, on an image with zones; what is "internal snapshots
- * are" or the like.
- */
-bool qcow2_zone_refuses(BlockDriverState *bs, const char *what, Error **errp);
-/* The same where there is nobody to take the error */
-bool qcow2_zone_refuses_report(BlockDriverState *bs, const char *what);
 /* True, with an error, where the layout has no room for a backing file */
 bool qcow2_zone_refuses_backing(BlockDriverState *bs);
 /* A zoned image cannot be stored with the older header */
