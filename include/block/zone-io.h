@@ -108,6 +108,11 @@ typedef struct ZoneStoreOps {
     (*co_import_adopt)(BlockDriverState *bs, const uint64_t *words,
                        BlockDriverState *from, Error **errp);
     /*
+     * Gives up all data of a node over a backing file that has it, durably;
+     * words and extensions stay.  The node is drained.
+     */
+    int GRAPH_RDLOCK_PTR (*make_empty)(BlockDriverState *bs);
+    /*
      * Hand-over: fills words (nr_zones of them) with those of the node, which
      * are durable then, with all data below their write pointers; and starts
      * nothing by itself from now on.  The node is drained.
@@ -221,14 +226,19 @@ int zone_io_import_begin(BlockDriverState *bs, ZoneImportMode mode,
                          Error **errp);
 /*
  * Ends it, as a power cycle does: words (nr_zones of them) are the zones' now,
- * with the extensions of from, a node of as many zones, or with those that bs
- * has (NULL).  After any crash the image is as it shall be, or says that it is
+ * with the extensions of from, or with those that bs has (NULL, and zones that
+ * from does not have).  After any crash the image is as it shall be, or says that it is
  * not finished.  After an error the import goes on.
  */
 int zone_io_import_adopt(BlockDriverState *bs, const uint64_t *words,
                          BlockDriverState *from, Error **errp);
 /* The end of ZONE_IMPORT_SAME */
 void zone_io_import_end(BlockDriverState *bs);
+/*
+ * An overlay that has been committed gives up its data, and shows that of the
+ * backing file; durable on return.  A crash leaves some of it, whole.
+ */
+int zone_io_make_empty(BlockDriverState *bs, Error **errp);
 
 /*
  * An image that is not finished has been opened all the same: it can be looked

@@ -92,6 +92,34 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_GOTO_NO_EXTENSIONS,
     /* ... the old one is freed before nothing leads there */
     ZONE_BREAKAGE_GOTO_FREES_FIRST,
+    /* Overlays: one takes over the words of the last commit */
+    ZONE_BREAKAGE_HANDOVER_NO_COMMIT,
+    /* ... its words are not flushed */
+    ZONE_BREAKAGE_HANDOVER_NOT_FLUSHED,
+    /* ... extensions are left behind */
+    ZONE_BREAKAGE_HANDOVER_NO_EXTENSIONS,
+    /* ... a hole shows what an earlier life has in the backing file */
+    ZONE_BREAKAGE_LIFE_SHOWS_BACKING,
+    /* Commit: the base does not say that it is not finished */
+    ZONE_BREAKAGE_COMMIT_NOT_MARKED,
+    /* ... it loses its words at the beginning */
+    ZONE_BREAKAGE_COMMIT_EMPTIES_BASE,
+    /* ... the overlay gives up its data before the base has the words */
+    ZONE_BREAKAGE_COMMIT_DROPS_FIRST,
+    /* ... or makes holes where its L2 tables still lead to */
+    ZONE_BREAKAGE_COMMIT_HOLES_FIRST,
+    /* Adopted: words come before the data */
+    ZONE_BREAKAGE_ADOPT_NO_DATA,
+    /* ... the mark goes before the words are durable */
+    ZONE_BREAKAGE_ADOPT_MARK_FIRST,
+    /* Resize: the header leads to a region that is not durable */
+    ZONE_BREAKAGE_RESIZE_REGION_LATE,
+    /* ... the old region is freed before nothing leads there */
+    ZONE_BREAKAGE_RESIZE_FREES_FIRST,
+    /* ... length and zones change one after the other */
+    ZONE_BREAKAGE_RESIZE_TWO_STEPS,
+    /* Amend: the limits are not flushed */
+    ZONE_BREAKAGE_AMEND_NOT_FLUSHED,
     ZONE_BREAKAGE__MAX,
 } ZoneBreakage;
 

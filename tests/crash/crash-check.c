@@ -14,6 +14,7 @@
 #include "crash-check.h"
 #include "crash-copied.h"
 #include "crash-snapshot.h"
+#include "crash-stage.h"
 
 /* How many zones of a state are written to */
 #define CRASH_ZONES_USED    3
@@ -76,7 +77,7 @@ static char *crash_check_raw(CrashImage *image, const CrashZone *zone)
 /* Zones that the load has left alone */
 static char *crash_check_cold(const CrashRun *run, CrashImage *image)
 {
-    const ZoneGeometry *geometry = &image->geometry;
+    const ZoneGeometry *geometry = blk_get_zone_geometry(image->blk);
     uint32_t zone_idx, hot_idx = 0;
     ZoneInfo info;
 
@@ -125,6 +126,18 @@ static char *crash_check_image(const CrashRun *run, uint64_t time,
     return NULL;
 }
 
+/* How many of the zones that the load uses the drive has */
+static uint32_t crash_nr_used(const CrashRun *run, CrashImage *image)
+{
+    uint32_t nr_zones = blk_get_zone_geometry(image->blk)->nr_zones;
+    uint32_t i;
+
+    for (i = 0; i < run->nr_hot && run->hot[i] < nr_zones; i++) {
+        /* the next */
+    }
+    return i;
+}
+
 static char *crash_check_recovered(const CrashRun *run, uint64_t time,
                                    CrashImage *image, CrashView *view)
 {
@@ -134,7 +147,10 @@ static char *crash_check_recovered(const CrashRun *run, uint64_t time,
     if (!fault) {
         fault = crash_epochs_check(run, time, view);
     }
-    for (i = 0; i < run->nr_hot && !fault; i++) {
+    if (!fault) {
+        fault = crash_stages_check_geometry(run, time, image);
+    }
+    for (i = 0; i < crash_nr_used(run, image) && !fault; i++) {
         fault = crash_check_status(run, image, &view->zone[i]);
         if (!fault) {
             fault = crash_check_raw(image, &view->zone[i]);
@@ -292,11 +308,11 @@ static char *crash_check_snapshots(const CrashRun *run, CrashImage *image,
     return fault;
 }
 
-char *crash_check_state_of(const CrashRun *run, uint64_t time,
-                           CrashImage *image, GRand *rand)
+/* What is in the drive can be used, and stays when it is closed */
+static char *crash_check_drive(const CrashRun *run, uint64_t time,
+                               CrashImage *image, CrashView *before,
+                               CrashView *after, GRand *rand)
 {
-    g_autoptr(CrashView) before = g_new0(CrashView, 1);
-    g_autoptr(CrashView) after = g_new0(CrashView, 1);
     char *fault = crash_open(image);
     uint32_t i;
 
@@ -308,7 +324,8 @@ char *crash_check_state_of(const CrashRun *run, uint64_t time,
     }
     for (i = 0; i < CRASH_ZONES_USED && !fault; i++) {
         fault = crash_use_zone(run, image, before,
-                               g_rand_int_range(rand, 0, run->nr_hot));
+                               g_rand_int_range(rand, 0,
+                                                crash_nr_used(run, image)));
     }
     crash_image_close(image);
     if (!fault) {
@@ -326,9 +343,24 @@ char *crash_check_state_of(const CrashRun *run, uint64_t time,
     if (!fault) {
         fault = crash_check_image(run, time, image);
     }
+    return fault;
+}
+
+char *crash_check_state_of(const CrashRun *run, uint64_t time,
+                           CrashImage *image, GRand *rand)
+{
+    g_autoptr(CrashView) before = g_new0(CrashView, 1);
+    g_autoptr(CrashView) after = g_new0(CrashView, 1);
+    char *fault;
+
+    crash_stages_enter(run, time, image);
+    fault = crash_stages_check_others(run, time, image, rand);
+    if (!fault) {
+        fault = crash_check_drive(run, time, image, before, after, rand);
+    }
     if (!fault) {
         fault = crash_check_snapshots(run, image, time, rand);
     }
     crash_image_close(image);
-    return fault;
+    return fault ? fault : crash_stages_finish(run, time, image, after);
 }

@@ -16,7 +16,7 @@
 #include "crypto/pbkdf.h"
 
 #define CRASH_SECTOR_BYTES  512
-#define CRASH_MAX_DISKS     2
+#define CRASH_MAX_DISKS     3
 /* What a disk has where it lost a discard */
 #define CRASH_GARBAGE_BYTE  0xd5
 #define CRASH_NEVER         UINT64_MAX

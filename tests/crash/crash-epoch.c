@@ -1,5 +1,5 @@
 /*
- * What a load knows from one going back to a snapshot to the next
+ * What a load knows from one change of the whole drive to the next
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -99,8 +99,8 @@ char *crash_epochs_check(const CrashRun *run, uint64_t time,
         }
     }
     if (before) {
-        char *both = g_strdup_printf("neither as before going to a snapshot "
-                                     "(%s) nor as after (%s)", before, fault);
+        char *both = g_strdup_printf("neither as before what was done to "
+                                     "the drive (%s) nor as after (%s)", before, fault);
 
         g_free(fault);
         fault = both;

@@ -14,7 +14,8 @@
 static bool crash_is_of_meta(const CrashRun *run, const CrashRequest *request,
                              uint64_t meta_bytes)
 {
-    return request->kind == CRASH_WRITE && request->disk_idx == 0 &&
+    return request->kind == CRASH_WRITE &&
+           request->disk_idx == crash_chain_top(&run->image->chain) &&
            request->offset_bytes >= run->meta_offset &&
            request->offset_bytes < run->meta_offset + meta_bytes;
 }
@@ -131,8 +132,9 @@ static void crash_discard_begun(void *opaque)
 }
 
 /*
- * Seldom: what is there then says nothing.  Never where there are snapshots,
- * which have to show the same for ever.
+ * Seldom, as what is there then says nothing, unless that is what is looked
+ * for.  Never where what is there
+ * at some moment has to be there for ever.
  */
 static bool crash_zeros_fail(void *opaque)
 {
@@ -142,7 +144,8 @@ static bool crash_zeros_fail(void *opaque)
     if (op) {
         op->zeroing = true;
     }
-    return !run->image->variant->snapshots && crash_percent(run, 10);
+    return !run->exact &&
+           crash_percent(run, run->image->variant->holes ? 60 : 10);
 }
 
 static void crash_zeros_failed(void *opaque)
@@ -156,7 +159,7 @@ static void crash_zeros_failed(void *opaque)
 
 void crash_fault_start(CrashRun *run)
 {
-    run->lossy = crash_percent(run, 45);
+    run->lossy = crash_percent(run, run->image->variant->holes ? 90 : 45);
     run->failed = g_array_new(false, false, sizeof(CrashFailed));
     run->log->opaque = run;
     run->log->discard = crash_discard_begun;

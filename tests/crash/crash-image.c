@@ -7,7 +7,9 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/qapi-types-block-core.h"
+#include "block/qdict.h"
 #include "qobject/qdict.h"
+#include "qobject/qnull.h"
 #include "qemu/option.h"
 #include "qom/object.h"
 #include "block/block_int.h"
@@ -37,6 +39,12 @@ const CrashVariant crash_variants[] = {
     { .name = "snapshots-discard", .snapshots = true, .discard = true },
     { .name = "snapshots-mixed", .snapshots = true, .extended_l2 = true,
       .limits = true, .direct = true },
+    { .name = "overlays", .overlays = true },
+    { .name = "overlays-discard", .overlays = true, .discard = true },
+    { .name = "overlays-holes", .overlays = true, .holes = true },
+    { .name = "overlays-mixed", .overlays = true, .resizes = true,
+      .extended_l2 = true, .limits = true, .direct = true },
+    { .name = "resizes", .resizes = true },
     { .name = "mixed-1", .extended_l2 = true, .lazy_refcounts = true,
       .direct = true, .limits = true, .discard = true },
     { .name = "mixed-2", .data_file = true, .luks = true, .discard = true,
@@ -93,10 +101,12 @@ static void crash_image_layout(CrashImage *image, GRand *rand)
 static CrashImage *crash_image_alloc(const CrashVariant *variant)
 {
     CrashImage *image = g_new0(CrashImage, 1);
-    unsigned i;
+    unsigned i, nr = variant->overlays ? CRASH_MAX_DISKS :
+                     1 + variant->data_file;
 
     image->variant = variant;
-    for (i = 0; i <= variant->data_file; i++) {
+    image->chain.depth = 1;
+    for (i = 0; i < nr; i++) {
         image->disk[i] = crash_disk_new(i);
         image->disk[i]->alignment_bytes = variant->direct ? 4096 : 512;
     }
@@ -172,16 +182,93 @@ static Qcow2ZoneCreateOptions *crash_image_zones(const ZoneGeometry *geometry)
     return zone;
 }
 
-static void crash_image_create(CrashImage *image)
+static BlockdevCreateOptions *crash_image_create_options(
+    const CrashImage *image, const ZoneGeometry *geometry)
 {
     const CrashVariant *variant = image->variant;
     BlockdevCreateOptions *options = g_new0(BlockdevCreateOptions, 1);
     BlockdevCreateOptionsQcow2 *qcow2 = &options->u.qcow2;
+
+    options->driver = BLOCKDEV_DRIVER_QCOW2;
+    qcow2->size = geometry->zone_bytes * geometry->nr_zones;
+    qcow2->has_extended_l2 = true;
+    qcow2->extended_l2 = variant->extended_l2;
+    qcow2->has_cluster_size = true;
+    qcow2->cluster_size = image->cluster_bytes;
+    qcow2->has_lazy_refcounts = true;
+    qcow2->lazy_refcounts = variant->lazy_refcounts;
+    return options;
+}
+
+/* Takes options */
+static void crash_image_create(BlockdevCreateOptions *options)
+{
     CrashCreate create = { .options = options };
+
+    qemu_coroutine_enter(qemu_coroutine_create(crash_image_create_entry,
+                                               &create));
+    AIO_WAIT_WHILE_UNLOCKED(NULL, !create.done);
+    g_assert_cmpint(create.ret, ==, 0);
+    qapi_free_BlockdevCreateOptions(options);
+}
+
+/* A name of its own, as another image may be open */
+static BlockDriverState *crash_image_open_disk(CrashDisk *disk, int flags)
+{
+    static unsigned nr_opened;
+    g_autofree char *name = g_strdup_printf("crash-disk-%u", nr_opened++);
+
+    return crash_disk_open(disk, name, flags);
+}
+
+void crash_image_wipe(const CrashImage *image, unsigned disk_idx)
+{
+    CrashDisk *disk = image->disk[disk_idx];
+    BlockDriverState *bs = crash_image_open_disk(disk, BDRV_O_RDWR);
+    BlockBackend *blk = blk_new_with_bs(bs, BLK_PERM_WRITE, BLK_PERM_ALL,
+                                        &error_abort);
+
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 0, blk_getlength(blk), 0), >=, 0);
+    g_assert_cmpint(blk_flush(blk), >=, 0);
+    blk_unref(blk);
+    bdrv_unref(bs);
+}
+
+void crash_image_create_on(const CrashImage *image, unsigned disk_idx,
+                           const ZoneGeometry *geometry, CrashDisk *backing)
+{
+    BlockDriverState *backing_bs = NULL;
+    BlockdevCreateOptions *options = crash_image_create_options(image,
+                                                                geometry);
+    BlockdevCreateOptionsQcow2 *qcow2 = &options->u.qcow2;
+    BlockDriverState *bs = crash_image_open_disk(image->disk[disk_idx],
+                                                 BDRV_O_RDWR);
+
+    qcow2->file = crash_image_ref(bdrv_get_node_name(bs));
+    if (backing) {
+        backing_bs = crash_image_open_disk(backing, 0);
+        qcow2->backing_file = g_strdup_printf(
+            "json:{\"driver\": \"qcow2\", \"file\": \"%s\"}",
+            bdrv_get_node_name(backing_bs));
+        qcow2->has_backing_fmt = true;
+        qcow2->backing_fmt = BLOCKDEV_DRIVER_QCOW2;
+    } else {
+        qcow2->zone = crash_image_zones(geometry);
+    }
+    crash_image_create(options);
+    bdrv_unref(bs);
+    bdrv_unref(backing_bs);
+}
+
+static void crash_image_create_first(CrashImage *image)
+{
+    const CrashVariant *variant = image->variant;
+    BlockdevCreateOptions *options =
+        crash_image_create_options(image, &image->geometry);
+    BlockdevCreateOptionsQcow2 *qcow2 = &options->u.qcow2;
     BlockDriverState *bs[CRASH_MAX_DISKS] = { };
 
     bs[0] = crash_disk_open(image->disk[0], "crash-0", BDRV_O_RDWR);
-    options->driver = BLOCKDEV_DRIVER_QCOW2;
     qcow2->file = crash_image_ref("crash-0");
     if (variant->data_file) {
         bs[1] = crash_disk_open(image->disk[1], "crash-1", BDRV_O_RDWR);
@@ -189,21 +276,9 @@ static void crash_image_create(CrashImage *image)
         qcow2->has_data_file_raw = true;
         qcow2->data_file_raw = variant->data_file_raw;
     }
-    qcow2->size = image->geometry.zone_bytes * image->geometry.nr_zones;
-    qcow2->has_extended_l2 = true;
-    qcow2->extended_l2 = variant->extended_l2;
-    qcow2->has_cluster_size = true;
-    qcow2->cluster_size = image->cluster_bytes;
-    qcow2->has_lazy_refcounts = true;
-    qcow2->lazy_refcounts = variant->lazy_refcounts;
     qcow2->encrypt = variant->luks ? crash_image_encrypt() : NULL;
     qcow2->zone = crash_image_zones(&image->geometry);
-
-    qemu_coroutine_enter(qemu_coroutine_create(crash_image_create_entry,
-                                               &create));
-    AIO_WAIT_WHILE_UNLOCKED(NULL, !create.done);
-    g_assert_cmpint(create.ret, ==, 0);
-    qapi_free_BlockdevCreateOptions(options);
+    crash_image_create(options);
     bdrv_unref(bs[0]);
     if (bs[1]) {
         bdrv_unref(bs[1]);
@@ -223,7 +298,7 @@ CrashImage *crash_image_new(const CrashVariant *variant, GRand *rand)
         crash_image_add_secret();
     }
     crash_image_layout(image, rand);
-    crash_image_create(image);
+    crash_image_create_first(image);
     return image;
 }
 
@@ -231,6 +306,7 @@ CrashImage *crash_image_like(const CrashImage *image)
 {
     CrashImage *like = crash_image_alloc(image->variant);
 
+    like->chain = image->chain;
     like->geometry = image->geometry;
     like->cluster_bytes = image->cluster_bytes;
     return like;
@@ -257,13 +333,14 @@ void crash_image_free(CrashImage *image)
 }
 
 static QDict *crash_image_options(const CrashImage *image,
-                                  BlockDriverState *const *bs)
+                                  BlockDriverState *file_bs,
+                                  BlockDriverState *data_bs)
 {
     const CrashVariant *variant = image->variant;
     QDict *options = qdict_new();
 
     qdict_put_str(options, "driver", "qcow2");
-    qdict_put_str(options, "file", bdrv_get_node_name(bs[0]));
+    qdict_put_str(options, "file", bdrv_get_node_name(file_bs));
     qdict_put_str(options, "overlap-check.template", "all");
     /* the base sets flags in tables that two snapshots share */
     qdict_put_bool(options, "overlap-check.inactive-l2", !variant->snapshots);
@@ -273,8 +350,8 @@ static QDict *crash_image_options(const CrashImage *image,
     qdict_put_int(options, "cache-clean-interval", 0);
     qdict_put_int(options, "l2-cache-size", image->cluster_bytes);
     qdict_put_bool(options, "lazy-refcounts", variant->lazy_refcounts);
-    if (variant->data_file) {
-        qdict_put_str(options, "data-file", bdrv_get_node_name(bs[1]));
+    if (data_bs) {
+        qdict_put_str(options, "data-file", bdrv_get_node_name(data_bs));
     }
     if (variant->luks) {
         qdict_put_str(options, "encrypt.key-secret", CRASH_SECRET);
@@ -282,40 +359,85 @@ static QDict *crash_image_options(const CrashImage *image,
     return options;
 }
 
-/* A name of its own, as another image may be open */
-static BlockDriverState *crash_image_open_disk(CrashDisk *disk, int flags)
+/* Those of the highest, with the others nested in them */
+static QDict *crash_image_chain_options(const CrashImage *image,
+                                        const CrashChain *chain,
+                                        BlockDriverState *const *bs)
 {
-    static unsigned nr_opened;
-    g_autofree char *name = g_strdup_printf("crash-disk-%u", nr_opened++);
-
-    return crash_disk_open(disk, name, flags);
-}
-
-static bool crash_image_open_flags(CrashImage *image, int flags, Error **errp)
-{
-    const CrashVariant *variant = image->variant;
-    BlockDriverState *bs[CRASH_MAX_DISKS] = { };
+    BlockDriverState *data_bs = image->variant->data_file ? bs[1] : NULL;
+    QDict *below = NULL;
     unsigned i;
 
+    for (i = 0; i < chain->depth; i++) {
+        QDict *options = crash_image_options(image, bs[chain->disk_idx[i]],
+                                             data_bs);
+
+        if (below) {
+            qdict_put(options, "backing", below);
+        }
+        below = options;
+    }
+    qdict_flatten(below);
+    return below;
+}
+
+static int crash_image_flags(const CrashImage *image, int flags)
+{
+    const CrashVariant *variant = image->variant;
+
+    if (flags & BDRV_O_RDWR && variant->resizes) {
+        flags |= BDRV_O_RESIZE;
+    }
     if (variant->discard) {
         flags |= BDRV_O_UNMAP;
     }
     if (variant->direct) {
         flags |= BDRV_O_NOCACHE;
     }
-    for (i = 0; i <= variant->data_file; i++) {
-        bs[i] = crash_image_open_disk(image->disk[i], flags);
+    return flags;
+}
+
+BlockBackend *crash_image_open_chain(const CrashImage *image,
+                                     const CrashChain *chain, int flags,
+                                     Error **errp)
+{
+    BlockDriverState *bs[CRASH_MAX_DISKS] = { };
+    BlockBackend *blk;
+    unsigned i;
+
+    flags = crash_image_flags(image, flags);
+    for (i = 0; i < CRASH_MAX_DISKS && image->disk[i]; i++) {
+        bs[i] = crash_image_open_disk(image->disk[i], flags & ~BDRV_O_RESIZE);
     }
-    image->blk = blk_new_open(NULL, NULL, crash_image_options(image, bs), flags,
-                              errp);
-    for (i = 0; i <= variant->data_file; i++) {
+    blk = blk_new_open(NULL, NULL, crash_image_chain_options(image, chain, bs),
+                       flags, errp);
+    for (i = 0; i < CRASH_MAX_DISKS && image->disk[i]; i++) {
         bdrv_unref(bs[i]);
     }
-    if (!image->blk) {
-        return false;
+    if (blk) {
+        blk_set_enable_write_cache(blk, !image->variant->writethrough);
     }
-    blk_set_enable_write_cache(image->blk, !variant->writethrough);
-    return true;
+    return blk;
+}
+
+BlockDriverState *crash_image_open_alone(const CrashImage *image,
+                                         unsigned disk_idx)
+{
+    int flags = crash_image_flags(image, BDRV_O_RDWR) & ~BDRV_O_RESIZE;
+    BlockDriverState *bs = crash_image_open_disk(image->disk[disk_idx], flags);
+    QDict *options = crash_image_options(image, bs, NULL);
+    BlockDriverState *alone;
+
+    qdict_put_null(options, "backing");
+    alone = bdrv_open(NULL, NULL, options, flags, &error_abort);
+    bdrv_unref(bs);
+    return alone;
+}
+
+static bool crash_image_open_flags(CrashImage *image, int flags, Error **errp)
+{
+    image->blk = crash_image_open_chain(image, &image->chain, flags, errp);
+    return image->blk;
 }
 
 bool crash_image_open(CrashImage *image, Error **errp)

@@ -26,12 +26,24 @@ typedef struct CrashVariant {
     bool errors;                /* writes of words fail now and then */
     bool zrwa;                  /* every load has Zone Random Write Areas */
     bool snapshots;             /* internal ones are made, used, deleted */
+    bool overlays;              /* the drive goes on in others, is committed,
+                                   is copied */
+    bool holes;                 /* ... only goes on in others, where writes
+                                   fail and zeros in their place as well */
+    bool resizes;               /* it gets another length, and other limits */
 } CrashVariant;
+
+/* The disks that an image and what lies below it are on, the lowest first */
+typedef struct CrashChain {
+    unsigned depth;
+    unsigned disk_idx[CRASH_MAX_DISKS];
+} CrashChain;
 
 typedef struct CrashImage {
     const CrashVariant *variant;
     CrashDisk *disk[CRASH_MAX_DISKS];
-    ZoneGeometry geometry;
+    CrashChain chain;           /* of the drive, in one of the images */
+    ZoneGeometry geometry;      /* when it was created */
     uint32_t cluster_bytes;
     BlockBackend *blk;          /* NULL while the image is closed */
 } CrashImage;
@@ -53,7 +65,25 @@ bool crash_image_open(CrashImage *image, Error **errp);
 /* For reading, with what the snapshot has */
 bool crash_image_open_snapshot(CrashImage *image, const char *name,
                                Error **errp);
+/* What the chain shows, opened as image is; NULL: it cannot be opened */
+BlockBackend *crash_image_open_chain(const CrashImage *image,
+                                     const CrashChain *chain, int flags,
+                                     Error **errp);
 void crash_image_close(CrashImage *image);
+
+static inline unsigned crash_chain_top(const CrashChain *chain)
+{
+    return chain->disk_idx[chain->depth - 1];
+}
+
+/* Durable zeros, as in a new file */
+void crash_image_wipe(const CrashImage *image, unsigned disk_idx);
+/* A new drive with these zones, or an overlay of what is on backing */
+void crash_image_create_on(const CrashImage *image, unsigned disk_idx,
+                           const ZoneGeometry *geometry, CrashDisk *backing);
+/* For bdrv_append(): the image on that disk, with nothing below it */
+BlockDriverState *crash_image_open_alone(const CrashImage *image,
+                                         unsigned disk_idx);
 /* Reads where words and descriptor extensions are, from the open image */
 uint64_t crash_image_meta_offset(const CrashImage *image);
 

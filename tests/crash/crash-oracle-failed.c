@@ -135,6 +135,34 @@ bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes,
     return covers;
 }
 
+/* A write or Reset that may have come before the overlay took over */
+static bool crash_op_is_below(const CrashCheck *check, const CrashOp *op)
+{
+    return op->submitted < check->oracle->handed_over;
+}
+
+bool crash_is_of_below(const CrashCheck *check, const CrashOp *op,
+                       const uint8_t *data)
+{
+    bool aged = data[0] == CRASH_AGE_BYTE &&
+                !memcmp(data, data + 1, CRASH_SECTOR_BYTES - 1);
+    uint32_t nr_below = 0;
+    guint i;
+
+    if (check->oracle->handed_over > check->time) {
+        return false;
+    }
+    for (i = 0; i < check->ops->len; i++) {
+        const CrashOp *reset = crash_op(check->ops, i);
+
+        nr_below += reset->kind == CRASH_OP_RESET && !reset->refused &&
+                    crash_op_is_below(check, reset);
+    }
+    return check->life > nr_below &&
+           (op ? crash_op_is_below(check, op) &&
+                 op->acked < check->oracle->handed_over : aged);
+}
+
 static bool crash_written_at(const CrashCheck *check, int64_t offset_bytes,
                              bool or_failed)
 {

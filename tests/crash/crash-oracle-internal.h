@@ -83,6 +83,12 @@ bool crash_had_zrwa(const CrashCheck *check);
 bool crash_hole_covers(const CrashCheck *check, int64_t offset_bytes,
                        bool *anything);
 /*
+ * Does a sector, which op has written if that is not NULL, come from an image
+ * below the one that the zone began its life in?
+ */
+bool crash_is_of_below(const CrashCheck *check, const CrashOp *op,
+                       const uint8_t *data);
+/*
  * From there on, what is below the write pointer has been written or has
  * failed; the last byte has been written
  */

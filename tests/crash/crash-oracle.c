@@ -325,7 +325,8 @@ static char *crash_check_sector(const CrashCheck *check, int64_t pos_bytes)
                            "operation %u, not operation %u that was flushed",
                            pos_bytes, op->id, later->id);
     }
-    if (hole && (zeros || anything)) {
+    if (hole && (zeros || (anything &&
+                           !crash_is_of_below(check, op, data)))) {
         return NULL;
     }
     if (crash_is_discarded(check, data) &&

@@ -72,6 +72,8 @@ typedef struct CrashOracle {
     GPtrArray *ops;             /* CrashOp, by id from first_id on */
     GPtrArray **zone_ops;       /* the same by zone, without flushes */
     CrashZone **found;          /* what was found of a zone, or NULL */
+    uint64_t handed_over;       /* when an overlay took over last: what was
+                                   written before is in the image below; 0 */
 } CrashOracle;
 
 CrashOracle *crash_oracle_new(const ZoneGeometry *geometry, uint32_t first_id);
@@ -98,6 +100,8 @@ void crash_oracle_close(CrashOracle *oracle);
 /* The sectors of an operation, from its sector first_sector on */
 void crash_stamp(uint32_t id, uint32_t first_sector, void *buf,
                  int64_t length_bytes);
+/* What zones had in lives before the load */
+#define CRASH_AGE_BYTE  0x5a
 /* Is any sector one of an operation? */
 bool crash_is_stamped(const uint8_t *buf, int64_t length_bytes);
 

@@ -8,6 +8,7 @@
 #include "qapi/error.h"
 #include "qemu/bswap.h"
 #include "qemu/main-loop.h"
+#include "qemu/qemu-progress.h"
 #include "block/block.h"
 #include "crypto/init.h"
 #include "crash-check.h"
@@ -297,5 +298,6 @@ void crash_init(void)
     module_call_init(MODULE_INIT_QOM);
     bdrv_init();
     qemu_init_main_loop(&error_abort);
+    qemu_progress_init(0, 0);
     crash_disk_register(bdrv_find_format("qcow2"));
 }

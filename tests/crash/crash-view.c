@@ -12,11 +12,29 @@ void crash_view_free(CrashView *view)
 {
     uint32_t i;
 
+    if (!view) {
+        return;
+    }
     for (i = 0; i < CRASH_MAX_HOT; i++) {
         g_free(view->data[i]);
         g_free(view->zde[i]);
     }
     g_free(view);
+}
+
+/* One that the drive has lost was Empty, and will be when it comes back */
+static void crash_view_lost(const ZoneGeometry *geometry, CrashView *view,
+                            uint32_t hot_idx)
+{
+    ZoneInfo *info = &view->zone[hot_idx].info;
+
+    info->state = ZONE_STATE_EMPTY;
+    info->start_bytes = geometry->zone_bytes * info->zone_idx;
+    info->wp_bytes = info->start_bytes;
+    info->length_bytes = geometry->zone_bytes;
+    info->capacity_bytes = geometry->capacity_bytes;
+    memset(view->data[hot_idx], 0, geometry->zone_bytes);
+    memset(view->zde[hot_idx], 0, geometry->zd_extension_bytes);
 }
 
 char *crash_view_zone(const CrashRun *run, CrashImage *image, CrashView *view,
@@ -33,6 +51,11 @@ char *crash_view_zone(const CrashRun *run, CrashImage *image, CrashView *view,
     }
     zone->data = view->data[hot_idx];
     zone->zde = view->zde[hot_idx];
+    zone->info = (ZoneInfo) { .zone_idx = zone_idx };
+    if (zone_idx >= blk_get_zone_geometry(image->blk)->nr_zones) {
+        crash_view_lost(geometry, view, hot_idx);
+        return NULL;
+    }
     blk_get_zone_info(image->blk, zone_idx, &zone->info);
     ret = blk_pread(image->blk, geometry->zone_bytes * zone_idx,
                     geometry->zone_bytes, view->data[hot_idx], 0);

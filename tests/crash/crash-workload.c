@@ -16,6 +16,7 @@
 #include "crash-check.h"
 #include "crash-fault.h"
 #include "crash-snapshot.h"
+#include "crash-stage.h"
 
 #define CRASH_ZRWA_BYTES        16384
 #define CRASH_ZRWA_STEP_BYTES   4096
@@ -193,8 +194,11 @@ static void coroutine_fn crash_co_commit(CrashRun *run)
 {
     BlockDriverState *bs = blk_bs(run->image->blk);
 
-    GRAPH_RDLOCK_GUARD();
-    bs->drv->bdrv_co_flush_to_os(bs);
+    bdrv_inc_in_flight(bs);
+    WITH_GRAPH_RDLOCK_GUARD() {
+        bs->drv->bdrv_co_flush_to_os(bs);
+    }
+    bdrv_dec_in_flight(bs);
 }
 
 /*
@@ -444,6 +448,10 @@ static void coroutine_fn crash_co_work(CrashRun *run)
     if (run->lossy && crash_co_retry(run)) {
         return;
     }
+    if (run->drained) {
+        crash_co_write(run, zone_idx); /* what waits in the backend */
+        return;
+    }
     if (run->zrwa && crash_percent(run, 15)) {
         crash_co_zrwa(run, hot_idx);
     } else if (run->faults && crash_percent(run, 12)) {
@@ -511,16 +519,30 @@ static void crash_run_workers(CrashRun *run, const CrashPace *pace,
         run->log->starve = pace->starve && crash_percent(run, 90);
         run->log->slow_discards = pace->slow_discards &&
                                   crash_percent(run, 95);
-        if (run->nr_workers && !crash_log_step(run->log)) {
+        if (run->hand_over_after && --run->hand_over_after == 0) {
+            crash_stages_hand_over(run);
+        } else if (run->nr_workers && !crash_log_step(run->log)) {
             run->stuck = true;
             return;
         }
     }
 }
 
+/* With nothing under way */
+static void crash_run_step(CrashRun *run)
+{
+    const CrashVariant *variant = run->image->variant;
+
+    if (variant->snapshots) {
+        crash_snapshots_step(run);
+    } else if (run->exact) {
+        crash_stages_step(run);
+    }
+}
+
 static void crash_run_load(CrashRun *run, uint32_t nr_ops)
 {
-    bool snapshots = run->image->variant->snapshots;
+    bool overlays = run->image->variant->overlays;
     CrashPace pace = { .depth = 1 + crash_pick(run, 12) };
     uint32_t n;
 
@@ -531,10 +553,13 @@ static void crash_run_load(CrashRun *run, uint32_t nr_ops)
     run->whole_clusters = crash_percent(run, 40);
     run->log->delay = true;
     for (; nr_ops && !run->stuck; nr_ops -= n) {
-        n = snapshots ? MIN(nr_ops, 1 + crash_pick(run, 14)) : nr_ops;
+        n = run->exact ? MIN(nr_ops, 1 + crash_pick(run, 14)) : nr_ops;
+        if (overlays) {
+            crash_stages_plan(run);
+        }
         crash_run_workers(run, &pace, n);
-        if (snapshots && !run->stuck) {
-            crash_snapshots_step(run);
+        if (!run->stuck) {
+            crash_run_step(run);
         }
     }
     /* what goes on behind completed requests: the holes of zones after Reset */
@@ -555,6 +580,9 @@ static void crash_run_pick_zones(CrashRun *run)
     uint32_t nr_zones = run->image->geometry.nr_zones;
     uint32_t i, zone_idx = 0;
 
+    if (run->image->variant->resizes) {
+        nr_zones /= 2;
+    }
     run->nr_hot = 4 + crash_pick(run, CRASH_MAX_HOT - 4 + 1);
     for (i = 0; i < run->nr_hot && zone_idx < nr_zones; i++) {
         run->hot[i] = zone_idx;
@@ -574,7 +602,7 @@ static void crash_run_age(CrashRun *run)
     g_autofree uint8_t *buf = g_malloc(geometry->capacity_bytes);
     uint32_t i;
 
-    memset(buf, 0x5a, geometry->capacity_bytes);
+    memset(buf, CRASH_AGE_BYTE, geometry->capacity_bytes);
     crash_image_open(run->image, &error_abort);
     for (i = 0; i < run->nr_hot; i++) {
         if (run->hot[i] >= geometry->conventional_zones) {
@@ -610,25 +638,33 @@ static void crash_run_hand_over(CrashRun *run)
     bdrv_activate_all(&error_abort);
 }
 
+void crash_run_open(CrashRun *run)
+{
+    crash_image_open(run->image, &error_abort);
+    if (run->zrwa) {
+        blk_set_zone_zrwa(run->image->blk, CRASH_ZRWA_BYTES,
+                          CRASH_ZRWA_STEP_BYTES, 3);
+    }
+}
+
 /* From here on the disks record */
 static void crash_run_start(CrashRun *run, uint32_t first_id)
 {
+    const CrashVariant *variant = run->image->variant;
+
     run->start = crash_image_like(run->image);
     crash_image_copy(run->start, run->image);
     crash_epochs_init(run, first_id);
     crash_snapshots_init(run);
     run->log = crash_log_new(run->rand);
-    /* what a snapshot shows of it has to be known */
-    run->log->settles_failed = run->image->variant->snapshots;
+    run->exact = (variant->snapshots || variant->overlays ||
+                  variant->resizes) && !variant->holes;
+    run->log->settles_failed = run->exact;
     crash_run_attach_log(run, run->log);
-    crash_image_open(run->image, &error_abort);
-    run->meta_offset = crash_image_meta_offset(run->image);
-    run->zrwa = crash_percent(run, run->image->variant->zrwa ? 100 : 40);
+    run->zrwa = crash_percent(run, variant->zrwa ? 100 : 40);
     run->faults = crash_percent(run, 50);
-    if (run->zrwa) {
-        blk_set_zone_zrwa(run->image->blk, CRASH_ZRWA_BYTES,
-                          CRASH_ZRWA_STEP_BYTES, 3);
-    }
+    crash_run_open(run);
+    crash_stages_init(run);
     crash_fault_start(run);
 }
 
@@ -643,6 +679,9 @@ static void crash_run_end(CrashRun *run)
     crash_epochs_close(run);
     if (!run->live_fault) {
         run->live_fault = crash_snapshots_check_made(run);
+    }
+    if (!run->live_fault) {
+        run->live_fault = crash_stages_check_made(run);
     }
 }
 
@@ -675,6 +714,7 @@ CrashRun *crash_run_again(const CrashRun *first, uint64_t time,
     run->rand = g_rand_new_with_seed(seed);
     run->image = crash_image_like(image);
     crash_image_copy(run->image, image);
+    crash_stages_enter(first, time, run->image);
     if (image->variant->lazy_refcounts) {
         /* the base repairs at open, and may not be interrupted at that */
         crash_image_open(run->image, &error_abort);
@@ -686,6 +726,7 @@ CrashRun *crash_run_again(const CrashRun *first, uint64_t time,
     run->snapshot_serial = first->snapshot_serial;
     crash_run_start(run, crash_oracle_next_id(first->oracle));
     crash_check_learn(run);
+    crash_stages_regrow(run);
     crash_run_load(run, 8 + crash_pick(run, 16));
     if (!run->stuck) {
         crash_run_end(run);
@@ -708,6 +749,7 @@ void crash_run_free(CrashRun *run)
     g_array_unref(run->failed);
     g_free(run->live_fault);
     crash_snapshots_free(run);
+    crash_stages_free(run);
     crash_epochs_free(run);
     g_rand_free(run->rand);
     g_free(run);

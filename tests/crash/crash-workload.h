@@ -29,6 +29,12 @@ typedef struct CrashRun {
     GPtrArray *epochs;          /* CrashEpoch */
     GPtrArray *snapshots;       /* CrashSnapshot, deleted ones too */
     uint32_t snapshot_serial;   /* the name of the next */
+    GPtrArray *stages;          /* CrashStage */
+    bool exact;                 /* what there is at some moment is known, and
+                                   stays so */
+    uint32_t hand_over_after;   /* an overlay, after so many requests; 0: no */
+    bool overlay_ready;         /* ... which has been created */
+    bool drained;               /* nothing may pass the backend */
     bool loose;                 /* began with flags of the base that may not
                                    fit the refcounts */
     GRand *rand;
@@ -68,6 +74,8 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed);
  */
 CrashRun *crash_run_again(const CrashRun *first, uint64_t time,
                           const CrashImage *image, uint32_t seed);
+/* Opens the image for the load, as a device does */
+void crash_run_open(CrashRun *run);
 void crash_run_free(CrashRun *run);
 
 #endif /* TESTS_CRASH_WORKLOAD_H */

@@ -369,3 +369,20 @@ void zone_io_import_end(BlockDriverState *bs)
     bs->zones->importing = false;
     bdrv_drained_end(bs);
 }
+
+int zone_io_make_empty(BlockDriverState *bs, Error **errp)
+{
+    int ret;
+
+    GLOBAL_STATE_CODE();
+    bdrv_drained_begin(bs);
+    bdrv_graph_rdlock_main_loop();
+    ret = bs->zones->ops->make_empty(bs);
+    bdrv_graph_rdunlock_main_loop();
+    bdrv_drained_end(bs);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not empty '%s'",
+                         zone_import_name(bs));
+    }
+    return ret;
+}

@@ -25,8 +25,8 @@
 typedef struct ImgZoneCommit {
     BlockBackend *blk;
     BlockBackend *base;
-    uint64_t *words;            /* of the overlay */
-    uint64_t *base_words;       /* of the base before */
+    uint64_t *words;            /* that the base will have */
+    uint64_t *base_words;       /* ... and has before */
     uint8_t *buf;
 } ImgZoneCommit;
 
@@ -114,6 +114,27 @@ static int copy_zones(ImgZoneCommit *c, Error **errp)
     return 0;
 }
 
+static uint32_t nr_zones(BlockDriverState *bs)
+{
+    return zone_io_geometry(bs->zones)->nr_zones;
+}
+
+/* Those of the overlay; zones that it does not have stay as they are */
+static bool load_words(ImgZoneCommit *c, BlockDriverState *base_bs,
+                       Error **errp)
+{
+    BlockDriverState *bs = blk_bs(c->blk);
+    g_autofree uint64_t *words = zone_io_get_words(bs->zones);
+    uint32_t nr = MIN(nr_zones(bs), nr_zones(base_bs));
+
+    g_free(c->words);
+    g_free(c->base_words);
+    c->base_words = zone_io_get_words(base_bs->zones);
+    c->words = zone_io_get_words(base_bs->zones);
+    memcpy(c->words, words, nr * sizeof(*words));
+    return zone_io_check_words(base_bs, c->words, errp);
+}
+
 static bool check_base(ImgZoneCommit *c, BlockDriverState *base_bs,
                        Error **errp)
 {
@@ -124,24 +145,23 @@ static bool check_base(ImgZoneCommit *c, BlockDriverState *base_bs,
                    base_bs->filename);
         return false;
     }
-    if (!zone_io_check_same_geometry(bs, base_bs, errp)) {
-        return false;
-    }
-    c->words = zone_io_get_words(bs->zones);
-    c->base_words = zone_io_get_words(base_bs->zones);
-    return zone_io_check_words(base_bs, c->words, errp);
+    return zone_io_check_same_zones(bs, base_bs, errp) &&
+           load_words(c, base_bs, errp);
 }
 
 static bool open_base(ImgZoneCommit *c, BlockDriverState *base_bs,
                       int64_t bytes_per_second, Error **errp)
 {
+    uint64_t perm = BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE;
     ThrottleConfig cfg;
 
     if (bdrv_reopen_set_read_only(base_bs, false, errp) < 0) {
         return false;
     }
-    c->base = blk_new_with_bs(base_bs, BLK_PERM_CONSISTENT_READ |
-                              BLK_PERM_WRITE, BLK_PERM_ALL, errp);
+    if (nr_zones(blk_bs(c->blk)) > nr_zones(base_bs)) {
+        perm |= BLK_PERM_RESIZE;
+    }
+    c->base = blk_new_with_bs(base_bs, perm, BLK_PERM_ALL, errp);
     if (c->base && bytes_per_second) {
         throttle_config_init(&cfg);
         cfg.buckets[THROTTLE_BPS_WRITE].avg = bytes_per_second;
@@ -151,18 +171,18 @@ static bool open_base(ImgZoneCommit *c, BlockDriverState *base_bs,
     return c->base;
 }
 
-/* What has no way to empty an image keeps what is in it */
-static bool make_empty(BlockBackend *blk, Error **errp)
+/*
+ * 1. Empty zones come to the base, as in any image that is made larger.  A
+ *    crash leaves a base with or without them: the overlay does not mind.
+ */
+static bool grow_base(ImgZoneCommit *c, Error **errp)
 {
-    Error *local_err = NULL;
-    int ret = blk_make_empty(blk, &local_err);
+    BlockDriverState *base_bs = blk_bs(c->base);
 
-    if (ret < 0 && ret != -ENOTSUP) {
-        error_propagate(errp, local_err);
-        return false;
-    }
-    error_free(local_err);
-    return true;
+    return nr_zones(blk_bs(c->blk)) <= nr_zones(base_bs) ||
+           (blk_truncate(c->base, blk_getlength(c->blk), true,
+                         PREALLOC_MODE_OFF, 0, errp) >= 0 &&
+            load_words(c, base_bs, errp));
 }
 
 /*
@@ -185,7 +205,7 @@ static bool commit(ImgZoneCommit *c, bool drop, Error **errp)
            copy_zones(c, errp) >= 0 &&
            zone_io_import_adopt(base_bs, c->words, blk_bs(c->blk),
                                 errp) >= 0 &&
-           (drop || make_empty(c->blk, errp));
+           (drop || zone_io_make_empty(blk_bs(c->blk), errp) >= 0);
 }
 
 bool img_zones_commit(BlockBackend *blk, BlockDriverState *base_bs, bool drop,
@@ -197,7 +217,8 @@ bool img_zones_commit(BlockBackend *blk, BlockDriverState *base_bs, bool drop,
         return false;
     }
     if (check_base(&c, base_bs, errp) &&
-        open_base(&c, base_bs, bytes_per_second, errp)) {
+        open_base(&c, base_bs, bytes_per_second, errp) &&
+        grow_base(&c, errp)) {
         commit(&c, drop, errp);
     }
     if (c.base && bytes_per_second) {

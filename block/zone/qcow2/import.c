@@ -122,13 +122,18 @@ qcow2_zone_co_adopt_extensions(BlockDriverState *bs, const uint64_t *words,
     return ret;
 }
 
-/* Slots may be written though the disk has ZDEV: nobody looks at them */
+/*
+ * Slots may be written though the disk has ZDEV: nobody looks at them.  Zones
+ * that from does not have keep theirs.
+ */
 static int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_adopt_all_extensions(BlockDriverState *bs, const uint64_t *words,
                                    BlockDriverState *from)
 {
     const ZoneGeometry *geometry = &qcow2_zone(bs)->geometry;
     uint32_t zde_bytes = geometry->zd_extension_bytes;
+    uint32_t nr_zones = MIN(geometry->nr_zones,
+                            zone_io_geometry(from->zones)->nr_zones);
     g_autofree uint8_t *buf = NULL;
     uint32_t i, n, max;
     int ret = 0;
@@ -141,8 +146,8 @@ qcow2_zone_co_adopt_all_extensions(BlockDriverState *bs, const uint64_t *words,
     if (!buf) {
         return -ENOMEM;
     }
-    for (i = 0; i < geometry->nr_zones && ret >= 0; i += n) {
-        n = MIN(geometry->nr_zones - i, max);
+    for (i = 0; i < nr_zones && ret >= 0; i += n) {
+        n = MIN(nr_zones - i, max);
         ret = qcow2_zone_co_adopt_extensions(bs, words, from, i, n, buf);
     }
     return ret;

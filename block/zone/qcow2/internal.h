@@ -341,6 +341,9 @@ qcow2_zone_co_adopt(BlockDriverState *bs, BlockDriverState *from,
                     const uint64_t *words);
 void qcow2_zone_take_zones(BlockDriverState *bs);
 
+/* Of an overlay whose base has all of it: durable on return */
+int GRAPH_RDLOCK qcow2_zone_make_empty(BlockDriverState *bs);
+
 /* ZoneStoreOps of a Reset */
 ZoneDropTime GRAPH_RDLOCK qcow2_zone_wants_drop(BlockDriverState *bs);
 void coroutine_fn GRAPH_RDLOCK

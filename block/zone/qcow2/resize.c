@@ -41,28 +41,6 @@ static bool check_version(BlockDriverState *bs, Error **errp)
     return true;
 }
 
-static bool check_finished(BlockDriverState *bs, Error **errp)
-{
-    if (qcow2_zone(bs)->flags & QCOW2_ZONE_FLAG_UNFINISHED) {
-        error_setg(errp, "Image '%s' is being filled from elsewhere: it cannot "
-                   "be resized before that is finished", bs->filename);
-        return false;
-    }
-    return true;
-}
-
-static bool check_backing(BlockDriverState *bs, Error **errp)
-{
-    BDRVQcow2State *s = bs->opaque;
-
-    if (s->image_backing_file || bs->backing) {
-        error_setg(errp, "Image '%s' has a backing file: it cannot be resized",
-                   bs->filename);
-        return false;
-    }
-    return true;
-}
-
 /* Length and zones change together only where they share a sector */
 static bool check_header_bytes(BlockDriverState *bs, Error **errp)
 {
@@ -118,8 +96,7 @@ static bool check_resize(BlockDriverState *bs, uint64_t device_bytes,
 {
     ERRP_GUARD();
 
-    return check_version(bs, errp) && check_finished(bs, errp) &&
-           check_backing(bs, errp) && check_header_bytes(bs, errp) &&
+    return check_version(bs, errp) && check_header_bytes(bs, errp) &&
            bdrv_zone_check_resize(bs, errp) &&
            check_geometry(bs, device_bytes, errp);
 }

@@ -245,6 +245,7 @@ const ZoneStoreOps qcow2_zone_store_ops = {
     .co_power_cut    = qcow2_zone_co_power_cut,
     .co_import_begin = qcow2_zone_co_import_begin,
     .co_import_adopt = qcow2_zone_co_import_adopt,
+    .make_empty      = qcow2_zone_make_empty,
     .mark_dirty      = qcow2_zone_mark_dirty,
     .co_freeze       = qcow2_zone_co_freeze,
     .co_adopt        = qcow2_zone_co_adopt,
