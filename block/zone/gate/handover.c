@@ -31,6 +31,12 @@ static bool zone_handover_applies(BlockDriverState *to, BlockDriverState *from)
            from->zones->table && to->drv && !to->drv->is_filter;
 }
 
+/* What nobody opens again need not store what nobody changes */
+static bool zone_handover_stores(BlockDriverState *to)
+{
+    return !(bdrv_is_read_only(to) && (to->open_flags & BDRV_O_TEMPORARY));
+}
+
 static bool zone_handover_check_state(BlockDriverState *to,
                                       BlockDriverState *from, Error **errp)
 {
@@ -42,7 +48,7 @@ static bool zone_handover_check_state(BlockDriverState *to,
                    is_to ? "take over" : "hand over");
         return false;
     }
-    if (bdrv_is_read_only(to)) {
+    if (bdrv_is_read_only(to) && zone_handover_stores(to)) {
         error_setg(errp, "Node '%s' is read-only: the zones of node '%s' "
                    "cannot be stored in it", bdrv_get_device_or_node_name(to),
                    bdrv_get_device_or_node_name(from));
@@ -98,7 +104,7 @@ static int zone_handover_run(ZoneHandover *h, BlockDriverState *bs,
  * 1. The words of from become durable, with all data below their write
  *    pointers, as by a Flush.  A crash leaves what it leaves of that.
  * 2. The extensions that are valid and all words are stored in to, and durable
- *    when that ends.  A crash leaves from complete, and all of it: nothing
+ *    when that ends, unless to is temporary and read-only.  A crash leaves from complete, and all of it: nothing
  *    leads to to before the graph has changed, and whoever opens it all the
  *    same finds the zones of before, or of now.
  *
@@ -133,7 +139,9 @@ int bdrv_zone_prepare_handover(BlockDriverState *to, BlockDriverState *from,
                          "durable", bdrv_get_device_or_node_name(from));
         return ret;
     }
-    ret = zone_handover_run(&h, to, zone_handover_adopt_entry);
+    if (zone_handover_stores(to)) {
+        ret = zone_handover_run(&h, to, zone_handover_adopt_entry);
+    }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not store the zones of node '%s' "
                          "in node '%s'", bdrv_get_device_or_node_name(from),
