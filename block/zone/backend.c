@@ -205,8 +205,9 @@ blk_zone_co_report(BlockBackend *blk, int64_t offset, unsigned int *nr_zones,
 {
     BlockDriverState *bs = blk_bs(blk);
 
-    return bs->zones ? bdrv_zone_co_report(bs, offset, nr_zones, zones)
-                     : bdrv_co_zone_report(bs, offset, nr_zones, zones);
+    return bdrv_zone_io(bs)
+        ? bdrv_zone_co_report(bs, offset, nr_zones, zones)
+        : bdrv_co_zone_report(bs, offset, nr_zones, zones);
 }
 
 int coroutine_fn
@@ -214,8 +215,9 @@ blk_zone_co_mgmt(BlockBackend *blk, BlockZoneOp op, int64_t offset, int64_t len)
 {
     BdrvChild *root = blk_zone_charge(blk, 0);
 
-    return root->bs->zones ? bdrv_zone_co_mgmt(root, op, offset, len)
-                           : bdrv_co_zone_mgmt(root->bs, op, offset, len);
+    return bdrv_zone_io(root->bs)
+        ? bdrv_zone_co_mgmt(root, op, offset, len)
+        : bdrv_co_zone_mgmt(root->bs, op, offset, len);
 }
 
 int coroutine_fn
@@ -224,8 +226,9 @@ blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
 {
     BdrvChild *root = blk_zone_charge(blk, qiov->size);
 
-    return root->bs->zones ? bdrv_zone_co_append(root, offset, qiov, flags)
-                           : bdrv_co_zone_append(root->bs, offset, qiov, flags);
+    return bdrv_zone_io(root->bs)
+        ? bdrv_zone_co_append(root, offset, qiov, flags)
+        : bdrv_co_zone_append(root->bs, offset, qiov, flags);
 }
 
 /* Requests of our own ****************************************************/

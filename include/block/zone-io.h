@@ -264,12 +264,17 @@ void zone_io_skip_offline(ZoneIO *io);
 
 /* Zones in the graph ******************************************************/
 
-/* The zones of a node, NULL without; so is bs NULL.  Corrupt nodes keep them */
+/*
+ * The node whose zones bs shows: itself, or the one below filters that pass
+ * zones on.  NULL without zones, and of NULL.
+ */
+BlockDriverState *bdrv_zone_node(BlockDriverState *bs);
+/* ... and these zones, or NULL.  Corrupt nodes keep them */
 ZoneIO *bdrv_zone_io(BlockDriverState *bs);
 
 /*
  * False, with an error that names both nodes, when child may not be attached
- * to parent: no filter passes zones on, and of overlay and backing node both
+ * to parent: few filters pass zones on, and of overlay and backing node both
  * are zoned images of the same geometry, or neither.
  */
 bool GRAPH_RDLOCK
@@ -415,7 +420,7 @@ zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
 /* Fills bl.zoned and its companions from the geometry, where there is one */
 void zone_io_refresh_limits(BlockDriverState *bs);
 
-/* Requests on zones, of a node with zones *********************************/
+/* Requests on zones, of a node that shows them ****************************/
 
 /*
  * What changes something needs BLK_PERM_WRITE: -EPERM without, on a node that

@@ -12,13 +12,16 @@
 #include "block/block_int.h"
 #include "block/qdict.h"
 #include "block/zone-io.h"
+#include "block/zone/gate/internal.h"
 
 /* What qcow2 takes when nothing is said */
 #define DEFAULT_CLUSTER_BYTES   (64 * KiB)
 
 ZoneIO *bdrv_zone_io(BlockDriverState *bs)
 {
-    return bs ? bs->zones : NULL;
+    BlockDriverState *zoned = bdrv_zone_node(bs);
+
+    return zoned ? zoned->zones : NULL;
 }
 
 /* Overlays ****************************************************************/
@@ -73,6 +76,23 @@ bool bdrv_zone_check_drive(BlockDriverState *overlay, BlockDriverState *backing,
                        b->max_append_bytes, errp);
 }
 
+/* Hand-over and lives look at the node below itself */
+static bool check_below_overlay(BlockDriverState *overlay,
+                                BlockDriverState *backing, Error **errp)
+{
+    BlockDriverState *zoned = bdrv_zone_node(backing);
+
+    if (zoned && zoned != backing) {
+        error_setg(errp, "Node '%s' is a filter of zoned node '%s': only the "
+                   "zoned node itself can be below overlay '%s'",
+                   bdrv_get_device_or_node_name(backing),
+                   bdrv_get_device_or_node_name(zoned),
+                   bdrv_get_device_or_node_name(overlay));
+        return false;
+    }
+    return true;
+}
+
 /* One of the two has zones at least */
 static bool check_overlay(BlockDriverState *overlay, BlockDriverState *backing,
                           Error **errp)
@@ -105,20 +125,23 @@ static bool check_overlay(BlockDriverState *overlay, BlockDriverState *backing,
 bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
                            BdrvChildRole role, Error **errp)
 {
-    if (child->zones && g_str_equal(parent->drv->format_name, "zoned")) {
+    BlockDriverState *zoned = bdrv_zone_node(child);
+
+    if (zoned && g_str_equal(parent->drv->format_name, "zoned")) {
         error_setg(errp, "Node '%s' is zoned already: driver '%s' makes zones "
                    "of storage that has none",
                    bdrv_get_device_or_node_name(child),
                    parent->drv->format_name);
         return false;
     }
-    if ((role & BDRV_CHILD_COW) && (child->zones || parent->zones)) {
-        return check_overlay(parent, child, errp);
+    if ((role & BDRV_CHILD_COW) && (zoned || parent->zones)) {
+        return check_below_overlay(parent, child, errp) &&
+               check_overlay(parent, child, errp);
     }
-    if (child->zones) {
+    if (zoned && !zone_filter_passes(parent->drv, role)) {
         error_setg(errp, "Node '%s' is zoned, and driver '%s' of node '%s' "
-                   "does not pass zones on: filters and jobs over zoned images "
-                   "are not supported",
+                   "does not pass zones on: most filters and jobs over zoned "
+                   "images are not supported",
                    bdrv_get_device_or_node_name(child),
                    parent->drv->format_name,
                    bdrv_get_device_or_node_name(parent));
@@ -264,7 +287,7 @@ void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts)
 bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
                             Error **errp)
 {
-    if (target->zones) {
+    if (bdrv_zone_io(target)) {
         error_setg(errp, "Image '%s' is zoned: %s to zoned images is not "
                    "supported", target->filename, operation);
         return false;

@@ -92,6 +92,19 @@ struct ZoneTransaction {
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_transact(ZoneTransaction *t, const uint32_t *zone_idx, uint32_t nr);
 
+/* The zones that an action may change: one of them, or all */
+void zone_io_action_range(ZoneIO *io, const ZoneAction *action, int64_t *offset,
+                          int64_t *bytes);
+
+/* May drv show the zones of a child with this role? */
+bool zone_filter_passes(BlockDriver *drv, BdrvChildRole role);
+/* Requests on zones that a filter shows, on the way to the node below it */
+int coroutine_fn GRAPH_RDLOCK
+zone_filter_co_append(BlockDriverState *bs, int64_t *offset,
+                      QEMUIOVector *qiov, BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+zone_filter_co_action(BlockDriverState *bs, const ZoneAction *action);
+
 /* Plan and finish of an event that needs no resources */
 ZoneStatus zone_transaction_plan_event(ZoneTransaction *t, uint32_t zone_idx,
                                        uint64_t *word);

@@ -492,14 +492,15 @@ void coroutine_fn zone_io_co_settle(ZoneIO *io)
 
 void zone_io_refresh_limits(BlockDriverState *bs)
 {
+    ZoneIO *io = bdrv_zone_io(bs);
     const ZoneGeometry *geometry;
     uint64_t append_bytes;
     BlockLimits *bl = &bs->bl;
 
-    if (!bs->zones) {
+    if (!io) {
         return;
     }
-    geometry = zone_io_geometry(bs->zones);
+    geometry = zone_io_geometry(io);
     append_bytes = geometry->max_append_bytes;
     if (!append_bytes) {
         /* users of the limit take 0 for "no appends" */
@@ -513,4 +514,7 @@ void zone_io_refresh_limits(BlockDriverState *bs)
     bl->max_append_sectors = append_bytes >> BDRV_SECTOR_BITS;
     bl->request_alignment = MAX(bl->request_alignment, BDRV_SECTOR_SIZE);
     bl->write_granularity = bl->request_alignment;
+    if (!bs->zones && !g_str_equal(bs->drv->format_name, "blkdebug")) {
+        bl->max_transfer = 0; /* what is split here, others would overtake */
+    }
 }

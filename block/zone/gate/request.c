@@ -51,10 +51,14 @@ bdrv_zone_co_append(BdrvChild *child, int64_t *offset, QEMUIOVector *qiov,
     int ret = zone_io_check_writable(child);
 
     if (ret >= 0) {
-        ret = zone_io_check_append(bs->zones, *offset, qiov->size, flags);
+        ret = zone_io_check_append(bdrv_zone_io(bs), *offset, qiov->size,
+                                   flags);
     }
     if (ret < 0) {
         return ret;
+    }
+    if (!bs->zones) {
+        return zone_filter_co_append(bs, offset, qiov, flags);
     }
     bdrv_inc_in_flight(bs);
     tracked_request_begin(&req, bs, *offset,
@@ -71,9 +75,8 @@ bdrv_zone_co_append(BdrvChild *child, int64_t *offset, QEMUIOVector *qiov,
 
 /* Management **************************************************************/
 
-/* The zones that an action may change: one of them, or all */
-static void zone_io_action_range(ZoneIO *io, const ZoneAction *action,
-                                 int64_t *offset, int64_t *bytes)
+void zone_io_action_range(ZoneIO *io, const ZoneAction *action, int64_t *offset,
+                          int64_t *bytes)
 {
     uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
     uint64_t zoned_bytes = zone_io_zoned_bytes(io);
@@ -101,6 +104,9 @@ bdrv_zone_co_action(BdrvChild *child, const ZoneAction *action)
     if (ret < 0) {
         return ret;
     }
+    if (!bs->zones) {
+        return zone_filter_co_action(bs, action);
+    }
     zone_io_action_range(bs->zones, action, &offset, &bytes);
     bdrv_inc_in_flight(bs);
     tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_DISCARD);
@@ -115,7 +121,7 @@ bdrv_zone_co_action(BdrvChild *child, const ZoneAction *action)
 int coroutine_fn
 bdrv_zone_co_mgmt(BdrvChild *child, BlockZoneOp op, int64_t offset, int64_t len)
 {
-    ZoneIO *io = child->bs->zones;
+    ZoneIO *io = bdrv_zone_io(child->bs);
     uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
     uint64_t zoned_bytes = zone_io_zoned_bytes(io);
     ZoneAction action = { .op = op, .offset_bytes = offset };
@@ -165,7 +171,7 @@ int coroutine_fn
 bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
                     BlockZoneDescriptor *zones)
 {
-    ZoneIO *io = bs->zones;
+    ZoneIO *io = bdrv_zone_io(bs);
     unsigned max = *nr_zones;
     uint32_t zone_idx;
     ZoneInfo info;
@@ -211,13 +217,14 @@ int coroutine_fn
 bdrv_zone_co_get_extensions(BlockDriverState *bs, const uint32_t *zone_idx,
                             uint32_t nr, void *zdes)
 {
-    uint32_t zde_bytes = zone_io_geometry(bs->zones)->zd_extension_bytes;
+    ZoneIO *io = bdrv_zone_io(bs);
+    uint32_t zde_bytes = zone_io_geometry(io)->zd_extension_bytes;
     uint32_t i;
     int ret = 0;
 
     bdrv_inc_in_flight(bs);
     for (i = 0; i < nr && ret >= 0; i++) {
-        ret = zone_io_co_get_extension(bs->zones, zone_idx[i],
+        ret = zone_io_co_get_extension(io, zone_idx[i],
                                        (uint8_t *)zdes + (size_t)i * zde_bytes);
     }
     bdrv_dec_in_flight(bs);

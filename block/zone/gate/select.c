@@ -137,7 +137,7 @@ zone_io_co_action_all(ZoneIO *io, BlockZoneOp op, ZoneEvent event)
 /* Stored words already are what a power cycle makes of a zone */
 int coroutine_fn bdrv_zone_co_power_cycle(BlockDriverState *bs)
 {
-    ZoneIO *io = bs->zones;
+    ZoneIO *io = bdrv_zone_io(bs);
     g_autoptr(GArray) selected = zone_io_select(io, ZONE_EVENT_POWER_CYCLE);
     uint32_t zone_idx, i;
 

@@ -324,7 +324,7 @@ int zone_io_check_writable(BdrvChild *child)
     if (!(child->perm & BLK_PERM_WRITE)) {
         return -EPERM;
     }
-    return zone_io_check_changeable(child->bs->zones);
+    return zone_io_check_changeable(bdrv_zone_io(child->bs));
 }
 
 int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status)

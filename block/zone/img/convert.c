@@ -134,7 +134,8 @@ static bool check_target(BlockBackend *zoned, int nr_sources,
     g_autofree uint64_t *words = NULL;
 
     if (!check_alone(zoned, nr_sources, errp) ||
-        !zone_io_check_same_geometry(blk_bs(zoned), target_bs, errp)) {
+        !zone_io_check_same_geometry(bdrv_zone_node(blk_bs(zoned)), target_bs,
+                                     errp)) {
         return false;
     }
     words = zone_io_get_words(zones_of(zoned));
@@ -149,11 +150,11 @@ int img_zones_begin_copy(BlockBackend **source, int nr_sources,
                          BlockBackend *target, bool is_new)
 {
     BlockBackend *zoned = find_zoned(source, nr_sources);
-    BlockDriverState *target_bs = blk_bs(target);
+    BlockDriverState *target_bs = bdrv_zone_node(blk_bs(target));
     Error *local_err = NULL;
     bool ok = true;
 
-    if (!target_bs->zones) {
+    if (!target_bs) {
         return 0;
     }
     if (zoned) {
@@ -177,19 +178,20 @@ int img_zones_end_copy(BlockBackend **source, int nr_sources,
                        BlockBackend *target, int64_t data_bytes)
 {
     BlockBackend *zoned = find_zoned(source, nr_sources);
-    BlockDriverState *target_bs = blk_bs(target);
+    BlockDriverState *target_bs = bdrv_zone_node(blk_bs(target));
     g_autofree uint64_t *words = NULL;
     Error *local_err = NULL;
     int ret = -EINVAL;
 
-    if (!target_bs->zones) {
+    if (!target_bs) {
         return 0;
     }
     words = zoned ? zone_io_get_words(zones_of(zoned))
                   : img_zones_from_data(target, data_bytes, &local_err);
     if (words) {
         ret = zone_io_import_adopt(target_bs, words,
-                                   zoned ? blk_bs(zoned) : NULL, &local_err);
+                                   zoned ? bdrv_zone_node(blk_bs(zoned))
+                                         : NULL, &local_err);
     }
     if (ret < 0) {
         error_report_err(local_err);

@@ -60,7 +60,7 @@ static BlockDriverState *zone_find_node(const char *name, Error **errp)
                    bdrv_get_node_name(bs));
         return NULL;
     }
-    return bs;
+    return bdrv_zone_node(bs);
 }
 
 static bool zone_check_active(BlockDriverState *bs, Error **errp)
