@@ -306,8 +306,8 @@ bool GRAPH_RDLOCK bdrv_zone_check_resize(BlockDriverState *bs, Error **errp);
 
 /*
  * bdrv_img_create(), of an overlay.  False, with an error, when an image of drv
- * with these options cannot be one; clusters become such that the zones of
- * backing consist of them.
+ * with these options cannot be one; zones are asked for, and clusters become
+ * such that the zones of backing consist of them.
  */
 bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
                             BlockDriverState *backing, Error **errp);

@@ -245,7 +245,9 @@ bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
                    "contradicts that", backing->filename);
         return false;
     }
-    return zone_geometry_set_clusters(zone_io_geometry(backing->zones), opts,
+    /* creation opens it again, and would do without if it could not */
+    return (mode || qemu_opt_set(opts, "zone.mode", "host-managed", errp)) &&
+           zone_geometry_set_clusters(zone_io_geometry(backing->zones), opts,
                                       errp);
 }
 

@@ -149,13 +149,37 @@ static bool check_base(ImgZoneCommit *c, BlockDriverState *base_bs,
            load_words(c, base_bs, errp);
 }
 
+/*
+ * Lazy refcounts that are not up to date are put right when an image is opened
+ * to be written.  The base has been opened to be read: without this, what is
+ * written to it could go to clusters in use.
+ */
+static bool put_refcounts_right(BlockDriverState *bs, Error **errp)
+{
+    BlockDriverInfo info = {};
+    BdrvCheckResult res = {};
+    int ret;
+
+    if (bdrv_get_info(bs, &info) < 0 || !info.is_dirty) {
+        return true;
+    }
+    ret = bdrv_check(bs, &res, BDRV_FIX_ERRORS | BDRV_FIX_LEAKS);
+    if (ret < 0 || res.check_errors || res.corruptions) {
+        error_setg(errp, "Could not repair image '%s', which was not closed",
+                   bs->filename);
+        return false;
+    }
+    return true;
+}
+
 static bool open_base(ImgZoneCommit *c, BlockDriverState *base_bs,
                       int64_t bytes_per_second, Error **errp)
 {
     uint64_t perm = BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE;
     ThrottleConfig cfg;
 
-    if (bdrv_reopen_set_read_only(base_bs, false, errp) < 0) {
+    if (bdrv_reopen_set_read_only(base_bs, false, errp) < 0 ||
+        !put_refcounts_right(base_bs, errp)) {
         return false;
     }
     if (nr_zones(blk_bs(c->blk)) > nr_zones(base_bs)) {

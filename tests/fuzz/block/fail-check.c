@@ -27,7 +27,7 @@ void fail_expect(const FailRun *run, bool ok, const char *format, ...)
     if (ok) {
         return;
     }
-    fprintf(stderr, "# failed: ");
+    fprintf(stderr, "# failed: %s%s", run->of ?: "", run->of ? ": " : "");
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
@@ -37,7 +37,10 @@ void fail_expect(const FailRun *run, bool ok, const char *format, ...)
 
 FailReport fail_report(FailImage *image)
 {
-    FailReport report = { .nr_zones = blk_get_nr_zones(image->blk) };
+    FailReport report = {
+        .geometry = *blk_get_zone_geometry(image->blk),
+        .nr_zones = blk_get_nr_zones(image->blk),
+    };
     uint32_t i;
 
     report.info = g_new(ZoneInfo, report.nr_zones + FAIL_MORE_ZONES);
@@ -54,6 +57,15 @@ FailReport fail_report(FailImage *image)
         };
     }
     return report;
+}
+
+FailReport fail_report_dup(const FailReport *report)
+{
+    FailReport copy = *report;
+
+    copy.info = g_memdup2(report->info, (report->nr_zones + FAIL_MORE_ZONES) *
+                                        sizeof(*report->info));
+    return copy;
 }
 
 void fail_report_free(FailReport *report)
@@ -268,6 +280,33 @@ static void check_nr_zones(const FailRun *run, const char *when,
                 run->after.nr_zones, run->before.nr_zones);
 }
 
+static bool same_limits(const ZoneGeometry *a, const ZoneGeometry *b)
+{
+    return a->max_open_zones == b->max_open_zones &&
+           a->max_active_zones == b->max_active_zones &&
+           a->max_append_bytes == b->max_append_bytes;
+}
+
+/* As after the operation; unless known, as before it will do */
+static void expect_limits(const FailRun *run, const char *when,
+                          const FailReport *now, bool known)
+{
+    const ZoneGeometry *g = &now->geometry;
+
+    fail_expect(run, same_limits(g, &run->after.geometry) ||
+                (!known && same_limits(g, &run->before.geometry)),
+                "%s: the limits are %u open zones, %u active, appends of %u",
+                when, g->max_open_zones, g->max_active_zones,
+                g->max_append_bytes);
+}
+
+/* What memory says of them has been made durable before */
+static bool has_new_limits(const FailRun *run)
+{
+    return run->image->blk && same_limits(blk_get_zone_geometry(
+               run->image->blk), &run->after.geometry);
+}
+
 /* The operation has happened to all zones, or to none */
 static void expect_whole(const FailRun *run, const FailReport *now)
 {
@@ -288,6 +327,7 @@ void fail_check_live(const FailRun *run)
     uint32_t i;
 
     check_nr_zones(run, "after it", now.nr_zones, run->ret >= 0);
+    expect_limits(run, "after it", &now, run->ret >= 0);
     for (i = 0; i < now.nr_zones; i++) {
         ZoneInfo given[] = { run->before.info[i], run->after.info[i] };
 
@@ -307,19 +347,28 @@ void fail_check_live(const FailRun *run)
     check_zde(run, run->image, "after it");
 }
 
-static void expect_sound(const FailRun *run, FailImage *image,
-                         const char *when)
+/* Lazy refcounts are put right whenever the image is opened */
+static void put_refcounts_right(FailImage *image)
 {
-    int corruptions = 0;
+    bool takes_unfinished = image->takes_unfinished;
     int quiet = fail_quiet_begin();
-    int ret;
 
-    /* lazy refcounts are put right whenever the image is opened */
-    if (image->variant->lazy_refcounts &&
-        fail_image_open(image, 0, NULL) >= 0) {
+    image->takes_unfinished = true;
+    if (fail_image_open(image, 0, NULL) >= 0) {
         fail_image_close(image);
     }
+    image->takes_unfinished = takes_unfinished;
     fail_quiet_end(quiet);
+}
+
+void fail_expect_sound(const FailRun *run, FailImage *image, const char *when)
+{
+    int corruptions = 0;
+    int ret;
+
+    if (image->variant->lazy_refcounts) {
+        put_refcounts_right(image);
+    }
     ret = run->snapshot.info ? fail_image_check_loose(image, &corruptions) :
                                fail_image_check(image, false, &corruptions);
     fail_expect(run, ret >= 0, "%s: the check fails: %d", when, ret);
@@ -334,7 +383,7 @@ static FailImage *crash_copy(const FailRun *run, const char *when,
     Error *local_err = NULL;
     int ret;
 
-    expect_sound(run, copy, when);
+    fail_expect_sound(run, copy, when);
     ret = fail_image_open(copy, 0, &local_err);
     fail_expect(run, ret >= 0, "%s: the image does not open: %s", when,
                 local_err ? error_get_pretty(local_err) : "");
@@ -412,6 +461,7 @@ void fail_check_crash(const FailRun *run, bool durable)
     uint32_t i;
 
     check_nr_zones(run, when, now.nr_zones, run->ret >= 0);
+    expect_limits(run, when, &now, run->ret >= 0 || has_new_limits(run));
     for (i = 0; i < now.nr_zones; i++) {
         ZoneInfo given[] = {
             powered(&run->stored.info[i]), powered(&run->before.info[i]),

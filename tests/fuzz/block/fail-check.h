@@ -31,6 +31,7 @@ enum {
     FAIL_OP_DELETES = 1 << 10,  /* deletes it */
     FAIL_OP_WHOLE   = 1 << 11,  /* all zones as before, or all as after */
     FAIL_OP_NEW_FULL = 1 << 12, /* starts with the Full zone reset */
+    FAIL_OP_AGAIN   = 1 << 13,  /* is tried again when it has failed */
 };
 
 typedef struct FailOp {
@@ -50,12 +51,15 @@ typedef struct FailOp {
  * not there: Empty, as if they were to come
  */
 typedef struct FailReport {
+    ZoneGeometry geometry;      /* with the limits */
     uint32_t nr_zones;
     ZoneInfo *info;
 } FailReport;
 
 typedef struct FailRun {
     const FailOp *op;
+    const char *of;             /* what is looked at, where there is more than
+                                   one image; or NULL */
     FailImage *image;
     FailReport stored;          /* in the prepared image */
     FailReport snapshot;        /* what the snapshot has, if there is one */
@@ -73,8 +77,11 @@ void G_GNUC_PRINTF(3, 4)
 fail_expect(const FailRun *run, bool ok, const char *format, ...);
 
 FailReport fail_report(FailImage *image);
+FailReport fail_report_dup(const FailReport *report);
 void fail_report_free(FailReport *report);
 
+/* A closed image, which qemu-img check would not find fault with */
+void fail_expect_sound(const FailRun *run, FailImage *image, const char *when);
 /* The node, in memory: the image is open, nothing fails any more */
 void fail_check_live(const FailRun *run);
 /*

@@ -77,6 +77,32 @@ static void flush_cache(FailDisk *disk)
         memcpy(disk->durable, disk->data, disk->length_bytes);
     }
     disk->durable_bytes = disk->length_bytes;
+    disk->first.bytes = disk->last.bytes = 0;
+}
+
+/*
+ * What a flush that fails gets to the disk, in an order that nobody has asked
+ * for: the last change alone (EIO), or all but the first (ENOSPC).  The file
+ * keeps its length: the base takes what is behind its end for free, though
+ * tables lead there.
+ */
+static void flush_part(FailDisk *disk, int error)
+{
+    FailRange part = error == EIO ? disk->last : disk->first;
+    g_autofree uint8_t *old = NULL;
+
+    if (!part.bytes) {
+        return;
+    }
+    if (error == EIO) {
+        memcpy(disk->durable + part.offset, disk->data + part.offset,
+               part.bytes);
+    } else {
+        old = g_memdup2(disk->durable + part.offset, part.bytes);
+        memcpy(disk->durable, disk->data, disk->length_bytes);
+        memcpy(disk->durable + part.offset, old, part.bytes);
+    }
+    disk->durable_bytes = disk->length_bytes;
 }
 
 FailDisk *fail_disk_dup(const FailDisk *disk, bool durable)
@@ -120,6 +146,15 @@ static int coroutine_fn begin_request(FailDisk *disk, FailKind kind)
     return 0;
 }
 
+static void note_change(FailDisk *disk, int64_t offset, int64_t bytes)
+{
+    disk->nr_changes++;
+    disk->last = (FailRange) { .offset = offset, .bytes = bytes };
+    if (!disk->first.bytes) {
+        disk->first = disk->last;
+    }
+}
+
 /* Of a write that fails, every other sector gets to the disk */
 static void change(FailDisk *disk, int64_t offset, int64_t bytes,
                    const uint8_t *buf, bool failed, bool durable)
@@ -129,7 +164,7 @@ static void change(FailDisk *disk, int64_t offset, int64_t bytes,
 
     QEMU_LOCK_GUARD(&contents_lock);
     reach(disk, end);
-    disk->nr_changes++;
+    note_change(disk, offset, bytes);
     for (pos = offset; pos < end; pos += n) {
         n = failed ? MIN(end - pos, FAIL_SECTOR_BYTES) : end - pos;
         if (failed && (pos / FAIL_SECTOR_BYTES + disk->plan->nth) % 2) {
@@ -258,9 +293,11 @@ static int coroutine_fn fail_disk_co_flush(BlockDriverState *bs)
     if (ret < 0 && disk->wrote_header) {
         disk->plan->header_failed = true;
     }
+    QEMU_LOCK_GUARD(&contents_lock);
     if (ret >= 0) {
-        QEMU_LOCK_GUARD(&contents_lock);
         flush_cache(disk);
+    } else {
+        flush_part(disk, -ret);
     }
     return ret;
 }

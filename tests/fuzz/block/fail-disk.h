@@ -38,6 +38,11 @@ typedef struct FailPlan {
     bool header_failed;         /* a write of the header, or a flush behind */
 } FailPlan;
 
+typedef struct FailRange {
+    int64_t offset;
+    int64_t bytes;              /* 0: none */
+} FailRange;
+
 typedef struct FailDisk {
     FailPlan *plan;             /* NULL: nothing fails */
     bool fua;                   /* the disk knows FUA */
@@ -48,6 +53,8 @@ typedef struct FailDisk {
     int64_t alloc_bytes;        /* of data and of durable */
     unsigned nr_changes;        /* requests that changed data */
     bool wrote_header;          /* with the last write */
+    FailRange first;            /* of the changes that were not flushed */
+    FailRange last;
 } FailDisk;
 
 FailDisk *fail_disk_new(void);

@@ -8,6 +8,7 @@
 #include "qapi/error.h"
 #include "qapi/qapi-types-block-core.h"
 #include "qobject/qdict.h"
+#include "qobject/qjson.h"
 #include "block/block_int.h"
 #include "block/qcow2.h"
 #include "block/zone/qcow2/internal.h"
@@ -58,12 +59,24 @@ FailImage *fail_image_new(const FailVariant *variant)
     return image;
 }
 
+FailImage *fail_image_new_over(FailImage *backing)
+{
+    FailImage *image = fail_image_new(backing->variant);
+
+    image->backing = backing;
+    return image;
+}
+
 FailImage *fail_image_dup(const FailImage *image, bool durable)
 {
     FailImage *copy = alloc_image(image->variant);
     int i;
 
     copy->meta_offset = image->meta_offset;
+    copy->takes_unfinished = image->takes_unfinished;
+    if (image->backing) {
+        copy->backing = fail_image_dup(image->backing, durable);
+    }
     for (i = 0; i <= image->variant->data_file; i++) {
         copy->disk[i] = fail_disk_dup(image->disk[i], durable);
     }
@@ -74,7 +87,11 @@ void fail_image_free(FailImage *image)
 {
     int i;
 
+    if (!image) {
+        return;
+    }
     fail_image_close(image);
+    fail_image_free(image->backing);
     for (i = 0; i < FAIL_MAX_DISKS; i++) {
         fail_disk_free(image->disk[i]);
     }
@@ -88,6 +105,52 @@ void fail_image_set_plan(FailImage *image, FailPlan *plan)
     for (i = 0; i <= image->variant->data_file; i++) {
         image->disk[i]->plan = plan;
     }
+    if (image->backing) {
+        fail_image_set_plan(image->backing, plan);
+    }
+}
+
+unsigned fail_image_nr_changes(const FailImage *image)
+{
+    unsigned nr = 0;
+    int i;
+
+    for (i = 0; i <= image->variant->data_file; i++) {
+        nr += image->disk[i]->nr_changes;
+    }
+    return nr;
+}
+
+/* Nodes */
+
+/*
+ * The options of the image, and of those below it, over new nodes of their
+ * disks, which go to the list: unref_nodes()
+ */
+static void put_options(FailImage *image, QDict *options, const char *prefix,
+                        GSList **nodes)
+{
+    static const char *const names[FAIL_MAX_DISKS] = { "file", "data-file" };
+    g_autofree char *driver = g_strconcat(prefix, "driver", NULL);
+    g_autofree char *below = g_strconcat(prefix, "backing.", NULL);
+    int i;
+
+    qdict_put_str(options, driver, "qcow2");
+    for (i = 0; i <= image->variant->data_file; i++) {
+        g_autofree char *name = g_strconcat(prefix, names[i], NULL);
+        BlockDriverState *bs = fail_disk_open(image->disk[i]);
+
+        qdict_put_str(options, name, bdrv_get_node_name(bs));
+        *nodes = g_slist_prepend(*nodes, bs);
+    }
+    if (image->backing) {
+        put_options(image->backing, options, below, nodes);
+    }
+}
+
+static void unref_nodes(GSList *nodes)
+{
+    g_slist_free_full(nodes, (GDestroyNotify)bdrv_unref);
 }
 
 /* Creation */
@@ -141,22 +204,45 @@ static Qcow2ZoneCreateOptions *zone_options(const ZoneGeometry *geometry)
     return zone;
 }
 
-static void open_disks(FailImage *image, BlockDriverState **bs)
+/* The name that leads to the backing image for as long as nodes are there */
+static char *backing_name(FailImage *backing, GSList **nodes)
 {
-    int i;
+    g_autoptr(QDict) options = qdict_new();
+    g_autoptr(GString) json = NULL;
 
-    for (i = 0; i < FAIL_MAX_DISKS; i++) {
-        bs[i] = image->disk[i] ? fail_disk_open(image->disk[i]) : NULL;
+    put_options(backing, options, "", nodes);
+    json = qobject_to_json(QOBJECT(options));
+    return g_strconcat("json:", json->str, NULL);
+}
+
+/*
+ * What an overlay has comes from what is below, and no data file of it is raw.
+ * Zones are asked for, as by qemu-img: else a backing file that cannot be read
+ * could have any, or none.
+ */
+static void set_origin(FailImage *image, BlockdevCreateOptionsQcow2 *qcow2,
+                       GSList **nodes)
+{
+    if (image->backing) {
+        qcow2->backing_file = backing_name(image->backing, nodes);
+        qcow2->has_backing_fmt = true;
+        qcow2->backing_fmt = BLOCKDEV_DRIVER_QCOW2;
+        qcow2->zone = g_new0(Qcow2ZoneCreateOptions, 1);
+        qcow2->zone->has_mode = true;
+        qcow2->zone->mode = QCOW2_ZONE_MODE_HOST_MANAGED;
+    } else {
+        qcow2->zone = zone_options(&image->geometry);
+        qcow2->has_data_file_raw = image->variant->data_file;
+        qcow2->data_file_raw = image->variant->data_file_raw;
     }
 }
 
-static void unref_disks(BlockDriverState **bs)
+static BlockdevRef *disk_ref(FailDisk *disk, GSList **nodes)
 {
-    int i;
+    BlockDriverState *bs = fail_disk_open(disk);
 
-    for (i = 0; i < FAIL_MAX_DISKS; i++) {
-        bdrv_unref(bs[i]);
-    }
+    *nodes = g_slist_prepend(*nodes, bs);
+    return node_ref(bs);
 }
 
 int fail_image_create(FailImage *image)
@@ -165,16 +251,14 @@ int fail_image_create(FailImage *image)
     BlockdevCreateOptions *options = g_new0(BlockdevCreateOptions, 1);
     BlockdevCreateOptionsQcow2 *qcow2 = &options->u.qcow2;
     CreateCo co = { .options = options };
-    BlockDriverState *bs[FAIL_MAX_DISKS];
+    GSList *nodes = NULL;
 
-    open_disks(image, bs);
     options->driver = BLOCKDEV_DRIVER_QCOW2;
-    qcow2->file = node_ref(bs[0]);
+    qcow2->file = disk_ref(image->disk[0], &nodes);
     if (variant->data_file) {
-        qcow2->data_file = node_ref(bs[1]);
-        qcow2->has_data_file_raw = true;
-        qcow2->data_file_raw = variant->data_file_raw;
+        qcow2->data_file = disk_ref(image->disk[1], &nodes);
     }
+    set_origin(image, qcow2, &nodes);
     qcow2->size = image->geometry.zone_bytes * image->geometry.nr_zones;
     qcow2->has_cluster_size = true;
     qcow2->cluster_size = FAIL_CLUSTER_BYTES;
@@ -182,11 +266,10 @@ int fail_image_create(FailImage *image)
     qcow2->extended_l2 = variant->extended_l2;
     qcow2->has_lazy_refcounts = true;
     qcow2->lazy_refcounts = variant->lazy_refcounts;
-    qcow2->zone = zone_options(&image->geometry);
     qemu_coroutine_enter(qemu_coroutine_create(create_entry, &co));
     AIO_WAIT_WHILE_UNLOCKED(NULL, !co.done);
     qapi_free_BlockdevCreateOptions(options);
-    unref_disks(bs);
+    unref_nodes(nodes);
     return co.ret;
 }
 
@@ -195,13 +278,14 @@ int fail_image_create(FailImage *image)
 static int open_flags(FailImage *image, int flags, Error **errp)
 {
     QDict *options = qdict_new();
-    BlockDriverState *bs[FAIL_MAX_DISKS];
+    GSList *nodes = NULL;
 
-    open_disks(image, bs);
-    qdict_put_str(options, "driver", "qcow2");
-    qdict_put_str(options, "file", bdrv_get_node_name(bs[0]));
-    if (bs[1]) {
-        qdict_put_str(options, "data-file", bdrv_get_node_name(bs[1]));
+    put_options(image, options, "", &nodes);
+    if (!image->backing) {
+        qdict_put_null(options, "backing");
+    }
+    if (image->takes_unfinished) {
+        qdict_put_bool(options, QCOW2_OPT_ZONE_UNFINISHED, true);
     }
     /* a commit in the middle would be a step that no plan counts */
     qdict_put_int(options, QCOW2_OPT_ZONE_COMMIT_INTERVAL,
@@ -211,7 +295,7 @@ static int open_flags(FailImage *image, int flags, Error **errp)
         flags |= BDRV_O_UNMAP;
     }
     image->blk = blk_new_open(NULL, NULL, options, flags, errp);
-    unref_disks(bs);
+    unref_nodes(nodes);
     if (!image->blk) {
         return -EINVAL;
     }
@@ -222,6 +306,11 @@ static int open_flags(FailImage *image, int flags, Error **errp)
 int fail_image_open(FailImage *image, int flags, Error **errp)
 {
     return open_flags(image, BDRV_O_RDWR | BDRV_O_RESIZE | flags, errp);
+}
+
+int fail_image_open_to_read(FailImage *image, Error **errp)
+{
+    return open_flags(image, 0, errp);
 }
 
 int fail_image_open_snapshot(FailImage *image, Error **errp)

@@ -47,11 +47,14 @@ typedef struct FailVariant {
     uint32_t commit_interval_ms; /* 0: commits only when asked for */
 } FailVariant;
 
+/* With its backing image, if it has one: what is done to it is to both */
 typedef struct FailImage {
     const FailVariant *variant;
     FailDisk *disk[FAIL_MAX_DISKS];
     ZoneGeometry geometry;
     uint64_t meta_offset;       /* of the words in a prepared image */
+    struct FailImage *backing;  /* whose overlay it is, or NULL */
+    bool takes_unfinished;      /* opens as well when it is not finished */
     BlockBackend *blk;          /* NULL while the image is closed */
 } FailImage;
 
@@ -59,10 +62,14 @@ extern const FailVariant fail_variants[];
 
 /* Fills in the geometry; the disks are empty */
 FailImage *fail_image_new(const FailVariant *variant);
+/* To be created over backing, which belongs to it from here on */
+FailImage *fail_image_new_over(FailImage *backing);
 /* With copies of the disks; closed */
 FailImage *fail_image_dup(const FailImage *image, bool durable);
 void fail_image_free(FailImage *image);
 void fail_image_set_plan(FailImage *image, FailPlan *plan);
+/* How many requests have changed it, not what is below, since it was made */
+unsigned fail_image_nr_changes(const FailImage *image);
 
 int fail_image_create(FailImage *image);
 /*
@@ -70,6 +77,7 @@ int fail_image_create(FailImage *image);
  * closed
  */
 int fail_image_open(FailImage *image, int flags, Error **errp);
+int fail_image_open_to_read(FailImage *image, Error **errp);
 /* For reading, with what the snapshot has */
 int fail_image_open_snapshot(FailImage *image, Error **errp);
 void fail_image_close(FailImage *image);

@@ -6,6 +6,8 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/option.h"
+#include "block/block_int.h"
 #include "fail-ops.h"
 
 #define MANY_SECTORS    132     /* of words: more than one batch of a commit */
@@ -323,6 +325,34 @@ static int shrink(FailImage *image)
     return resize(image, -3);
 }
 
+static int amend_limits(FailImage *image, unsigned max_open_zones,
+                        unsigned max_active_zones)
+{
+    BlockDriverState *bs = blk_bs(image->blk);
+    QemuOpts *opts = qemu_opts_create(bs->drv->amend_opts, NULL, 0,
+                                      &error_abort);
+    Error *local_err = NULL;
+    int ret;
+
+    qemu_opt_set_number(opts, "zone.max_open_zones", max_open_zones,
+                        &error_abort);
+    qemu_opt_set_number(opts, "zone.max_active_zones", max_active_zones,
+                        &error_abort);
+    bdrv_graph_rdlock_main_loop();
+    ret = bdrv_amend_options(bs, opts, NULL, NULL, false, &local_err);
+    bdrv_graph_rdunlock_main_loop();
+    error_free(local_err);
+    qemu_opts_del(opts);
+    return ret;
+}
+
+/* More zones are active than the first limit allows, whatever fails */
+static int amend(FailImage *image)
+{
+    g_assert_cmpint(amend_limits(image, 1, 1), <, 0);
+    return amend_limits(image, 9, 12);
+}
+
 static int open_image(FailImage *image)
 {
     return fail_image_open(image, 0, NULL);
@@ -382,6 +412,7 @@ const FailOp fail_ops[] = {
     { "grow", FAIL_OP_DURABLE, NULL, grow },
     { "grow-dirty", FAIL_OP_DURABLE, prepare_writes, grow },
     { "shrink", FAIL_OP_DURABLE, prepare_writes, shrink },
+    { "amend", FAIL_OP_DURABLE, NULL, amend },
     { "close-image", FAIL_OP_DURABLE | FAIL_OP_ENDS, prepare_writes,
       close_image },
     { "flush-many", FAIL_OP_DURABLE | FAIL_OP_MANY, prepare_many, flush },

@@ -16,9 +16,9 @@
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
+#include "fail-chain.h"
 #include "fail-ops.h"
-
-#define MAX_REQUESTS 1000
+#include "fail-run.h"
 
 typedef struct Case {
     const FailVariant *variant;
@@ -39,36 +39,9 @@ const char *__lsan_default_suppressions(void)
            "leak:snapshot_set_record\n";
 }
 
-static const FailRun *current;
-static unsigned nr_runs;
-static unsigned nr_failed;
-
-static void say_current(int sig)
-{
-    if (current) {
-        fail_say_run(current);
-    }
-    /* SA_RESETHAND: this one ends the process */
-    raise(sig);
-}
-
-/* The prepared image of a variant, made once */
-static const FailImage *prepared(const FailVariant *variant)
-{
-    static FailImage *images[8];
-    size_t i = variant - fail_variants;
-
-    assert(i < G_N_ELEMENTS(images));
-    if (!images[i]) {
-        images[i] = fail_image_new(variant);
-        fail_image_prepare(images[i]);
-    }
-    return images[i];
-}
-
 static FailReport stored_report(const FailVariant *variant)
 {
-    FailImage *image = fail_image_dup(prepared(variant), false);
+    FailImage *image = fail_image_dup(fail_prepared(variant), false);
     FailReport report;
 
     fail_image_open(image, 0, &error_abort);
@@ -117,7 +90,7 @@ static void run_op(FailRun *run)
 /* What the operation leads to, and from where, when nothing fails */
 static void run_unhurt(FailRun *run)
 {
-    run->image = fail_image_dup(prepared(run->image->variant), false);
+    run->image = fail_image_dup(fail_prepared(run->image->variant), false);
     fail_image_open(run->image, 0, &error_abort);
     if (run->op->prepare) {
         run->op->prepare(run->image);
@@ -145,12 +118,11 @@ static bool base_fails(const FailRun *run)
            (run->op->flags & FAIL_OP_MAKES);
 }
 
-/* True when the plan has hit something */
-static bool run_once(FailRun *run)
+static void run_once(FailRun *run)
 {
     const FailVariant *variant = run->image->variant;
 
-    run->image = fail_image_dup(prepared(variant), false);
+    run->image = fail_image_dup(fail_prepared(variant), false);
     run_op(run);
     fail_expect(run, run->plan.nr_failed || run->ret >= 0,
                 "fails without cause");
@@ -165,47 +137,6 @@ static bool run_once(FailRun *run)
         fail_check_recovery(run);
     }
     fail_image_free(run->image);
-    return run->plan.nr_failed;
-}
-
-/* Lets the 1st, 2nd ... request of each kind fail, in all ways */
-static void try_plans(FailRun *run, bool (*once)(FailRun *run))
-{
-    static const int errors[] = { EIO, ENOSPC };
-    FailImage *named = run->image;
-    unsigned first_run = nr_runs;
-    unsigned plan;
-
-    for (plan = 0; plan < FAIL_KINDS * 4; plan++) {
-        run->plan = (FailPlan) {
-            .kind = plan / 4,
-            .error = errors[plan / 2 % 2],
-            .forever = plan % 2,
-        };
-        do {
-            run->plan.nth++;
-            run->plan.count = 0;
-            run->plan.nr_failed = 0;
-            run->plan.header_failed = false;
-            run->image = named;
-            g_assert_cmpuint(run->plan.nth, <, MAX_REQUESTS);
-            current = run;
-            nr_runs++;
-            once(run);
-            nr_failed += run->plan.nr_failed;
-            current = NULL;
-        } while (run->plan.nr_failed);
-    }
-    run->image = named;
-    g_test_message("%u runs", nr_runs - first_run);
-}
-
-static void free_reports(FailRun *run)
-{
-    fail_report_free(&run->stored);
-    fail_report_free(&run->snapshot);
-    fail_report_free(&run->before);
-    fail_report_free(&run->after);
 }
 
 /* What the snapshot has, and what the image has besides */
@@ -239,8 +170,8 @@ static void test_op(const void *data)
     run_unhurt(&run);
     share(&run);
     run.image = &named;
-    try_plans(&run, run_once);
-    free_reports(&run);
+    fail_try_plans(&run, run_once);
+    fail_free_reports(&run);
 }
 
 /* Creation: a success is a sound image of Empty zones, on the disk */
@@ -267,7 +198,7 @@ static void check_created(const FailRun *run, bool durable)
     fail_image_free(copy);
 }
 
-static bool create_once(FailRun *run)
+static void create_once(FailRun *run)
 {
     FailImage *image = fail_image_new(run->image->variant);
     int quiet;
@@ -284,7 +215,6 @@ static bool create_once(FailRun *run)
     check_created(run, false);
     check_created(run, true);
     fail_image_free(image);
-    return run->plan.nr_failed;
 }
 
 static void test_create(const void *data)
@@ -294,7 +224,7 @@ static void test_create(const void *data)
     FailImage named = { .variant = variant };
     FailRun run = { .op = &op, .image = &named };
 
-    try_plans(&run, create_once);
+    fail_try_plans(&run, create_once);
 }
 
 /*
@@ -304,7 +234,7 @@ static void test_create(const void *data)
 
 static FailImage *damaged(const FailVariant *variant)
 {
-    FailImage *image = fail_image_dup(prepared(variant), false);
+    FailImage *image = fail_image_dup(fail_prepared(variant), false);
 
     fail_image_damage(image, FAIL_ZONE_CLOSED, UINT64_C(0x70) << 51);
     fail_image_damage(image, FAIL_ZONE_FULL, 1 << 17);
@@ -323,7 +253,7 @@ static int repair(FailRun *run)
     return ret >= 0 && corruptions ? -EINVAL : ret;
 }
 
-static bool repair_once(FailRun *run)
+static void repair_once(FailRun *run)
 {
     FailImage *image;
     int corruptions = 0;
@@ -350,7 +280,6 @@ static bool repair_once(FailRun *run)
     fail_check_live(run);
     fail_check_recovery(run);
     fail_image_free(run->image);
-    return run->plan.nr_failed;
 }
 
 static void test_repair(const void *data)
@@ -373,8 +302,8 @@ static void test_repair(const void *data)
                     ZONE_STATE_OFFLINE);
     fail_image_free(run.image);
     run.image = &named;
-    try_plans(&run, repair_once);
-    free_reports(&run);
+    fail_try_plans(&run, repair_once);
+    fail_free_reports(&run);
 }
 
 static void add_op(const FailVariant *variant, const FailOp *op)
@@ -387,36 +316,24 @@ static void add_op(const FailVariant *variant, const FailOp *op)
     g_test_add_data_func_full(path, c, test_op, g_free);
 }
 
-static void add_whole(const FailVariant *variant, const char *name,
-                      GTestDataFunc func)
-{
-    g_autofree char *path = g_strdup_printf("/fail/%s/%s", variant->name,
-                                            name);
-
-    g_test_add_data_func(path, variant, func);
-}
-
 int main(int argc, char **argv)
 {
     const FailVariant *variant;
     const FailOp *op;
-    struct sigaction act = {
-        .sa_handler = say_current,
-        .sa_flags = SA_RESETHAND | SA_NODEFER,
-    };
     int ret;
 
     bdrv_init();
     qemu_init_main_loop(&error_abort);
     fail_disk_register();
-    sigaction(SIGABRT, &act, NULL);
-    sigaction(SIGSEGV, &act, NULL);
+    fail_catch_signals();
     g_test_init(&argc, &argv, NULL);
     for (variant = fail_variants; variant->name; variant++) {
-        add_whole(variant, "create", test_create);
+        fail_add_test(variant, "create", test_create);
         if (!variant->nr_zones) {
-            add_whole(variant, "repair", test_repair);
+            fail_add_test(variant, "repair", test_repair);
         }
+        fail_chain_add_tests(variant);
+        fail_fill_add_tests(variant);
         for (op = fail_ops; op->name; op++) {
             if (variant->data_file &&
                 (op->flags & (FAIL_OP_SHARED | FAIL_OP_MAKES))) {
@@ -428,6 +345,5 @@ int main(int argc, char **argv)
         }
     }
     ret = g_test_run();
-    printf("# %u runs, %u requests failed\n", nr_runs, nr_failed);
-    return ret || !nr_failed;
+    return !fail_say_runs() || ret;
 }
