@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Subject: block: share the steps of a request
 // Why: management of zones is tracked like writes, and an append becomes a write
-//   once the zone has given it a position: both in block/zone.
+//   once the zone has given it a position: both in block/zone. Filters see
+//   them there: blkdebug injects its errors, blklogwrites logs where an append
+//   went, and no write that the zones have refused.
 // Retire-When: block/zone is part of the base.
-// Files: block/io.c block/block-backend.c
+// Files: block/io.c block/block-backend.c block/blkdebug.c block/blklogwrites.c
 // Spatch-Options: --no-includes
 
 @@
@@ -16,7 +18,8 @@ parameter list P;
 identifier f = {
     tracked_request_begin, tracked_request_end, bdrv_wait_serialising_requests,
     bdrv_driver_preadv, bdrv_driver_pwritev, bdrv_aligned_pwritev,
-    bdrv_co_do_pwrite_zeroes, blk_wait_while_drained
+    bdrv_co_do_pwrite_zeroes, blk_wait_while_drained, rule_check,
+    blk_log_writes_co_log
 };
 @@
 - static
@@ -31,3 +34,15 @@ identifier f = {
 @@
  #include "block/throttle-groups.h"
 +#include "system/block-backend-zone.h"
+
+@@
+@@
+- blk_log_writes_co_do_log(&lr);
++ if (zone_filter_wants_log(fr.file_ret)) {
++     blk_log_writes_co_do_log(&lr);
++ }
+
+@@
+@@
+ #include "qobject/qstring.h"
++#include "block/zone/gate/filter.h"

@@ -100,6 +100,8 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_HANDOVER_NO_EXTENSIONS,
     /* ... a hole shows what an earlier life has in the backing file */
     ZONE_BREAKAGE_LIFE_SHOWS_BACKING,
+    /* ... what is copied on read is mapped before its data is durable */
+    ZONE_BREAKAGE_COPIED_WHOLE,
     /* Commit: the base does not say that it is not finished */
     ZONE_BREAKAGE_COMMIT_NOT_MARKED,
     /* ... it loses its words at the beginning */

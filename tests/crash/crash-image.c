@@ -41,6 +41,7 @@ const CrashVariant crash_variants[] = {
       .limits = true, .direct = true },
     { .name = "overlays", .overlays = true },
     { .name = "overlays-discard", .overlays = true, .discard = true },
+    { .name = "overlays-lazy", .overlays = true, .lazy_refcounts = true },
     { .name = "overlays-holes", .overlays = true, .holes = true },
     { .name = "overlays-mixed", .overlays = true, .resizes = true,
       .extended_l2 = true, .limits = true, .direct = true },

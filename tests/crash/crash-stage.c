@@ -140,7 +140,10 @@ static bool crash_stage_put_overlay(CrashRun *run, unsigned disk_idx)
         crash_stage_failed(run, "the zones cannot be handed over", err);
         return false;
     }
-    bdrv_reopen_set_read_only(base_bs, true, &error_abort);
+    /* the base would mark what is below clean, though it is read-only */
+    if (!image->variant->lazy_refcounts) {
+        bdrv_reopen_set_read_only(base_bs, true, &error_abort);
+    }
     image->chain.disk_idx[image->chain.depth++] = disk_idx;
     return true;
 }

@@ -226,6 +226,18 @@ static void coroutine_fn crash_co_discard(CrashRun *run, uint32_t zone_idx)
                                        op->length_bytes, 0));
 }
 
+/* What comes from the image below gets a copy; for a reader nothing changes */
+static void coroutine_fn crash_co_copy_on_read(CrashRun *run, uint32_t zone_idx)
+{
+    const ZoneGeometry *geometry = &run->image->geometry;
+    g_autofree uint8_t *buf = g_malloc(geometry->zone_bytes);
+    QEMUIOVector qiov;
+
+    qemu_iovec_init_buf(&qiov, buf, geometry->zone_bytes);
+    blk_co_preadv(run->image->blk, geometry->zone_bytes * zone_idx,
+                  geometry->zone_bytes, &qiov, BDRV_REQ_COPY_ON_READ);
+}
+
 /* Management **************************************************************/
 
 /* What the monitor makes the drive do */
@@ -452,7 +464,9 @@ static void coroutine_fn crash_co_work(CrashRun *run)
         crash_co_write(run, zone_idx); /* what waits in the backend */
         return;
     }
-    if (run->zrwa && crash_percent(run, 15)) {
+    if (run->image->variant->overlays && crash_percent(run, 8)) {
+        crash_co_copy_on_read(run, zone_idx);
+    } else if (run->zrwa && crash_percent(run, 15)) {
         crash_co_zrwa(run, hot_idx);
     } else if (run->faults && crash_percent(run, 12)) {
         crash_co_fail(run, hot_idx);

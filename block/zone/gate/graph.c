@@ -138,10 +138,11 @@ bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
         return check_below_overlay(parent, child, errp) &&
                check_overlay(parent, child, errp);
     }
-    if (zoned && !zone_filter_passes(parent->drv, role)) {
+    if (zoned && (!zone_filter_passes(parent->drv, role) ||
+                  qdict_haskey(parent->options, "bottom"))) {
+        /* (copy-on-read with "bottom" is for jobs) */
         error_setg(errp, "Node '%s' is zoned, and driver '%s' of node '%s' "
-                   "does not pass zones on: most filters and jobs over zoned "
-                   "images are not supported",
+                   "does not pass zones on",
                    bdrv_get_device_or_node_name(child),
                    parent->drv->format_name,
                    bdrv_get_device_or_node_name(parent));

@@ -96,6 +96,15 @@ zone_io_co_transact(ZoneTransaction *t, const uint32_t *zone_idx, uint32_t nr);
 void zone_io_action_range(ZoneIO *io, const ZoneAction *action, int64_t *offset,
                           int64_t *bytes);
 
+#define ZONE_COPY_FLAGS (BDRV_REQ_COPY_ON_READ | BDRV_REQ_PREFETCH)
+
+/*
+ * Copies to bs what comes from its backing node there, below a write pointer.
+ * The caller's request serialises: nobody else writes to these clusters.
+ */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_copy_up(BlockDriverState *bs, int64_t offset, int64_t bytes);
+
 /* May drv show the zones of a child with this role? */
 bool zone_filter_passes(BlockDriver *drv, BdrvChildRole role);
 /* Requests on zones that a filter shows, on the way to the node below it */

@@ -327,6 +327,22 @@ zone_io_co_read_data(BlockDriverState *bs, int64_t offset, int64_t bytes,
     return zone_status_from_errno(ret) == ZONE_OK ? ret : -EIO;
 }
 
+/* Below a write pointer; first what comes from a backing node is copied here */
+static int coroutine_fn GRAPH_RDLOCK
+zone_io_co_read_extent(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                       QEMUIOVector *qiov, size_t qiov_offset,
+                       BdrvRequestFlags flags)
+{
+    int ret = 0;
+
+    if (flags & BDRV_REQ_COPY_ON_READ) {
+        ret = zone_io_co_copy_up(bs, offset, bytes);
+    }
+    return ret < 0 || (flags & BDRV_REQ_PREFETCH) ? ret :
+        zone_io_co_read_data(bs, offset, bytes, qiov, qiov_offset,
+                             flags & ~ZONE_COPY_FLAGS);
+}
+
 /* An overlay may be longer than its backing node: zeros behind the end */
 static int64_t coroutine_fn GRAPH_RDLOCK
 zone_io_co_cut(BlockDriverState *bs, int64_t offset, int64_t bytes)
@@ -354,24 +370,24 @@ zone_io_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
     if (n < 0) {
         return n;
     }
-    if (flags & BDRV_REQ_PREFETCH) {
-        return 0; /* nothing is copied on read: that is no write of a host */
+    if ((flags & BDRV_REQ_PREFETCH) && !(flags & BDRV_REQ_COPY_ON_READ)) {
+        return 0; /* nothing to copy */
     }
-    flags &= ~BDRV_REQ_COPY_ON_READ;
-    if (n < bytes) {
+    if (n < bytes && qiov) {
         qemu_iovec_memset(qiov, qiov_offset + n, 0, bytes - n);
         bytes = n;
     }
     if (io->importing) {
         return zone_io_co_read_data(bs, offset, bytes, qiov, qiov_offset,
-                                    flags);
+                                    flags & ~ZONE_COPY_FLAGS);
     }
     for (; bytes && ret >= 0; offset += n, qiov_offset += n, bytes -= n) {
         if (zone_io_extent(io, offset, bytes, &n, &state)) {
-            ret = zone_io_co_read_data(bs, offset, n, qiov, qiov_offset, flags);
+            ret = zone_io_co_read_extent(bs, offset, n, qiov, qiov_offset,
+                                         flags);
         } else if (state == ZONE_STATE_OFFLINE && !io->skips_offline) {
             ret = zone_io_refuse(io, offset, ZONE_ERR_OFFLINE);
-        } else {
+        } else if (!(flags & BDRV_REQ_PREFETCH)) {
             qemu_iovec_memset(qiov, qiov_offset, 0, n);
         }
     }

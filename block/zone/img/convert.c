@@ -142,6 +142,41 @@ static bool check_target(BlockBackend *zoned, int nr_sources,
     return zone_io_check_words(target_bs, words, errp);
 }
 
+/* Zeros are behind the end of what is shorter */
+static bool check_room(BlockBackend **source, int nr_sources,
+                       BlockBackend *target, Error **errp)
+{
+    int64_t source_bytes = 0;
+    int i;
+
+    for (i = 0; i < nr_sources; i++) {
+        source_bytes += MAX(blk_getlength(source[i]), 0);
+    }
+    if (source_bytes > blk_getlength(target)) {
+        error_setg(errp, "Image '%s' has %" PRId64 " bytes: the %" PRId64
+                   " of '%s' do not fit", blk_bs(target)->filename,
+                   blk_getlength(target), source_bytes,
+                   nr_sources == 1 ? blk_bs(source[0])->filename : "all");
+        return false;
+    }
+    return true;
+}
+
+/*
+ * Lives that have ended left data there, which qemu-img may leave alone: the
+ * target read as zeros before
+ */
+static bool drop_data(BlockBackend *target, Error **errp)
+{
+    int ret = blk_make_zero(target, BDRV_REQ_MAY_UNMAP);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not empty image '%s'",
+                         blk_bs(target)->filename);
+    }
+    return ret >= 0;
+}
+
 /*
  * What can be said without a change comes first: an existing target is as
  * before then.
@@ -159,10 +194,13 @@ int img_zones_begin_copy(BlockBackend **source, int nr_sources,
     }
     if (zoned) {
         ok = check_target(zoned, nr_sources, target_bs, &local_err);
+    } else if (!is_new) {
+        ok = check_room(source, nr_sources, target, &local_err);
     }
     if (ok || is_new) {
         ok &= zone_io_import_begin(target_bs, ZONE_IMPORT_EMPTY,
-                                   ok ? &local_err : NULL) >= 0;
+                                   ok ? &local_err : NULL) >= 0 &&
+              (is_new || drop_data(target, &local_err));
     }
     if (!ok) {
         error_report_err(local_err);

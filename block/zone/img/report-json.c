@@ -12,7 +12,6 @@
 #include "qapi/qapi-types-zone.h"
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
-#include "qobject/qlist.h"
 #include "qobject/qnum.h"
 #include "qobject/qstring.h"
 #include "qapi/util.h"
@@ -169,58 +168,159 @@ static bool take_zone(const JsonFormat *format, const JsonZone *zone,
             take_number(zone, format->wp, &entry->wp, errp));
 }
 
-static bool take_zones(ZoneReport *report, const JsonFormat *format,
-                       const QList *list, Error **errp)
+/* Long arrays **************************************************************/
+
+/*
+ * The parser of the base takes as many tokens as 46000 zones have: so zones are
+ * parsed one by one, and all else without them.  What follows looks at quotes
+ * and brackets only.
+ */
+
+static const char *skip_space(const char *p)
 {
-    const QListEntry *item;
+    return p + strspn(p, " \t\r\n");
+}
+
+/* Behind the string at p; NULL: it does not end */
+static const char *skip_string(const char *p)
+{
+    for (p++; *p && *p != '"'; p++) {
+        if (*p == '\\' && p[1]) {
+            p++;
+        }
+    }
+    return *p ? p + 1 : NULL;
+}
+
+/* What follows the value at p: a comma or a closing bracket; or NULL */
+static const char *skip_value(const char *p)
+{
+    int depth = 0;
+
+    while (p && *p && depth >= 0 && (depth || !strchr(",]}", *p))) {
+        if (*p == '"') {
+            p = skip_string(p);
+            continue;
+        }
+        depth += *p == '{' || *p == '[';
+        depth -= *p == '}' || *p == ']';
+        p++;
+    }
+    return p && *p && !depth ? p : NULL;
+}
+
+/* The array that is called name in the object that text is; or NULL */
+static const char *find_list(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    const char *p = skip_space(text);
+
+    if (*p != '{') {
+        return NULL;
+    }
+    do {
+        const char *key = skip_space(p + 1);
+        const char *value = *key == '"' ? skip_string(key) : NULL;
+
+        value = value ? skip_space(value) : "";
+        if (*value != ':') {
+            return NULL;
+        }
+        value = skip_space(value + 1);
+        if (*value == '[' && !strncmp(key + 1, name, n) && key[n + 1] == '"') {
+            return value;
+        }
+        p = skip_value(value);
+    } while (p && *p == ',');
+    return NULL;
+}
+
+/* The zone between p and end */
+static bool take_item(ZoneReport *report, const JsonFormat *format,
+                      const char *p, const char *end, Error **errp)
+{
+    ERRP_GUARD();
+    g_autofree char *text = g_strndup(p, end - p);
+    JsonZone zone = { .idx = report->zones->len };
+    QObject *object = qobject_from_json(text, errp);
     ZoneReportEntry entry;
-    JsonZone zone = {};
+    bool done = false;
+
+    zone.dict = qobject_to(QDict, object);
+    if (!object) {
+        error_prepend(errp, "Zone %u of the report is no valid JSON: ",
+                      zone.idx);
+    } else if (!zone.dict) {
+        error_setg(errp, "Zone %u of the report is no object", zone.idx);
+    } else {
+        done = take_zone(format, &zone, &entry, errp);
+    }
+    if (done) {
+        g_array_append_val(report->zones, entry);
+    }
+    qobject_unref(object);
+    return done;
+}
+
+/* Those of the array at list; *end is behind it */
+static bool take_zones(ZoneReport *report, const JsonFormat *format,
+                       const char *list, const char **end, Error **errp)
+{
+    const char *p = skip_space(list + 1);
+    const char *next;
 
     report->unit_bytes = format->unit_bytes;
-    QLIST_FOREACH_ENTRY(list, item) {
-        zone.dict = qobject_to(QDict, qlist_entry_obj(item));
-        if (!zone.dict) {
-            error_setg(errp, "Zone %u of the report is no object", zone.idx);
+    while (*p != ']') {
+        next = skip_value(p);
+        if (!next || *next == '}') {
+            error_setg(errp, "The report is no valid JSON: the array '%s' does "
+                       "not end", format->list);
             return false;
         }
-        if (!take_zone(format, &zone, &entry, errp)) {
+        if (!take_item(report, format, p, next, errp)) {
             return false;
         }
-        g_array_append_val(report->zones, entry);
-        zone.idx++;
+        p = *next == ',' ? skip_space(next + 1) : next;
     }
+    *end = p + 1;
     return true;
 }
 
-/* The first array that is there tells the format */
-static bool take_root(ZoneReport *report, const QDict *dict, Error **errp)
-{
-    int i;
-
-    for (i = 0; dict && i < ARRAY_SIZE(formats); i++) {
-        QList *list = qobject_to(QList, qdict_get(dict, formats[i].list));
-
-        if (list) {
-            return take_zones(report, &formats[i], list, errp);
-        }
-    }
-    error_setg(errp, "The report is JSON without an array '%s' (of nvme-cli) "
-               "or '%s' (of qemu-img)", formats[0].list, formats[1].list);
-    return false;
-}
-
-bool zone_report_parse_json(ZoneReport *report, const char *text,
-                            Error **errp)
+/* All but the array from list to end; NULL: there is none */
+static bool check_rest(const char *text, const char *list, const char *end,
+                       Error **errp)
 {
     ERRP_GUARD();
-    QObject *root = qobject_from_json(text, errp);
-    bool done;
+    g_autofree char *head = list ? g_strndup(text, list - text) : NULL;
+    g_autofree char *rest = list ? g_strconcat(head, "[]", end, NULL) : NULL;
+    QObject *root = qobject_from_json(list ? rest : text, errp);
 
     if (!root) {
         error_prepend(errp, "The report is no valid JSON: ");
         return false;
     }
-    done = take_root(report, qobject_to(QDict, root), errp);
     qobject_unref(root);
-    return done;
+    return true;
+}
+
+/* The first array that is there tells the format */
+bool zone_report_parse_json(ZoneReport *report, const char *text,
+                            Error **errp)
+{
+    const char *list, *end;
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(formats); i++) {
+        list = find_list(text, formats[i].list);
+        if (list) {
+            return take_zones(report, &formats[i], list, &end, errp) &&
+                   check_rest(text, list, end, errp);
+        }
+    }
+    if (check_rest(text, NULL, NULL, errp)) {
+        error_setg(errp, "The report is JSON without an array '%s' (of "
+                   "nvme-cli) or '%s' (of qemu-img)", formats[0].list,
+                   formats[1].list);
+    }
+    return false;
 }

@@ -245,7 +245,8 @@ int qcow2_zone_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp)
     if (!qcow2_zone_check_geometry(&g, s->cluster_size,
                                    bs->total_sectors * BDRV_SECTOR_SIZE,
                                    errp) ||
-        !check_counts(bs, &g, errp)) {
+        !check_counts(bs, &g, errp) ||
+        !qcow2_zone_check_snapshot_limits(bs, &g, errp)) {
         return -EINVAL;
     }
     return store_limits(bs, &g, errp);

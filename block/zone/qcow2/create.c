@@ -238,6 +238,12 @@ static bool load_backing_options(BlockDriverState *backing,
                    backing->drv->format_name);
         return false;
     }
+    if (qcow2_zone(backing)->flags & QCOW2_ZONE_FLAG_UNFINISHED) {
+        error_setg(errp, "Backing file '%s' is not finished: its zones do not "
+                   "describe its data, as what filled it was interrupted",
+                   opts->backing_file);
+        return false;
+    }
     if (!opts->zone) {
         opts->zone = g_new0(Qcow2ZoneCreateOptions, 1);
     }

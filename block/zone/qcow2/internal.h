@@ -341,6 +341,11 @@ qcow2_zone_co_adopt(BlockDriverState *bs, BlockDriverState *from,
                     const uint64_t *words);
 void qcow2_zone_take_zones(BlockDriverState *bs);
 
+/* False, with an error, where limits are below what a snapshot has active */
+bool GRAPH_RDLOCK
+qcow2_zone_check_snapshot_limits(BlockDriverState *bs,
+                                 const ZoneGeometry *limits, Error **errp);
+
 /* Of an overlay whose base has all of it: durable on return */
 int GRAPH_RDLOCK qcow2_zone_make_empty(BlockDriverState *bs);
 

@@ -129,6 +129,54 @@ snapshot_co_load_words(BlockDriverState *bs, const QCowSnapshot *sn,
     return g_steal_pointer(&words);
 }
 
+/* How many zones of a snapshot would be active, whatever the limit is */
+static int coroutine_fn GRAPH_RDLOCK
+snapshot_co_count_active(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
+{
+    g_autofree uint64_t *words = NULL;
+    Qcow2ZoneLayout layout;
+    uint32_t i;
+    int nr_active = 0;
+
+    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp)) {
+        return -EINVAL;
+    }
+    layout.geometry.max_active_zones = 0;
+    layout.geometry.max_open_zones = 0;
+    words = snapshot_co_load_words(bs, sn, &layout, errp);
+    if (!words) {
+        return -EINVAL;
+    }
+    for (i = 0; i < layout.geometry.nr_zones; i++) {
+        nr_active += zone_stored_state(&layout.geometry, i, words[i]) ==
+                     ZONE_STATE_CLOSED;
+    }
+    return nr_active;
+}
+
+bool qcow2_zone_check_snapshot_limits(BlockDriverState *bs,
+                                      const ZoneGeometry *limits, Error **errp)
+{
+    BDRVQcow2State *s = bs->opaque;
+    unsigned i;
+
+    for (i = 0; i < s->nb_snapshots && limits->max_active_zones; i++) {
+        QCowSnapshot *sn = &s->snapshots[i];
+        int nr_active = snapshot_run(bs, sn, snapshot_co_count_active, errp);
+
+        if (nr_active > (int64_t)limits->max_active_zones) {
+            error_setg(errp, "Snapshot '%s' of image '%s' has %d active zones, "
+                       "which zone.max_active_zones=%" PRIu32 " does not allow",
+                       sn->name, bs->filename, nr_active,
+                       limits->max_active_zones);
+        }
+        if (nr_active < 0 || nr_active > (int64_t)limits->max_active_zones) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Creation ***************************************************************/
 
 /*
@@ -175,6 +223,12 @@ snapshot_co_create(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
                    "internal snapshots; version 2 has, which 'qemu-img "
                    "convert' makes", bs->filename, zone->version);
         return -ENOTSUP;
+    }
+    if (zone->flags & QCOW2_ZONE_FLAG_UNFINISHED) {
+        error_setg(errp, "Image '%s' is not finished: its zones do not "
+                   "describe its data, and a snapshot would have both",
+                   bs->filename);
+        return -EBUSY;
     }
     ret = qcow2_zone_co_commit(bs, false);
     if (ret < 0) {
