@@ -83,12 +83,19 @@ void crash_stages_free(CrashRun *run)
     g_ptr_array_unref(run->stages);
 }
 
-/* A disk that the drive is not on; CRASH_MAX_DISKS: there is none */
+/*
+ * A disk that the drive is not on; CRASH_MAX_DISKS: there is none.  With lazy
+ * refcounts two are the most: the base would mark the lowest of three clean,
+ * when those above are reopened, though it is read-only.
+ */
 static unsigned crash_free_disk(const CrashRun *run)
 {
     const CrashChain *chain = &run->image->chain;
     unsigned disk_idx, i;
 
+    if (run->image->variant->lazy_refcounts && chain->depth > 1) {
+        return CRASH_MAX_DISKS;
+    }
     for (disk_idx = 0; disk_idx < CRASH_MAX_DISKS; disk_idx++) {
         for (i = 0; i < chain->depth && chain->disk_idx[i] != disk_idx; i++) {
             /* it is on another */
@@ -140,10 +147,7 @@ static bool crash_stage_put_overlay(CrashRun *run, unsigned disk_idx)
         crash_stage_failed(run, "the zones cannot be handed over", err);
         return false;
     }
-    /* the base would mark what is below clean, though it is read-only */
-    if (!image->variant->lazy_refcounts) {
-        bdrv_reopen_set_read_only(base_bs, true, &error_abort);
-    }
+    bdrv_reopen_set_read_only(base_bs, true, &error_abort);
     image->chain.disk_idx[image->chain.depth++] = disk_idx;
     return true;
 }

@@ -11,7 +11,8 @@
 #include "block/zone/qcow2/internal.h"
 
 /*
- * 1. Dirty words are committed, behind their data.
+ * 1. Dirty words are committed, behind their data, and all else is flushed:
+ *    nobody flushes this node when it is below another.
  * 2. The durable words are all that there is to say.
  */
 int coroutine_fn qcow2_zone_co_freeze(BlockDriverState *bs, uint64_t *words)
@@ -21,7 +22,7 @@ int coroutine_fn qcow2_zone_co_freeze(BlockDriverState *bs, uint64_t *words)
 
     qcow2_zone_commit_timer_stop(bs);
     if (!bdrv_is_read_only(bs)) {
-        ret = qcow2_zone_co_commit(bs, false);
+        ret = bdrv_co_flush(bs);
     }
     if (ret >= 0) {
         zone_io_co_commit_lock(zone->io);
