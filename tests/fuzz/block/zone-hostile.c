@@ -181,9 +181,9 @@ static void damage_snapshots(FailImage *image, GRand *rand)
 static void do_damage(FailImage *image, GRand *rand, Damage damage)
 {
     FailDisk *disk = image->disk[0];
-    /* damage far behind the end has made some disks very long */
-    uint32_t offset = g_rand_int_range(rand, 0, MIN(disk->length_bytes - 8,
-                                                    INT32_MAX));
+    /* earlier damage has made some disks very long */
+    uint32_t offset = g_rand_int_range(rand, 0, CLAMP(disk->length_bytes - 8, 1,
+                                                      INT32_MAX));
 
     switch (damage) {
     case DAMAGE_WORD:
