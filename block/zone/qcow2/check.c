@@ -278,6 +278,22 @@ check_region_words(BlockDriverState *bs, ZoneCheck *check)
     return ret;
 }
 
+/* The file is made longer for words that end behind it, not to begin there */
+static bool coroutine_fn GRAPH_RDLOCK
+check_begins_in_file(BlockDriverState *bs, const QCowSnapshot *sn,
+                     const Qcow2ZoneLayout *layout, Error **errp)
+{
+    int64_t file_bytes = bdrv_co_getlength(bs->file->bs);
+
+    if (file_bytes >= 0 && layout->meta_offset >= file_bytes) {
+        error_setg(errp, "Snapshot '%s' (%s): Zone metadata at %" PRIu64
+                   " lies behind the end of the file, at %" PRId64, sn->name,
+                   sn->id_str, layout->meta_offset, file_bytes);
+        return false;
+    }
+    return true;
+}
+
 /* A snapshot without a good record has no words to look at */
 static int coroutine_fn GRAPH_RDLOCK
 check_snapshot(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix,
@@ -286,7 +302,8 @@ check_snapshot(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix,
     ZoneCheck check = { .res = res, .fix = fix, .snapshot = sn->name };
     Error *local_err = NULL;
 
-    if (!qcow2_zone_snapshot_layout(bs, sn, &check.layout, &local_err)) {
+    if (!qcow2_zone_snapshot_layout(bs, sn, &check.layout, &local_err) ||
+        !check_begins_in_file(bs, sn, &check.layout, &local_err)) {
         fprintf(stderr, "ERROR %s: delete the snapshot\n",
                 error_get_pretty(local_err));
         error_free(local_err);

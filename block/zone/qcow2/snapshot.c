@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
+#include "qemu/range.h"
 #include "qemu/memalign.h"
 #include "qapi/error.h"
 #include "block/zone/qcow2/internal.h"
@@ -65,20 +66,68 @@ snapshot_run_report(BlockDriverState *bs, QCowSnapshot *sn, SnapshotStep *step)
 
 /* The record *************************************************************/
 
+static bool snapshot_decode(BlockDriverState *bs, const QCowSnapshot *sn,
+                            const Qcow2ZoneLayout *image,
+                            Qcow2ZoneLayout *layout, Error **errp)
+{
+    BDRVQcow2State *s = bs->opaque;
+    uint32_t known_bytes = MIN(sn->extra_data_size,
+                               sizeof(QCowSnapshotExtraData));
+
+    return qcow2_zone_decode_snapshot(sn->unknown_extra_data,
+                                      sn->extra_data_size - known_bytes,
+                                      s->cluster_size, sn->disk_size, image,
+                                      layout, errp);
+}
+
+static bool snapshot_check_apart(const Qcow2ZoneLayout *layout,
+                                 const Qcow2ZoneLayout *other,
+                                 const char *what, const char *name,
+                                 Error **errp)
+{
+    if (!ranges_overlap(layout->meta_offset, layout->meta_bytes,
+                        other->meta_offset, other->meta_bytes)) {
+        return true;
+    }
+    error_setg(errp, "Zone metadata at %" PRIu64 " (%" PRIu64 " bytes) "
+               "overlaps that of %s%s at %" PRIu64, layout->meta_offset,
+               layout->meta_bytes, what, name, other->meta_offset);
+    return false;
+}
+
+/* Each region has one owner: what one of them frees the other would lose */
+static bool snapshot_check_owner(BlockDriverState *bs, const QCowSnapshot *sn,
+                                 const Qcow2ZoneLayout *image,
+                                 const Qcow2ZoneLayout *layout, Error **errp)
+{
+    BDRVQcow2State *s = bs->opaque;
+    Qcow2ZoneLayout other;
+    unsigned i;
+
+    if (!snapshot_check_apart(layout, image, "the image", "", errp)) {
+        return false;
+    }
+    for (i = 0; i < s->nb_snapshots; i++) {
+        if (!g_str_equal(s->snapshots[i].id_str, sn->id_str) &&
+            snapshot_decode(bs, &s->snapshots[i], image, &other, NULL) &&
+            !snapshot_check_apart(layout, &other, "snapshot ",
+                                  s->snapshots[i].name, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool qcow2_zone_snapshot_layout(BlockDriverState *bs, const QCowSnapshot *sn,
                                 Qcow2ZoneLayout *layout, Error **errp)
 {
     ERRP_GUARD();
     BDRVQcow2State *s = bs->opaque;
-    uint32_t known_bytes = MIN(sn->extra_data_size,
-                               sizeof(QCowSnapshotExtraData));
     Qcow2ZoneLayout image;
 
     qcow2_zone_get_layout(s->zone, &image);
-    if (!qcow2_zone_decode_snapshot(sn->unknown_extra_data,
-                                    sn->extra_data_size - known_bytes,
-                                    s->cluster_size, sn->disk_size, &image,
-                                    layout, errp)) {
+    if (!snapshot_decode(bs, sn, &image, layout, errp) ||
+        !snapshot_check_owner(bs, sn, &image, layout, errp)) {
         error_prepend(errp, "Snapshot '%s' (%s): ", sn->name, sn->id_str);
         return false;
     }
@@ -275,13 +324,15 @@ int qcow2_zone_snapshot_create(BlockDriverState *bs, QCowSnapshot *sn)
 
 /*
  * The snapshot table without the snapshot is durable, so nothing leads to the
- * region any more.  A crash leaks it, and so does a record that is damaged.
+ * region any more.  A crash leaks it, and so does a record that is damaged;
+ * behind the end of the file there is nothing to free.
  */
 void qcow2_zone_snapshot_delete(BlockDriverState *bs, const QCowSnapshot *sn)
 {
     Qcow2ZoneLayout layout;
 
-    if (qcow2_zone(bs) && qcow2_zone_snapshot_layout(bs, sn, &layout, NULL)) {
+    if (qcow2_zone(bs) && qcow2_zone_snapshot_layout(bs, sn, &layout, NULL) &&
+        layout.meta_offset < MAX(bdrv_getlength(bs->file->bs), 0)) {
         qcow2_free_clusters(bs, layout.meta_offset, layout.meta_bytes,
                             QCOW2_DISCARD_SNAPSHOT);
     }
