@@ -318,6 +318,11 @@ bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
 void bdrv_zone_create_unseen(QemuOpts *opts, int flags);
 /* blockdev-snapshot-sync: with which flags an overlay of backing is created */
 int bdrv_zone_create_flags(BlockDriverState *backing, int flags);
+/*
+ * ... and what its backing file is called there: zones are looked for by that
+ * name, wherever the overlay is.  Valid until the next call.
+ */
+const char *bdrv_zone_backing_name(BlockDriverState *backing);
 
 /* An option of creation, and the value that makes zones of some geometry */
 typedef struct ZoneCreateOption {

@@ -267,6 +267,19 @@ int bdrv_zone_create_flags(BlockDriverState *backing, int flags)
     return backing->zones ? flags & ~BDRV_O_NO_BACKING : flags;
 }
 
+const char *bdrv_zone_backing_name(BlockDriverState *backing)
+{
+    ZoneIO *io = backing->zones;
+
+    if (!io || path_has_protocol(backing->filename) ||
+        path_is_absolute(backing->filename)) {
+        return backing->filename;
+    }
+    g_free(io->absolute_name);
+    io->absolute_name = g_canonicalize_filename(backing->filename, NULL);
+    return io->absolute_name;
+}
+
 void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts)
 {
     ZoneCreateOption options[ZONE_CREATE_OPTIONS];

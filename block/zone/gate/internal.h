@@ -37,6 +37,7 @@ struct ZoneIO {
     bool unfinished;            /* the words do not describe the data yet: no
                                    changes but those of an import */
     bool skips_offline;         /* Offline zones read as zeros */
+    char *absolute_name;        /* see bdrv_zone_backing_name() */
 };
 
 /* Where the zones end; whatever lies beyond is plain storage */

@@ -86,6 +86,7 @@ void zone_io_unref(ZoneIO *io)
     assert(qemu_co_queue_empty(&io->waiters));
     qemu_mutex_destroy(&io->lock);
     zone_table_free(io->table);
+    g_free(io->absolute_name);
     g_free(io);
 }
 
