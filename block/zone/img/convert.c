@@ -57,6 +57,9 @@ static bool inherit_option(QemuOpts *opts, const ZoneCreateOption *option,
 {
     uint64_t given = given_value(opts, option);
 
+    if (!option->fixed && qemu_opt_get(opts, BLOCK_OPT_BACKING_FILE)) {
+        return true; /* an overlay is created with the limits below it */
+    }
     if (!qemu_opt_get(opts, option->name)) {
         return qemu_opt_set_number(opts, option->name, option->value, errp);
     }
