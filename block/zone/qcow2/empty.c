@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/bitmap.h"
 #include "block/block-io.h"
 #include "block/zone/qcow2/internal.h"
 
@@ -15,15 +16,38 @@ static bool qcow2_zone_is_free(BlockDriverState *bs, int64_t cluster)
     return qcow2_get_refcount(bs, cluster, &refcount) >= 0 && !refcount;
 }
 
-/* What nobody takes back does no harm */
-static void GRAPH_RDLOCK qcow2_zone_punch_free(BlockDriverState *bs)
+/* The clusters of the file that are in use; NULL: nobody knows */
+static unsigned long *GRAPH_RDLOCK
+qcow2_zone_get_used(BlockDriverState *bs, int64_t *nr_clusters)
 {
     BDRVQcow2State *s = bs->opaque;
-    int64_t nr_clusters = bdrv_getlength(bs->file->bs) >> s->cluster_bits;
+    int64_t file_bytes = bdrv_getlength(bs->file->bs);
+    unsigned long *used;
+    int64_t i;
+
+    *nr_clusters = MAX(file_bytes, 0) >> s->cluster_bits;
+    used = bitmap_try_new(*nr_clusters);
+    for (i = 0; used && i < *nr_clusters; i++) {
+        if (!qcow2_zone_is_free(bs, i)) {
+            set_bit(i, used);
+        }
+    }
+    return used;
+}
+
+/*
+ * Those that were used and are not any more, run by run.  What nobody takes
+ * back does no harm.
+ */
+static void GRAPH_RDLOCK
+qcow2_zone_punch_freed(BlockDriverState *bs, const unsigned long *used,
+                       int64_t nr_clusters)
+{
+    BDRVQcow2State *s = bs->opaque;
     int64_t cluster, n;
 
     for (cluster = 0; cluster < nr_clusters; cluster += n + 1) {
-        for (n = 0; cluster + n < nr_clusters &&
+        for (n = 0; cluster + n < nr_clusters && test_bit(cluster + n, used) &&
              qcow2_zone_is_free(bs, cluster + n); n++) {
             /* the run goes on */
         }
@@ -34,40 +58,36 @@ static void GRAPH_RDLOCK qcow2_zone_punch_free(BlockDriverState *bs)
     }
 }
 
-static void GRAPH_RDLOCK qcow2_zone_punch_data_file(BlockDriverState *bs)
-{
-    BDRVQcow2State *s = bs->opaque;
-    int64_t data_bytes = bdrv_getlength(s->data_file->bs);
-
-    if (data_bytes > 0) {
-        bdrv_pdiscard(s->data_file, 0, data_bytes);
-    }
-}
-
 /*
  * 1. The mapping goes, and is flushed.  A crash leaves some of it, with all the
  *    data that it leads to: qcow2_make_empty() by itself would punch holes
  *    there before the L2 tables are on disk.
  * 2. Holes are punched where nothing leads any more.  A crash leaves some.
+ *
+ * After an error in 1, later calls punch nothing of it: they change no L2
+ * table, and the disk may have lost those of before for good.  An external data
+ * file keeps its clusters.
  */
 int qcow2_zone_make_empty(BlockDriverState *bs)
 {
     BDRVQcow2State *s = bs->opaque;
     bool *passes = &s->discard_passthrough[QCOW2_DISCARD_SNAPSHOT];
     bool punches = *passes;
+    g_autofree unsigned long *used = NULL;
+    int64_t nr_clusters = 0;
     int ret;
 
+    if (punches) {
+        used = qcow2_zone_get_used(bs, &nr_clusters);
+    }
     *passes = false;
     ret = bs->drv->bdrv_make_empty(bs);
     *passes = punches;
     if (ret >= 0) {
         ret = bdrv_flush(bs);
     }
-    if (ret >= 0 && punches) {
-        qcow2_zone_punch_free(bs);
-        if (has_data_file(bs)) {
-            qcow2_zone_punch_data_file(bs);
-        }
+    if (ret >= 0 && used) {
+        qcow2_zone_punch_freed(bs, used, nr_clusters);
     }
     return ret;
 }
