@@ -255,10 +255,14 @@ char *crash_stages_commit(CrashImage *image, bool drop)
     Error *err = NULL;
     BlockBackend *blk = crash_image_open_chain(image, &image->chain,
                                                BDRV_O_RDWR, &err);
+    BlockDriverState *base_bs;
     char *fault = NULL;
 
     if (blk) {
-        img_zones_commit(blk, blk_bs(blk)->backing->bs, drop, 0, &err);
+        bdrv_graph_rdlock_main_loop();
+        base_bs = bdrv_backing_chain_next(blk_bs(blk));
+        bdrv_graph_rdunlock_main_loop();
+        img_zones_commit(blk, base_bs, drop, 0, &err);
     }
     if (err) {
         fault = g_strdup_printf("the overlay cannot be committed: %s",
@@ -302,7 +306,9 @@ static bool crash_stage_amend(CrashRun *run, CrashSpan *made)
     QemuOpts *opts = crash_stage_limits(run, blk);
     Error *err = NULL;
 
+    bdrv_graph_rdlock_main_loop();
     bdrv_amend_options(blk_bs(blk), opts, NULL, NULL, false, &err);
+    bdrv_graph_rdunlock_main_loop();
     made->end = crash_log_tick(run->log);
     qemu_opts_del(opts);
     blk_unref(blk);

@@ -94,7 +94,7 @@ bool zone_filter_passes(BlockDriver *drv, BdrvChildRole role)
 }
 
 /* Nobody changes the graph while requests are made or devices look */
-BlockDriverState *bdrv_zone_node(BlockDriverState *bs)
+BlockDriverState * TSA_NO_TSA bdrv_zone_node(BlockDriverState *bs)
 {
     while (bs && !bs->zones) {
         bs = bs->drv && bs->file &&

@@ -9,7 +9,8 @@
 #include "block/block-io.h"
 #include "block/zone/qcow2/internal.h"
 
-static bool qcow2_zone_is_free(BlockDriverState *bs, int64_t cluster)
+static bool GRAPH_RDLOCK
+qcow2_zone_is_free(BlockDriverState *bs, int64_t cluster)
 {
     uint64_t refcount;
 
