@@ -227,8 +227,8 @@ int zone_io_import_begin(BlockDriverState *bs, ZoneImportMode mode,
 /*
  * Ends it, as a power cycle does: words (nr_zones of them) are the zones' now,
  * with the extensions of from, or with those that bs has (NULL, and zones that
- * from does not have).  After any crash the image is as it shall be, or says that it is
- * not finished.  After an error the import goes on.
+ * from does not have).  After any crash the image is as it shall be, or says
+ * that it is not finished.  After an error the import goes on.
  */
 int zone_io_import_adopt(BlockDriverState *bs, const uint64_t *words,
                          BlockDriverState *from, Error **errp);

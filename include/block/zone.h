@@ -147,6 +147,9 @@ const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
  */
 ZoneState zone_stored_state(const ZoneGeometry *geometry, uint32_t zone_idx,
                             uint64_t word);
+/* How many of nr_zones stored, checked words are active */
+uint32_t zone_words_count_active(const ZoneGeometry *geometry,
+                                 const uint64_t *words);
 
 /*
  * Puts a stored, checked word into a table: the state after a power cycle

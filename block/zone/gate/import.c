@@ -42,13 +42,8 @@ static bool zone_io_check_active(ZoneIO *io, const uint64_t *words,
                                  Error **errp)
 {
     const ZoneGeometry *geometry = zone_io_geometry(io);
-    uint32_t nr_active = 0;
-    uint32_t i;
+    uint32_t nr_active = zone_words_count_active(geometry, words);
 
-    for (i = 0; i < geometry->nr_zones; i++) {
-        nr_active += zone_stored_state(geometry, i, words[i]) ==
-                     ZONE_STATE_CLOSED;
-    }
     if (geometry->max_active_zones && nr_active > geometry->max_active_zones) {
         error_setg(errp, "%" PRIu32 " zones would be active in '%s', which "
                    "allows %" PRIu32, nr_active, zone_import_name(io->bs),

@@ -167,7 +167,8 @@ static bool check_room(BlockBackend **source, int nr_sources,
 
 /*
  * Lives that have ended left data there, which qemu-img may leave alone: the
- * target read as zeros before
+ * target read as zeros before.  It says on disk that it is not finished: a
+ * crash leaves that, with some of the data.
  */
 static bool drop_data(BlockBackend *target, Error **errp)
 {

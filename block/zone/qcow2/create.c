@@ -417,7 +417,7 @@ bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
 static bool check_backing_words(const char *backing_file, const ZoneGeometry *g,
                                 const uint64_t *words, Error **errp)
 {
-    uint32_t nr_active = 0;
+    uint32_t nr_active;
     const char *fault;
     uint32_t i;
 
@@ -428,8 +428,8 @@ static bool check_backing_words(const char *backing_file, const ZoneGeometry *g,
                        PRIx64 ": %s", backing_file, i, words[i], fault);
             return false;
         }
-        nr_active += zone_stored_state(g, i, words[i]) == ZONE_STATE_CLOSED;
     }
+    nr_active = zone_words_count_active(g, words);
     if (g->max_active_zones && nr_active > g->max_active_zones) {
         error_setg(errp, "Backing file '%s': %" PRIu32 " active zones exceed "
                    "the maximum of %" PRIu32, backing_file, nr_active,

@@ -184,8 +184,6 @@ snapshot_co_count_active(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
 {
     g_autofree uint64_t *words = NULL;
     Qcow2ZoneLayout layout;
-    uint32_t i;
-    int nr_active = 0;
 
     if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp)) {
         return -EINVAL;
@@ -193,14 +191,7 @@ snapshot_co_count_active(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
     layout.geometry.max_active_zones = 0;
     layout.geometry.max_open_zones = 0;
     words = snapshot_co_load_words(bs, sn, &layout, errp);
-    if (!words) {
-        return -EINVAL;
-    }
-    for (i = 0; i < layout.geometry.nr_zones; i++) {
-        nr_active += zone_stored_state(&layout.geometry, i, words[i]) ==
-                     ZONE_STATE_CLOSED;
-    }
-    return nr_active;
+    return words ? zone_words_count_active(&layout.geometry, words) : -EINVAL;
 }
 
 bool qcow2_zone_check_snapshot_limits(BlockDriverState *bs,

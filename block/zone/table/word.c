@@ -190,6 +190,19 @@ ZoneState zone_stored_state(const ZoneGeometry *geometry, uint32_t zone_idx,
     return ZONE_STATE_CLOSED;
 }
 
+uint32_t zone_words_count_active(const ZoneGeometry *geometry,
+                                 const uint64_t *words)
+{
+    uint32_t nr_active = 0;
+    uint32_t i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        nr_active += zone_stored_state(geometry, i, words[i]) ==
+                     ZONE_STATE_CLOSED;
+    }
+    return nr_active;
+}
+
 const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
                             uint64_t word)
 {

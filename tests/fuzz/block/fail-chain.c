@@ -96,17 +96,6 @@ static FailReport old_of(const FailReport *prepared, const FailReport *used)
     return old;
 }
 
-static FailReport report_of(const FailImage *closed)
-{
-    FailImage *image = fail_image_dup(closed, false);
-    FailReport report;
-
-    fail_image_open(image, 0, &error_abort);
-    report = fail_report(image);
-    fail_image_free(image);
-    return report;
-}
-
 static void free_view(FailView *view)
 {
     fail_report_free(&view->report);
@@ -127,9 +116,9 @@ void fail_chain_try(const FailVariant *variant, const FailOp *op,
     FailImage named = { .variant = variant };
     FailChain chain = { .run = { .op = op, .image = &named } };
 
-    chain.prepared.report = report_of(fail_prepared(variant));
+    chain.prepared.report = fail_report_of(fail_prepared(variant));
     chain.prepared.old = fail_report_dup(&chain.prepared.report);
-    chain.used.report = report_of(fail_prepared_over(variant, true));
+    chain.used.report = fail_report_of(fail_prepared_over(variant, true));
     chain.used.old = old_of(&chain.prepared.report, &chain.used.report);
     chain.used.flags = FAIL_OP_CONV;
     fail_try_plans(&chain.run, once);

@@ -59,6 +59,17 @@ FailReport fail_report(FailImage *image)
     return report;
 }
 
+FailReport fail_report_of(const FailImage *closed)
+{
+    FailImage *image = fail_image_dup(closed, false);
+    FailReport report;
+
+    fail_image_open(image, 0, &error_abort);
+    report = fail_report(image);
+    fail_image_free(image);
+    return report;
+}
+
 FailReport fail_report_dup(const FailReport *report)
 {
     FailReport copy = *report;

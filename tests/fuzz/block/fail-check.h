@@ -77,6 +77,8 @@ void G_GNUC_PRINTF(3, 4)
 fail_expect(const FailRun *run, bool ok, const char *format, ...);
 
 FailReport fail_report(FailImage *image);
+/* ... of a closed one, which stays as it is */
+FailReport fail_report_of(const FailImage *closed);
 FailReport fail_report_dup(const FailReport *report);
 void fail_report_free(FailReport *report);
 

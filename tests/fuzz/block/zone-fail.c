@@ -39,17 +39,6 @@ const char *__lsan_default_suppressions(void)
            "leak:snapshot_set_record\n";
 }
 
-static FailReport stored_report(const FailVariant *variant)
-{
-    FailImage *image = fail_image_dup(fail_prepared(variant), false);
-    FailReport report;
-
-    fail_image_open(image, 0, &error_abort);
-    report = fail_report(image);
-    fail_image_free(image);
-    return report;
-}
-
 static void run_op(FailRun *run)
 {
     FailImage *closed;
@@ -166,7 +155,7 @@ static void test_op(const void *data)
     FailImage named = { .variant = c->variant };
     FailRun run = { .op = c->op, .image = &named };
 
-    run.stored = stored_report(c->variant);
+    run.stored = fail_report_of(fail_prepared(c->variant));
     run_unhurt(&run);
     share(&run);
     run.image = &named;
