@@ -107,6 +107,18 @@ typedef struct ZoneStoreOps {
     int coroutine_fn GRAPH_RDLOCK_PTR
     (*co_import_adopt)(BlockDriverState *bs, const uint64_t *words,
                        BlockDriverState *from, Error **errp);
+    /* The first part of co_import_adopt(): extensions alone, for later */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_import_extensions)(BlockDriverState *bs, const uint64_t *words,
+                            BlockDriverState *from);
+    /*
+     * Gives up what the zone has from start to end, whole clusters, where
+     * nobody has written in this life: zeros for whoever writes above.  Durable
+     * before any word that is stored later.
+     */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_hide)(BlockDriverState *bs, uint32_t zone_idx, uint64_t start,
+               uint64_t end);
     /*
      * Gives up all data of a node over a backing file that has it, durably;
      * words and extensions stay.  The node is drained.
@@ -227,12 +239,13 @@ int zone_io_import_begin(BlockDriverState *bs, ZoneImportMode mode,
 /*
  * Ends it, as a power cycle does: words (nr_zones of them) are the zones' now,
  * with the extensions of from, or with those that bs has (NULL, and zones that
- * from does not have).  After any crash the image is as it shall be, or says
- * that it is not finished.  After an error the import goes on.
+ * from does not have; bs: those that have been imported).  After any crash the
+ * image is as it shall be, or says that it is not finished.  After an error the
+ * import goes on.
  */
 int zone_io_import_adopt(BlockDriverState *bs, const uint64_t *words,
                          BlockDriverState *from, Error **errp);
-/* The end of ZONE_IMPORT_SAME */
+/* The end of ZONE_IMPORT_SAME; of others: the image stays unfinished */
 void zone_io_import_end(BlockDriverState *bs);
 /*
  * An overlay that has been committed gives up its data, and shows that of the
@@ -259,8 +272,15 @@ bool zone_io_check_same_geometry(BlockDriverState *bs,
                                  BlockDriverState *other_bs, Error **errp);
 /* The words that would be stored now, nr_zones of them: g_free() */
 uint64_t *zone_io_get_words(ZoneIO *io);
+/* ... and the limits; both: a host does not tell one from the other */
+bool zone_io_check_same_limits(BlockDriverState *bs, BlockDriverState *other_bs,
+                               Error **errp);
+bool zone_io_check_same_drive(BlockDriverState *bs, BlockDriverState *other_bs,
+                              Error **errp);
+/* Can bs be filled from elsewhere?  False, with an error, unless so */
+bool zone_io_check_import(BlockDriverState *bs, Error **errp);
 /* Offline zones read as zeros, for who takes data and words over together */
-void zone_io_skip_offline(ZoneIO *io);
+void zone_io_skip_offline(ZoneIO *io, bool skip);
 
 /* Zones in the graph ******************************************************/
 
@@ -289,7 +309,7 @@ bool bdrv_zone_check_geometry(BlockDriverState *overlay,
 /* The same, and for whoever uses the one in place of the other */
 bool bdrv_zone_check_drive(BlockDriverState *overlay, BlockDriverState *backing,
                            Error **errp);
-/* The node has an overlay: its zones do not change */
+/* The node has an overlay, maybe over filters: its zones do not change */
 bool GRAPH_RDLOCK bdrv_zone_is_frozen(BlockDriverState *bs);
 
 /*
@@ -344,6 +364,11 @@ void zone_geometry_list_options(const ZoneGeometry *geometry,
 bool zone_geometry_set_clusters(const ZoneGeometry *geometry, QemuOpts *opts,
                                 Error **errp);
 
+/*
+ * drive-mirror, drive-backup: what an image of format is created with for the
+ * zones of bs; NULL without zones.  Valid until the next call.
+ */
+char *bdrv_zone_create_options(BlockDriverState *bs, const char *format);
 /* snapshot=on: a temporary overlay of bs has the same zones */
 void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts);
 
@@ -368,13 +393,8 @@ bdrv_zone_finish_handover(BlockDriverState *to, BlockDriverState *from,
 void GRAPH_WRLOCK
 bdrv_zone_hand_back(BlockDriverState *to, BlockDriverState *from);
 
-/* Targets *****************************************************************/
-
-/* False, with an error, when target is zoned; operation is a noun */
-bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
-                            Error **errp);
-/* The same where there is nobody to take the error: true, once it is printed */
-bool bdrv_zone_refuses_target(BlockDriverState *target, const char *operation);
+/* HMP "commit", which does not carry zones: true, once it has said so */
+bool bdrv_zone_refuses_commit(BlockDriverState *bs);
 
 /* What block/io.c calls, of a node with zones *****************************/
 

@@ -41,9 +41,16 @@ zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
         .data = event == ZONE_EVENT_FAULT_READ_ONLY, /* it stays readable */
     };
 
+    uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
+    int ret = 0;
+
     assert(event == ZONE_EVENT_FAULT_READ_ONLY ||
            event == ZONE_EVENT_FAULT_OFFLINE);
-    return zone_io_co_fault(&t, zone_idx);
+    if (event == ZONE_EVENT_FAULT_OFFLINE) {
+        ret = zone_filter_co_before_loss(io->bs, zone_bytes * zone_idx,
+                                         zone_bytes);
+    }
+    return ret < 0 ? ret : zone_io_co_fault(&t, zone_idx);
 }
 
 /* Attributes **************************************************************/

@@ -20,16 +20,22 @@ typedef struct ZoneFilterRequest {
     int64_t offset_bytes;       /* an append: of its zone, then its place */
     int64_t length_bytes;       /* of the data of an append, else of zones */
     QEMUIOVector *qiov;         /* NULL: management */
+    BdrvRequestFlags flags;
     bool changes_data;
+    void *opaque;               /* the filter's */
 } ZoneFilterRequest;
-
-typedef int coroutine_fn GRAPH_RDLOCK
-ZoneFilterFunc(BlockDriverState *bs, ZoneFilterRequest *req);
 
 typedef struct ZoneFilter {
     const char *format_name;
-    ZoneFilterFunc *co_before;  /* an error is the request's */
-    ZoneFilterFunc *co_after;   /* ... that has ended well */
+    /* An error is the request's */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_before)(BlockDriverState *bs, ZoneFilterRequest *req);
+    /* ret is the request's result, or that of co_before */
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_after)(BlockDriverState *bs, ZoneFilterRequest *req, int ret);
+    /* What a reader of the range sees has changed by itself */
+    void coroutine_mixed_fn
+    (*mark)(BlockDriverState *bs, int64_t offset, int64_t bytes);
 } ZoneFilter;
 
 /* Limits of writes hold; management counts as one without data */
@@ -57,10 +63,10 @@ zone_filter_co_do_nothing(struct BlkLogWritesFileReq *req)
 
 /* Where an append went; what a Reset or Offline has taken, as a discard */
 static int coroutine_fn GRAPH_RDLOCK
-zone_filter_co_log(BlockDriverState *bs, ZoneFilterRequest *req)
+zone_filter_co_log(BlockDriverState *bs, ZoneFilterRequest *req, int ret)
 {
-    if (!req->changes_data) {
-        return 0;
+    if (ret < 0 || !req->changes_data) {
+        return ret;
     }
     return blk_log_writes_co_log(bs, req->offset_bytes, req->length_bytes,
                                  req->qiov, 0, zone_filter_co_do_nothing,
@@ -68,10 +74,73 @@ zone_filter_co_log(BlockDriverState *bs, ZoneFilterRequest *req)
                                  false);
 }
 
+/*
+ * What is there now is copied before it changes.  An append goes to where its
+ * zone shows zeros still, nobody knows where: all of that is copied, once.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+zone_filter_co_copy_before(BlockDriverState *bs, ZoneFilterRequest *req)
+{
+    int64_t offset = req->offset_bytes;
+    int64_t end = offset + req->length_bytes;
+    ZoneIO *io = bdrv_zone_io(bs);
+    ZoneInfo info;
+
+    if (!req->changes_data) {
+        return 0;
+    }
+    if (req->qiov) {
+        zone_io_get_info(io, zone_table_idx(zone_io_table(io), offset), &info);
+        if (!zone_state_has_wp(info.state)) {
+            return 0; /* it will be refused */
+        }
+        offset = info.wp_bytes;
+        end = info.start_bytes + info.length_bytes;
+    }
+    return cbw_do_copy_before_write(bs, offset, end - offset, 0);
+}
+
+/*
+ * With the target written before the request ends, others keep out of all of
+ * the zone meanwhile: nobody knows yet where an append goes.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+zone_filter_co_mirror_before(BlockDriverState *bs, ZoneFilterRequest *req)
+{
+    int64_t bytes = req->length_bytes;
+
+    if (!req->changes_data) {
+        return 0;
+    }
+    if (req->qiov) {
+        bytes = zone_io_geometry(bdrv_zone_io(bs))->zone_bytes;
+    }
+    req->opaque = zone_mirror_co_begin(bs, req->offset_bytes, bytes,
+                                       &req->qiov, &req->flags);
+    return 0;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zone_filter_co_mirror_after(BlockDriverState *bs, ZoneFilterRequest *req,
+                            int ret)
+{
+    if (req->opaque) {
+        zone_mirror_co_end(req->opaque, req->offset_bytes, req->length_bytes,
+                           ret);
+    } else if (req->changes_data) {
+        zone_mirror_mark(bs, req->offset_bytes, req->length_bytes);
+    }
+    return ret;
+}
+
 static const ZoneFilter zone_filters[] = {
     { "blkdebug", zone_filter_co_inject },
     { "blklogwrites", NULL, zone_filter_co_log },
+    { "commit_top" },
+    { "copy-before-write", zone_filter_co_copy_before },
     { "copy-on-read" },
+    { "mirror_top", zone_filter_co_mirror_before, zone_filter_co_mirror_after,
+      zone_mirror_mark },
     { "raw" },
     { "throttle", zone_filter_co_throttle },
 };
@@ -93,14 +162,77 @@ bool zone_filter_passes(BlockDriver *drv, BdrvChildRole role)
     return (role & BDRV_CHILD_FILTERED) && zone_filter_find(drv->format_name);
 }
 
+/* The child whose zones a filter shows, or NULL */
+static BdrvChild * TSA_NO_TSA zone_filter_child(BlockDriverState *bs)
+{
+    BdrvChild *child = bs->backing ?: bs->file;
+
+    return bs->drv && child && zone_filter_passes(bs->drv, child->role)
+           ? child : NULL;
+}
+
 /* Nobody changes the graph while requests are made or devices look */
 BlockDriverState * TSA_NO_TSA bdrv_zone_node(BlockDriverState *bs)
 {
+    BdrvChild *child;
+
     while (bs && !bs->zones) {
-        bs = bs->drv && bs->file &&
-             zone_filter_passes(bs->drv, bs->file->role) ? bs->file->bs : NULL;
+        child = zone_filter_child(bs);
+        bs = child ? child->bs : NULL;
     }
     return bs;
+}
+
+BlockDriverState *zone_filter_parent(BdrvChild *child)
+{
+    return child->klass == &child_of_bds &&
+           (child->role & BDRV_CHILD_FILTERED) ? child->opaque : NULL;
+}
+
+/* Requests are being made, or the node is drained: the graph stays */
+void TSA_NO_TSA
+zone_filter_set_dirty(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    BlockDriverState *parent_bs;
+    const ZoneFilter *filter;
+    BdrvChild *parent;
+
+    bdrv_set_dirty(bs, offset, bytes);
+    QLIST_FOREACH(parent, &bs->parents, next_parent) {
+        parent_bs = zone_filter_parent(parent);
+        filter = parent_bs && parent_bs->drv
+                 ? zone_filter_find(parent_bs->drv->format_name) : NULL;
+        if (filter && filter->mark) {
+            filter->mark(parent_bs, offset, bytes);
+        }
+        if (filter) {
+            zone_filter_set_dirty(parent_bs, offset, bytes);
+        }
+    }
+}
+
+int coroutine_fn
+zone_filter_co_before_loss(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    ZoneFilterRequest req = {
+        .offset_bytes = offset, .length_bytes = bytes, .changes_data = true,
+    };
+    BlockDriverState *parent_bs;
+    BdrvChild *parent;
+    int ret = 0;
+
+    QLIST_FOREACH(parent, &bs->parents, next_parent) {
+        parent_bs = zone_filter_parent(parent);
+        if (!parent_bs || !parent_bs->drv || ret < 0) {
+            continue;
+        }
+        ret = zone_filter_co_before_loss(parent_bs, offset, bytes);
+        if (ret >= 0 && g_str_equal(parent_bs->drv->format_name,
+                                    "copy-before-write")) {
+            ret = zone_filter_co_copy_before(parent_bs, &req);
+        }
+    }
+    return ret;
 }
 
 /* Requests ****************************************************************/
@@ -122,8 +254,8 @@ zone_filter_co_end(BlockDriverState *bs, ZoneFilterRequest *req, int ret)
     if (ret >= 0 && req->changes_data) {
         bdrv_set_dirty(bs, req->offset_bytes, req->length_bytes);
     }
-    if (ret >= 0 && filter->co_after) {
-        ret = filter->co_after(bs, req);
+    if (filter->co_after) {
+        ret = filter->co_after(bs, req, ret);
     }
     bdrv_dec_in_flight(bs);
     return ret;
@@ -137,12 +269,14 @@ zone_filter_co_append(BlockDriverState *bs, int64_t *offset,
         .offset_bytes = *offset,
         .length_bytes = qiov->size,
         .qiov = qiov,
+        .flags = flags,
         .changes_data = true,
     };
     int ret = zone_filter_co_begin(bs, &req);
 
     if (ret >= 0) {
-        ret = bdrv_zone_co_append(bs->file, offset, qiov, flags);
+        ret = bdrv_zone_co_append(zone_filter_child(bs), offset, req.qiov,
+                                  req.flags);
     }
     req.offset_bytes = *offset;
     return zone_filter_co_end(bs, &req, ret);
@@ -161,7 +295,7 @@ zone_filter_co_action(BlockDriverState *bs, const ZoneAction *action)
                          &req.length_bytes);
     ret = zone_filter_co_begin(bs, &req);
     if (ret >= 0) {
-        ret = bdrv_zone_co_action(bs->file, action);
+        ret = bdrv_zone_co_action(zone_filter_child(bs), action);
     }
     return zone_filter_co_end(bs, &req, ret);
 }

@@ -29,6 +29,30 @@ blk_log_writes_co_log(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
                       int (*file_func)(struct BlkLogWritesFileReq *req),
                       uint64_t entry_flags, bool is_zero_write);
 
+/* Of block/copy-before-write.c *********************************************/
+
+/* Copies what is there to the target, unless it has been; or an errno */
+int coroutine_fn
+cbw_do_copy_before_write(BlockDriverState *bs, uint64_t offset, uint64_t bytes,
+                         BdrvRequestFlags flags);
+
+/* Of block/mirror.c: mirror.c.inc *******************************************/
+
+/* What a reader of the source sees in the range has changed */
+void coroutine_mixed_fn
+zone_mirror_mark(BlockDriverState *bs, int64_t offset, int64_t bytes);
+/*
+ * Around a request on zones that ends when the target has what it did: others
+ * keep out of the range meanwhile.  NULL when it need not wait for that, and is
+ * to be marked.  What *qiov has stays as it is until the end; NULL: the range
+ * will read as zeros.
+ */
+void *coroutine_fn GRAPH_RDLOCK
+zone_mirror_co_begin(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                     QEMUIOVector **qiov, BdrvRequestFlags *flags);
+void coroutine_fn GRAPH_RDLOCK
+zone_mirror_co_end(void *opaque, int64_t offset, int64_t bytes, int ret);
+
 /* A write that the zones have refused is not in the log */
 static inline bool zone_filter_wants_log(int ret)
 {

@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "qemu/option.h"
 #include "qemu/units.h"
 #include "block/block-io.h"
@@ -76,13 +77,14 @@ bool bdrv_zone_check_drive(BlockDriverState *overlay, BlockDriverState *backing,
                        b->max_append_bytes, errp);
 }
 
-/* Hand-over and lives look at the node below itself */
+/* A hand-over looks at the node below itself; that of a job does not change */
 static bool check_below_overlay(BlockDriverState *overlay,
                                 BlockDriverState *backing, Error **errp)
 {
     BlockDriverState *zoned = bdrv_zone_node(backing);
 
-    if (zoned && zoned != backing) {
+    if (zoned && zoned != backing &&
+        !g_str_equal(backing->drv->format_name, "commit_top")) {
         error_setg(errp, "Node '%s' is a filter of zoned node '%s': only the "
                    "zoned node itself can be below overlay '%s'",
                    bdrv_get_device_or_node_name(backing),
@@ -97,6 +99,8 @@ static bool check_below_overlay(BlockDriverState *overlay,
 static bool check_overlay(BlockDriverState *overlay, BlockDriverState *backing,
                           Error **errp)
 {
+    BlockDriverState *zoned = bdrv_zone_node(backing);
+
     if (!overlay->zones) {
         error_setg(errp, "Node '%s' is zoned, and node '%s' over it is not: "
                    "only a zoned image can be its overlay",
@@ -104,22 +108,36 @@ static bool check_overlay(BlockDriverState *overlay, BlockDriverState *backing,
                    bdrv_get_device_or_node_name(overlay));
         return false;
     }
-    if (!backing->zones) {
+    if (!zoned) {
         error_setg(errp, "Node '%s' is zoned, and its backing node '%s' is "
                    "not: only a zoned image can be below it",
                    bdrv_get_device_or_node_name(overlay),
                    bdrv_get_device_or_node_name(backing));
         return false;
     }
-    if (overlay->drv != backing->drv) {
+    if (overlay->drv != zoned->drv) {
         error_setg(errp, "Node '%s' has zones of driver '%s', which are in no "
                    "image: node '%s' cannot be its overlay",
                    bdrv_get_device_or_node_name(backing),
-                   backing->drv->format_name,
+                   zoned->drv->format_name,
                    bdrv_get_device_or_node_name(overlay));
         return false;
     }
-    return bdrv_zone_check_geometry(overlay, backing, errp);
+    return bdrv_zone_check_geometry(overlay, zoned, errp);
+}
+
+/*
+ * A node that is not zoned itself: does it use the zones of its child as they
+ * are meant to be?  The target of a backup is written past them, and who reads
+ * the past of a node reads data alone.
+ */
+static bool passes_zones(BlockDriverState *parent, BlockDriverState *zoned,
+                         BdrvChildRole role)
+{
+    return zone_filter_passes(parent->drv, role) ||
+           (zoned->zones->importing &&
+            g_str_equal(parent->drv->format_name, "copy-before-write")) ||
+           g_str_equal(parent->drv->format_name, "snapshot-access");
 }
 
 bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
@@ -138,9 +156,7 @@ bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
         return check_below_overlay(parent, child, errp) &&
                check_overlay(parent, child, errp);
     }
-    if (zoned && (!zone_filter_passes(parent->drv, role) ||
-                  qdict_haskey(parent->options, "bottom"))) {
-        /* (copy-on-read with "bottom" is for jobs) */
+    if (zoned && !passes_zones(parent, zoned, role)) {
         error_setg(errp, "Node '%s' is zoned, and driver '%s' of node '%s' "
                    "does not pass zones on",
                    bdrv_get_device_or_node_name(child),
@@ -153,10 +169,13 @@ bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
 
 bool bdrv_zone_is_frozen(BlockDriverState *bs)
 {
+    BlockDriverState *filter_bs;
     BdrvChild *parent;
 
     QLIST_FOREACH(parent, &bs->parents, next_parent) {
-        if (parent->role & BDRV_CHILD_COW) {
+        filter_bs = zone_filter_parent(parent);
+        if ((parent->role & BDRV_CHILD_COW) ||
+            (filter_bs && bdrv_zone_is_frozen(filter_bs))) {
             return true;
         }
     }
@@ -215,16 +234,23 @@ void zone_geometry_list_options(const ZoneGeometry *g,
     memcpy(options, list, sizeof(list));
 }
 
+/* The default ones, or the largest that fit */
+static uint64_t zone_geometry_cluster_bytes(const ZoneGeometry *g)
+{
+    return MIN(g->zone_bytes & -g->zone_bytes, DEFAULT_CLUSTER_BYTES);
+}
+
 bool zone_geometry_set_clusters(const ZoneGeometry *g, QemuOpts *opts,
                                 Error **errp)
 {
-    uint64_t max_bytes = g->zone_bytes & -g->zone_bytes;
+    uint64_t cluster_bytes = zone_geometry_cluster_bytes(g);
 
-    if (max_bytes >= DEFAULT_CLUSTER_BYTES ||
+    if (cluster_bytes == DEFAULT_CLUSTER_BYTES ||
         qemu_opt_find(opts, BLOCK_OPT_CLUSTER_SIZE)) {
         return true;
     }
-    return qemu_opt_set_number(opts, BLOCK_OPT_CLUSTER_SIZE, max_bytes, errp);
+    return qemu_opt_set_number(opts, BLOCK_OPT_CLUSTER_SIZE, cluster_bytes,
+                               errp);
 }
 
 bool bdrv_zone_check_create(BlockDriver *drv, QemuOpts *opts,
@@ -280,6 +306,30 @@ const char *bdrv_zone_backing_name(BlockDriverState *backing)
     return io->absolute_name;
 }
 
+char *bdrv_zone_create_options(BlockDriverState *bs, const char *format)
+{
+    BlockDriverState *zoned = bdrv_zone_node(bs);
+    ZoneCreateOption options[ZONE_CREATE_OPTIONS];
+    GString *str;
+    int i;
+
+    if (!zoned || g_strcmp0(format, "qcow2")) {
+        return NULL; /* the job will refuse it */
+    }
+    zone_geometry_list_options(zone_io_geometry(zoned->zones), options);
+    str = g_string_new("zone.mode=host-managed");
+    for (i = 0; i < ZONE_CREATE_OPTIONS; i++) {
+        g_string_append_printf(str, ",%s=%" PRIu64, options[i].name,
+                               options[i].value);
+    }
+    g_string_append_printf(str, ",cluster_size=%" PRIu64,
+                           zone_geometry_cluster_bytes(
+                               zone_io_geometry(zoned->zones)));
+    g_free(zoned->zones->create_options);
+    zoned->zones->create_options = g_string_free(str, FALSE);
+    return zoned->zones->create_options;
+}
+
 void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts)
 {
     ZoneCreateOption options[ZONE_CREATE_OPTIONS];
@@ -298,26 +348,14 @@ void bdrv_zone_set_create_opts(BlockDriverState *bs, QemuOpts *opts)
                                &error_abort);
 }
 
-/* Targets *****************************************************************/
+/* What carries no zones ***************************************************/
 
-bool bdrv_zone_check_target(BlockDriverState *target, const char *operation,
-                            Error **errp)
+bool bdrv_zone_refuses_commit(BlockDriverState *bs)
 {
-    if (bdrv_zone_io(target)) {
-        error_setg(errp, "Image '%s' is zoned: %s to zoned images is not "
-                   "supported", target->filename, operation);
-        return false;
+    if (bdrv_zone_node(bs)) {
+        error_report("Node '%s' is zoned: only block-commit brings its zones "
+                     "to the node below", bdrv_get_device_or_node_name(bs));
+        return true;
     }
-    return true;
-}
-
-bool bdrv_zone_refuses_target(BlockDriverState *target, const char *operation)
-{
-    Error *local_err = NULL;
-
-    if (bdrv_zone_check_target(target, operation, &local_err)) {
-        return false;
-    }
-    error_report_err(local_err);
-    return true;
+    return false;
 }

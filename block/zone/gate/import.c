@@ -133,9 +133,35 @@ bool zone_io_check_same_geometry(BlockDriverState *bs,
                        zone_io_geometry(other_bs->zones)->nr_zones, errp);
 }
 
-void zone_io_skip_offline(ZoneIO *io)
+bool zone_io_check_same_limits(BlockDriverState *bs, BlockDriverState *other_bs,
+                               Error **errp)
 {
-    io->skips_offline = true;
+    const ZoneGeometry *a = zone_io_geometry(bs->zones);
+    const ZoneGeometry *b = zone_io_geometry(other_bs->zones);
+
+    return check_equal(bs, other_bs, "maximum of open zones",
+                       a->max_open_zones, b->max_open_zones, errp) &&
+           check_equal(bs, other_bs, "maximum of active zones",
+                       a->max_active_zones, b->max_active_zones, errp) &&
+           check_equal(bs, other_bs, "maximum append", a->max_append_bytes,
+                       b->max_append_bytes, errp);
+}
+
+bool zone_io_check_same_drive(BlockDriverState *bs, BlockDriverState *other_bs,
+                              Error **errp)
+{
+    return zone_io_check_same_geometry(bs, other_bs, errp) &&
+           zone_io_check_same_limits(bs, other_bs, errp);
+}
+
+void zone_io_skip_offline(ZoneIO *io, bool skip)
+{
+    io->skips_offline = skip;
+}
+
+bool zone_io_passes_reads(ZoneIO *io)
+{
+    return io->importing && io->import_mode != ZONE_IMPORT_KEEP;
 }
 
 void zone_io_set_unfinished(ZoneIO *io)
@@ -162,7 +188,7 @@ static void zone_import_load_empty(ZoneIO *io)
     for (i = 0; i < geometry->nr_zones; i++) {
         zone_import_load_word(io, i, zone_empty_word(geometry, i));
     }
-    bdrv_set_dirty(io->bs, 0, zone_io_zoned_bytes(io));
+    zone_filter_set_dirty(io->bs, 0, zone_io_zoned_bytes(io));
 }
 
 /*
@@ -177,30 +203,81 @@ static void zone_import_load_words(ZoneIO *io, const uint64_t *words)
 
     for (i = 0; i < geometry->nr_zones; i++) {
         if (io->import_mode == ZONE_IMPORT_KEEP && words[i] != before[i]) {
-            bdrv_set_dirty(io->bs, geometry->zone_bytes * i,
+            zone_filter_set_dirty(io->bs, geometry->zone_bytes * i,
                            geometry->zone_bytes);
         }
         zone_import_load_word(io, i, words[i]);
     }
 }
 
+/* Above the write pointers ************************************************/
+
+/* Where a zone has nothing that a reader sees; false where there is no place */
+static bool zone_io_unwritten(ZoneIO *io, uint32_t zone_idx, uint64_t *start,
+                              uint64_t *end)
+{
+    ZoneInfo info;
+
+    zone_io_get_info(io, zone_idx, &info);
+    if (info.state == ZONE_STATE_CONVENTIONAL) {
+        return false;
+    }
+    *start = info.state == ZONE_STATE_OFFLINE ? info.start_bytes
+                                              : info.reserved_bytes;
+    *end = info.start_bytes + info.length_bytes;
+    return *start < *end;
+}
+
+/* Of a cluster that is partly written, the rest becomes zeros */
+static int coroutine_fn GRAPH_RDLOCK
+zone_io_co_hide_zone(ZoneIO *io, uint32_t zone_idx, uint64_t start,
+                     uint64_t end, uint64_t cluster_bytes)
+{
+    uint64_t aligned = MIN(ROUND_UP(start, cluster_bytes), end);
+    int ret = 0;
+
+    if (start < aligned) {
+        ret = zone_io_co_write_zeroes(io, start, aligned - start);
+    }
+    return ret < 0 || aligned == end
+           ? ret : io->ops->co_hide(io->bs, zone_idx, aligned, end);
+}
+
+int coroutine_fn zone_io_co_hide(ZoneIO *io, Error **errp)
+{
+    BlockDriverInfo info = { };
+    uint64_t start, end;
+    uint32_t i;
+    int ret = bdrv_co_get_info(io->bs, &info);
+
+    for (i = 0; i < zone_io_geometry(io)->nr_zones && ret >= 0; i++) {
+        if (zone_io_unwritten(io, i, &start, &end)) {
+            ret = zone_io_co_hide_zone(io, i, start, end, info.cluster_size);
+        }
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not give up what lies above the "
+                         "write pointers of '%s'", zone_import_name(io->bs));
+    }
+    return ret;
+}
+
 /* Begin and end ***********************************************************/
 
-static bool zone_import_check_begin(ZoneIO *io, Error **errp)
+bool zone_io_check_import(BlockDriverState *bs, Error **errp)
 {
-    BlockDriverState *bs = io->bs;
     const char *name = zone_import_name(bs);
 
     if (!bs->drv) {
         error_setg(errp, "'%s' has no medium", name);
         return false;
     }
-    if (!io->ops->co_import_begin) {
+    if (!bs->zones->ops->co_import_begin) {
         error_setg(errp, "'%s' keeps its zones in memory: it cannot be filled "
                    "from elsewhere", name);
         return false;
     }
-    if (io->importing) {
+    if (bs->zones->importing) {
         error_setg(errp, "'%s' is being filled already", name);
         return false;
     }
@@ -225,15 +302,20 @@ static bool zone_import_check_begin(ZoneIO *io, Error **errp)
  *    image is not finished.  A crash before leaves the drive of before, a crash
  *    after an image that is refused by name.
  * 2. With ZONE_IMPORT_EMPTY the store makes all words Empty.  A crash leaves
- *    each of them as it was or Empty.
+ *    each of them as it was or Empty.  With ZONE_IMPORT_KEEP what lies above
+ *    the write pointers is given up: words that are adopted may cover it.
  *
  * After an error the disk may say either, and the node takes no writes.
  */
-static int coroutine_fn GRAPH_RDLOCK
-zone_import_co_begin(ZoneIO *io, ZoneImportMode mode, Error **errp)
+int coroutine_fn
+zone_io_co_import_begin(ZoneIO *io, ZoneImportMode mode, Error **errp)
 {
-    int ret = bdrv_co_flush(io->bs);
+    int ret;
 
+    if (!zone_io_check_import(io->bs, errp)) {
+        return -EINVAL;
+    }
+    ret = bdrv_co_flush(io->bs);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not flush '%s'",
                          zone_import_name(io->bs));
@@ -244,6 +326,9 @@ zone_import_co_begin(ZoneIO *io, ZoneImportMode mode, Error **errp)
         ret = io->ops->co_import_begin(io->bs, mode == ZONE_IMPORT_EMPTY,
                                        errp);
         zone_io_co_commit_unlock(io);
+    }
+    if (ret >= 0 && mode == ZONE_IMPORT_KEEP) {
+        ret = zone_io_co_hide(io, errp);
     }
     if (ret >= 0 && mode == ZONE_IMPORT_EMPTY) {
         zone_import_load_empty(io);
@@ -265,12 +350,17 @@ zone_import_co_begin(ZoneIO *io, ZoneImportMode mode, Error **errp)
  * After an error the node goes on being filled, and the words can be adopted
  * again.
  */
-static int coroutine_fn GRAPH_RDLOCK
-zone_import_co_adopt(ZoneIO *io, const uint64_t *words, BlockDriverState *from,
-                     Error **errp)
+int coroutine_fn
+zone_io_co_import_adopt(ZoneIO *io, const uint64_t *words,
+                        BlockDriverState *from, Error **errp)
 {
     int ret;
 
+    assert(io->importing && io->unfinished);
+    if (!zone_io_check_words(io->bs, words, errp) ||
+        (!from && !zone_io_check_extensions(io, words, errp))) {
+        return -EINVAL;
+    }
     zone_import_load_words(io, words);
     /* what is dirty in the node's caches: a flush takes the commit lock */
     ret = bdrv_co_flush(io->bs);
@@ -280,7 +370,8 @@ zone_import_co_adopt(ZoneIO *io, const uint64_t *words, BlockDriverState *from,
         return ret;
     }
     zone_io_co_commit_lock(io);
-    ret = io->ops->co_import_adopt(io->bs, words, from, errp);
+    ret = io->ops->co_import_adopt(io->bs, words,
+                                   from == io->bs ? NULL : from, errp);
     zone_io_co_commit_unlock(io);
     if (ret >= 0) {
         io->importing = false;
@@ -307,8 +398,8 @@ static void coroutine_fn zone_import_entry(void *opaque)
 
     WITH_GRAPH_RDLOCK_GUARD() {
         co->ret = co->words
-            ? zone_import_co_adopt(co->io, co->words, co->from, co->errp)
-            : zone_import_co_begin(co->io, co->mode, co->errp);
+            ? zone_io_co_import_adopt(co->io, co->words, co->from, co->errp)
+            : zone_io_co_import_begin(co->io, co->mode, co->errp);
     }
     trace_zone_io_import(co->io->bs, co->words ? "adopt" : "begin", co->ret);
     co->done = true;
@@ -334,26 +425,17 @@ int zone_io_import_begin(BlockDriverState *bs, ZoneImportMode mode,
     ZoneImportCo co = { .io = bs->zones, .mode = mode, .errp = errp };
 
     GLOBAL_STATE_CODE();
-    if (!zone_import_check_begin(bs->zones, errp)) {
-        return -EINVAL;
-    }
     return zone_import_run(&co);
 }
 
 int zone_io_import_adopt(BlockDriverState *bs, const uint64_t *words,
                          BlockDriverState *from, Error **errp)
 {
-    ZoneIO *io = bs->zones;
     ZoneImportCo co = {
-        .io = io, .words = words, .from = from, .errp = errp,
+        .io = bs->zones, .words = words, .from = from, .errp = errp,
     };
 
     GLOBAL_STATE_CODE();
-    assert(io->importing && io->unfinished);
-    if (!zone_io_check_words(bs, words, errp) ||
-        (!from && !zone_io_check_extensions(io, words, errp))) {
-        return -EINVAL;
-    }
     return zone_import_run(&co);
 }
 

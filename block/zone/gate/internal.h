@@ -38,6 +38,7 @@ struct ZoneIO {
                                    changes but those of an import */
     bool skips_offline;         /* Offline zones read as zeros */
     char *absolute_name;        /* see bdrv_zone_backing_name() */
+    char *create_options;       /* see bdrv_zone_create_options() */
 };
 
 /* Where the zones end; whatever lies beyond is plain storage */
@@ -49,6 +50,25 @@ uint64_t zone_io_zoned_bytes(ZoneIO *io);
  */
 int GRAPH_RDLOCK zone_io_check_changeable(ZoneIO *io);
 int GRAPH_RDLOCK zone_io_check_writable(BdrvChild *child);
+
+/*
+ * Do reads see what the driver has, as the words say nothing of it yet?  Not
+ * those of an overlay, whose base keeps its words until others are adopted.
+ */
+bool zone_io_passes_reads(ZoneIO *io);
+
+/*
+ * Parts of zone_io_import_begin() and zone_io_import_adopt(), on a node that
+ * nobody but the caller writes to.
+ */
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_import_begin(ZoneIO *io, ZoneImportMode mode, Error **errp);
+int coroutine_fn GRAPH_RDLOCK
+zone_io_co_import_adopt(ZoneIO *io, const uint64_t *words,
+                        BlockDriverState *from, Error **errp);
+
+/* Zones have zeros, for writes to come, above what has been written */
+int coroutine_fn GRAPH_RDLOCK zone_io_co_hide(ZoneIO *io, Error **errp);
 
 /* Traces a refusal and returns its errno */
 int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status);
@@ -108,6 +128,18 @@ zone_io_co_copy_up(BlockDriverState *bs, int64_t offset, int64_t bytes);
 
 /* May drv show the zones of a child with this role? */
 bool zone_filter_passes(BlockDriver *drv, BdrvChildRole role);
+/* Of filters: the node above, that shows what child has; or NULL */
+BlockDriverState *zone_filter_parent(BdrvChild *child);
+/*
+ * bdrv_set_dirty(), for what no request from above has written by itself: of bs
+ * and of the filters that show it.
+ */
+void coroutine_mixed_fn
+zone_filter_set_dirty(BlockDriverState *bs, int64_t offset, int64_t bytes);
+/* A fault takes the data: who copies it before it goes does so now */
+int coroutine_fn GRAPH_RDLOCK
+zone_filter_co_before_loss(BlockDriverState *bs, int64_t offset,
+                           int64_t bytes);
 /* Requests on zones that a filter shows, on the way to the node below it */
 int coroutine_fn GRAPH_RDLOCK
 zone_filter_co_append(BlockDriverState *bs, int64_t *offset,

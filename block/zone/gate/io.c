@@ -130,7 +130,7 @@ zone_io_co_zero_failed(ZoneIO *io, ZoneWrite *write)
         n = MIN(write->end_bytes - offset, max_bytes);
         qemu_iovec_init_buf(&qiov, zeros, n);
         ret = bdrv_driver_pwritev(bs, offset, n, &qiov, 0, 0);
-        bdrv_set_dirty(bs, offset, n);
+        zone_filter_set_dirty(bs, offset, n);
     }
 }
 
@@ -194,7 +194,7 @@ zone_io_co_write_zeroes(ZoneIO *io, int64_t offset, int64_t bytes)
 {
     int ret = bdrv_co_do_pwrite_zeroes(io->bs, offset, bytes, 0);
 
-    bdrv_set_dirty(io->bs, offset, bytes);
+    zone_filter_set_dirty(io->bs, offset, bytes);
     return ret;
 }
 
@@ -377,7 +377,7 @@ zone_io_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
         qemu_iovec_memset(qiov, qiov_offset + n, 0, bytes - n);
         bytes = n;
     }
-    if (io->importing) {
+    if (zone_io_passes_reads(io)) {
         return zone_io_co_read_data(bs, offset, bytes, qiov, qiov_offset,
                                     flags & ~ZONE_COPY_FLAGS);
     }
@@ -402,7 +402,8 @@ zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
     ZoneIO *io = bs->zones;
     ZoneState state;
 
-    if (!io->importing && !zone_io_extent(io, offset, bytes, &bytes, &state)) {
+    if (!zone_io_passes_reads(io) &&
+        !zone_io_extent(io, offset, bytes, &bytes, &state)) {
         *pnum = bytes;
         return state == ZONE_STATE_OFFLINE && !io->skips_offline
                ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO;

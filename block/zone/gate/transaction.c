@@ -252,6 +252,6 @@ void zone_transaction_finish_event(ZoneTransaction *t, uint32_t zone_idx,
     zone_table_info(t->io->table, zone_idx, &after);
     t->changed = before.state != after.state;
     if (zone_event_changes_data(t->event)) {
-        bdrv_set_dirty(t->io->bs, after.start_bytes, after.length_bytes);
+        zone_filter_set_dirty(t->io->bs, after.start_bytes, after.length_bytes);
     }
 }

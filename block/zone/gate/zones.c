@@ -87,6 +87,7 @@ void zone_io_unref(ZoneIO *io)
     qemu_mutex_destroy(&io->lock);
     zone_table_free(io->table);
     g_free(io->absolute_name);
+    g_free(io->create_options);
     g_free(io);
 }
 
@@ -227,7 +228,7 @@ uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words)
         if (zone_table_word(io->table, i) != word) {
             nr_changed++;
             if (records) {
-                bdrv_set_dirty(io->bs, geometry->zone_bytes * i,
+                zone_filter_set_dirty(io->bs, geometry->zone_bytes * i,
                                geometry->zone_bytes);
             }
         }

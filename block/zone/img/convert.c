@@ -211,7 +211,7 @@ int img_zones_begin_copy(BlockBackend **source, int nr_sources,
         return -EINVAL;
     }
     if (zoned) {
-        zone_io_skip_offline(zones_of(zoned));
+        zone_io_skip_offline(zones_of(zoned), true);
     }
     return 0;
 }

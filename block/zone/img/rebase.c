@@ -77,10 +77,10 @@ int img_zones_begin_rebase(BlockBackend *blk, BlockBackend *old_backing,
         return -EINVAL;
     }
     if (old_zones) {
-        zone_io_skip_offline(old_zones);
+        zone_io_skip_offline(old_zones, true);
     }
     if (new_zones) {
-        zone_io_skip_offline(new_zones);
+        zone_io_skip_offline(new_zones, true);
     }
     return 0;
 }

@@ -126,9 +126,9 @@ qcow2_zone_co_adopt_extensions(BlockDriverState *bs, const uint64_t *words,
  * Slots may be written though the disk has ZDEV: nobody looks at them.  Zones
  * that from does not have keep theirs.
  */
-static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_adopt_all_extensions(BlockDriverState *bs, const uint64_t *words,
-                                   BlockDriverState *from)
+int coroutine_fn
+qcow2_zone_co_import_extensions(BlockDriverState *bs, const uint64_t *words,
+                                BlockDriverState *from)
 {
     const ZoneGeometry *geometry = &qcow2_zone(bs)->geometry;
     uint32_t zde_bytes = geometry->zd_extension_bytes;
@@ -181,7 +181,7 @@ qcow2_zone_co_import_adopt(BlockDriverState *bs, const uint64_t *words,
         ret = qcow2_zone_co_write_words(bs, &layout, words);
     }
     if (ret >= 0 && from) {
-        ret = qcow2_zone_co_adopt_all_extensions(bs, words, from);
+        ret = qcow2_zone_co_import_extensions(bs, words, from);
     }
     if (ret >= 0) {
         ret = bdrv_co_flush(bs->file->bs);

@@ -134,6 +134,9 @@ qcow2_zone_co_import_begin(BlockDriverState *bs, bool empty, Error **errp);
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_import_adopt(BlockDriverState *bs, const uint64_t *words,
                            BlockDriverState *from, Error **errp);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_import_extensions(BlockDriverState *bs, const uint64_t *words,
+                                BlockDriverState *from);
 /*
  * False, with an error, when the image is not finished, unless it is opened to
  * be described or in spite of that
@@ -241,6 +244,10 @@ qcow2_zone_co_unmap(BlockDriverState *bs, uint64_t offset, uint64_t end,
 /* ZoneStoreOps.co_begin_life() */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_begin_life(BlockDriverState *bs, uint32_t zone_idx);
+/* ZoneStoreOps.co_hide() */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_hide(BlockDriverState *bs, uint32_t zone_idx, uint64_t start,
+                   uint64_t end);
 
 /* Regions: region.c ******************************************************/
 

@@ -62,7 +62,7 @@ static uint64_t coroutine_fn GRAPH_RDLOCK
 qcow2_zone_hide_end(BlockDriverState *bs, uint32_t zone_idx)
 {
     const ZoneGeometry *geometry = &qcow2_zone(bs)->geometry;
-    ZoneIO *io = bs->backing ? bs->backing->bs->zones : NULL;
+    ZoneIO *io = bs->backing ? bdrv_zone_io(bs->backing->bs) : NULL;
     ZoneInfo info;
 
     if (!bs->backing) {
@@ -94,4 +94,17 @@ qcow2_zone_co_begin_life(BlockDriverState *bs, uint32_t zone_idx)
                               qcow2_zone_hide_end(bs, zone_idx));
     trace_qcow2_zone_begin_life(bs, zone_idx, ret);
     return ret;
+}
+
+/*
+ * Whole clusters become zero clusters, or stay unallocated where there is
+ * nothing to hide.  Nothing of this is below a write pointer: a crash leaves
+ * some of it.
+ */
+int coroutine_fn
+qcow2_zone_co_hide(BlockDriverState *bs, uint32_t zone_idx, uint64_t start,
+                   uint64_t end)
+{
+    return qcow2_zone_co_unmap(bs, start, end,
+                               qcow2_zone_hide_end(bs, zone_idx));
 }

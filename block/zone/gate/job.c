@@ -1,0 +1,430 @@
+/*
+ * Zoned I/O: jobs that copy a drive with its zones
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "block/aio-wait.h"
+#include "block/block-io.h"
+#include "block/block_int.h"
+#include "block/zone/gate/internal.h"
+#include "block/zone/gate/job.h"
+
+struct ZoneJob {
+    BlockDriverState *source;   /* the zoned nodes themselves */
+    BlockDriverState *target;
+    ZoneJobKind kind;
+    uint64_t *words;            /* ZONE_JOB_BACKUP: of the source's start */
+};
+
+static bool zone_job_is_commit(ZoneJobKind kind)
+{
+    return kind == ZONE_JOB_COMMIT || kind == ZONE_JOB_COMMIT_ACTIVE;
+}
+
+/* The device of the source gets the target, sooner or later */
+static bool zone_job_pivots(ZoneJobKind kind)
+{
+    return kind == ZONE_JOB_MIRROR || kind == ZONE_JOB_COMMIT_ACTIVE;
+}
+
+/* Checks ******************************************************************/
+
+static bool zone_job_check_both(BlockDriverState *bs, BlockDriverState *target,
+                                Error **errp)
+{
+    bool zoned = bdrv_zone_node(bs);
+
+    if (zoned != !!bdrv_zone_node(target)) {
+        error_setg(errp, "Node '%s' is zoned, and node '%s' is not: zones can "
+                   "only be copied to a zoned image of the same geometry",
+                   bdrv_get_device_or_node_name(zoned ? bs : target),
+                   bdrv_get_device_or_node_name(zoned ? target : bs));
+        return false;
+    }
+    return true;
+}
+
+static bool zone_job_check_driver(BlockDriverState *source,
+                                  BlockDriverState *target, Error **errp)
+{
+    if (source->drv != target->drv) {
+        error_setg(errp, "Node '%s' has zones of driver '%s', which cannot "
+                   "become those of node '%s'",
+                   bdrv_get_device_or_node_name(source),
+                   source->drv->format_name,
+                   bdrv_get_device_or_node_name(target));
+        return false;
+    }
+    return true;
+}
+
+/* An overlay may have more zones than its base, which grows then */
+static bool zone_job_check_length(BlockDriverState *source,
+                                  BlockDriverState *target, Error **errp)
+{
+    if (zone_io_geometry(target->zones)->nr_zones >
+        zone_io_geometry(source->zones)->nr_zones) {
+        error_setg(errp, "Node '%s' has more zones than node '%s': it cannot "
+                   "take its place", bdrv_get_device_or_node_name(target),
+                   bdrv_get_device_or_node_name(source));
+        return false;
+    }
+    return zone_io_check_same_limits(target, source, errp);
+}
+
+bool zone_job_check(BlockDriverState *bs, BlockDriverState *target,
+                    ZoneJobKind kind, Error **errp)
+{
+    BlockDriverState *zoned_target = bdrv_zone_node(target);
+    BlockDriverState *source = bdrv_zone_node(bs);
+
+    if (!zone_job_check_both(bs, target, errp)) {
+        return false;
+    }
+    if (!source) {
+        return true;
+    }
+    if (!zone_io_check_import(zoned_target, errp) ||
+        !zone_io_check_same_zones(zoned_target, source, errp) ||
+        (zone_job_pivots(kind) &&
+         !zone_job_check_driver(source, zoned_target, errp))) {
+        return false;
+    }
+    switch (kind) {
+    case ZONE_JOB_MIRROR:
+        return zone_io_check_same_drive(zoned_target, source, errp);
+    case ZONE_JOB_BACKUP:
+        return zone_io_check_same_geometry(zoned_target, source, errp);
+    case ZONE_JOB_COMMIT:
+        return true;
+    case ZONE_JOB_COMMIT_ACTIVE:
+        return zone_job_check_length(source, zoned_target, errp);
+    default:
+        g_assert_not_reached();
+    }
+}
+
+/* Begin *******************************************************************/
+
+/* Those of the source; zones that it does not have stay as they are */
+static uint64_t *zone_job_get_words(ZoneJob *job)
+{
+    uint64_t *words = zone_io_get_words(job->target->zones);
+    g_autofree uint64_t *source = zone_io_get_words(job->source->zones);
+
+    memcpy(words, source, sizeof(*words) *
+           MIN(zone_io_geometry(job->target->zones)->nr_zones,
+               zone_io_geometry(job->source->zones)->nr_zones));
+    return words;
+}
+
+/* What a backup has to remember; extensions go to their slots right away */
+static int coroutine_fn GRAPH_RDLOCK
+zone_job_co_freeze(ZoneJob *job, Error **errp)
+{
+    int ret;
+
+    job->words = zone_job_get_words(job);
+    if (!zone_io_check_words(job->target, job->words, errp)) {
+        return -EINVAL;
+    }
+    ret = job->target->zones->ops->co_import_extensions(job->target, job->words,
+                                                        job->source);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not copy the zone descriptor "
+                         "extensions of node '%s' to node '%s'",
+                         bdrv_get_device_or_node_name(job->source),
+                         bdrv_get_device_or_node_name(job->target));
+    }
+    return ret;
+}
+
+static int coroutine_fn GRAPH_RDLOCK
+zone_job_co_start(ZoneJob *job, Error **errp)
+{
+    ZoneIO *io = job->target->zones;
+    int ret = zone_io_co_import_begin(io, zone_job_is_commit(job->kind)
+                                          ? ZONE_IMPORT_KEEP
+                                          : ZONE_IMPORT_EMPTY, errp);
+
+    if (ret >= 0 && job->kind == ZONE_JOB_BACKUP) {
+        ret = zone_job_co_freeze(job, errp);
+        io->importing = ret >= 0;
+    }
+    if (ret >= 0 && job->kind == ZONE_JOB_COMMIT) {
+        zone_io_skip_offline(job->source->zones, true);
+    }
+    return ret;
+}
+
+static ZoneJob *zone_job_new(BlockDriverState *bs, BlockDriverState *target,
+                             ZoneJobKind kind)
+{
+    ZoneJob *job;
+
+    if (!bdrv_zone_node(bs)) {
+        return NULL;
+    }
+    job = g_new0(ZoneJob, 1);
+    job->source = bdrv_zone_node(bs);
+    job->target = bdrv_zone_node(target);
+    job->kind = kind;
+    return job;
+}
+
+/* The nodes stay: the job has them among its own */
+int coroutine_fn
+zone_job_co_begin(ZoneJob **result, BlockDriverState *bs,
+                  BlockDriverState *target, ZoneJobKind kind, Error **errp)
+{
+    ZoneJob *job = zone_job_new(bs, target, kind);
+    int ret = 0;
+
+    if (job) {
+        WITH_GRAPH_RDLOCK_GUARD() {
+            ret = zone_job_co_start(job, errp);
+        }
+    }
+    if (ret < 0) {
+        g_free(job->words);
+        g_clear_pointer(&job, g_free);
+    }
+    *result = job;
+    return ret;
+}
+
+/* End *********************************************************************/
+
+/*
+ * 1. A source that the target has below it now is flushed: nobody does so from
+ *    here on.
+ * 2. The target adopts words and extensions, behind all data.  A crash before
+ *    leaves a target that is not finished, a crash after a whole one.
+ */
+int coroutine_fn zone_job_co_end(ZoneJob *job, Error **errp)
+{
+    g_autofree uint64_t *words = NULL;
+    int ret = 0;
+
+    if (!job) {
+        return 0;
+    }
+    GRAPH_RDLOCK_GUARD();
+    if (job->kind == ZONE_JOB_BACKUP) {
+        return zone_io_co_import_adopt(job->target->zones, job->words,
+                                       job->target, errp);
+    }
+    if (bdrv_zone_is_frozen(job->source) && !bdrv_is_read_only(job->source)) {
+        ret = bdrv_co_flush(job->source);
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not flush node '%s'",
+                         bdrv_get_device_or_node_name(job->source));
+        return ret;
+    }
+    words = zone_job_get_words(job);
+    return zone_io_co_import_adopt(job->target->zones, words, job->source,
+                                   errp);
+}
+
+void zone_job_pivot(ZoneJob *job)
+{
+    if (job) {
+        bdrv_zone_finish_handover(job->target, job->source, 0);
+    }
+}
+
+void zone_job_free(ZoneJob *job)
+{
+    GLOBAL_STATE_CODE();
+    if (!job) {
+        return;
+    }
+    if (job->target->zones->importing) {
+        zone_io_import_end(job->target);
+    }
+    if (job->kind == ZONE_JOB_COMMIT) {
+        zone_io_skip_offline(job->source->zones, false);
+    }
+    if (job->kind == ZONE_JOB_BACKUP) {
+        bdrv_unref(job->target);
+    }
+    g_free(job->words);
+    g_free(job);
+}
+
+/* From the main loop ******************************************************/
+
+typedef struct ZoneJobCo {
+    ZoneJob **job;
+    BlockDriverState *bs;       /* NULL: the end */
+    BlockDriverState *target;
+    ZoneJobKind kind;
+    Error **errp;
+    int ret;
+    bool done;
+} ZoneJobCo;
+
+static void coroutine_fn zone_job_entry(void *opaque)
+{
+    ZoneJobCo *co = opaque;
+
+    co->ret = co->bs
+        ? zone_job_co_begin(co->job, co->bs, co->target, co->kind, co->errp)
+        : zone_job_co_end(*co->job, co->errp);
+    co->done = true;
+    aio_wait_kick();
+}
+
+static int zone_job_run(ZoneJobCo *co)
+{
+    BlockDriverState *target = co->target;
+
+    bdrv_drained_begin(target);
+    aio_co_enter(bdrv_get_aio_context(target),
+                 qemu_coroutine_create(zone_job_entry, co));
+    BDRV_POLL_WHILE(target, !co->done);
+    bdrv_drained_end(target);
+    return co->ret;
+}
+
+/* The target is written until the filter of the job has gone: it stays */
+int zone_job_begin_backup(ZoneJob **job, BlockDriverState *bs,
+                          BlockDriverState *target, MirrorSyncMode sync_mode,
+                          Error **errp)
+{
+    ZoneJobCo co = {
+        .job = job, .bs = bs, .target = target, .kind = ZONE_JOB_BACKUP,
+        .errp = errp,
+    };
+    int ret;
+
+    GLOBAL_STATE_CODE();
+    if (!zone_job_check(bs, target, ZONE_JOB_BACKUP, errp)) {
+        return -ENOTSUP;
+    }
+    if (bdrv_zone_node(bs) && sync_mode == MIRROR_SYNC_MODE_NONE) {
+        error_setg(errp, "Node '%s' is zoned: a backup with sync 'none' would "
+                   "never be finished; export a 'snapshot-access' node over "
+                   "'copy-before-write' instead",
+                   bdrv_get_device_or_node_name(bs));
+        return -ENOTSUP;
+    }
+    ret = zone_job_run(&co);
+    if (ret >= 0 && *job) {
+        bdrv_ref((*job)->target);
+    }
+    return ret;
+}
+
+int zone_job_end(ZoneJob *job)
+{
+    Error *local_err = NULL;
+    ZoneJobCo co = { .job = &job, .errp = &local_err };
+    int ret;
+
+    GLOBAL_STATE_CODE();
+    if (!job) {
+        return 0;
+    }
+    co.target = job->target;
+    ret = zone_job_run(&co);
+    if (ret < 0) {
+        error_report_err(local_err);
+    }
+    return ret;
+}
+
+/* Stream ******************************************************************/
+
+typedef struct ZoneStreamCo {
+    BlockDriverState *bs;
+    bool hides;
+    Error *err;
+    int ret;
+    bool done;
+} ZoneStreamCo;
+
+static void coroutine_fn zone_stream_entry(void *opaque)
+{
+    ZoneStreamCo *co = opaque;
+
+    WITH_GRAPH_RDLOCK_GUARD() {
+        co->ret = co->hides ? zone_io_co_hide(co->bs->zones, &co->err) : 0;
+        if (co->ret >= 0) {
+            co->ret = bdrv_co_flush(co->bs);
+        }
+    }
+    co->done = true;
+    aio_wait_kick();
+}
+
+/*
+ * 1. What lies above the write pointers becomes zeros where base has data: the
+ *    nodes between hid it.  A crash leaves some of it.
+ * 2. Data and mapping are flushed.  A crash before the header is written leaves
+ *    the overlay over the nodes that it had.
+ */
+int zone_job_end_stream(BlockDriverState *bs, BlockDriverState *base)
+{
+    ZoneStreamCo co = { .bs = bs, .hides = base };
+
+    GLOBAL_STATE_CODE();
+    if (!bs->zones) {
+        return 0;
+    }
+    aio_co_enter(bdrv_get_aio_context(bs),
+                 qemu_coroutine_create(zone_stream_entry, &co));
+    BDRV_POLL_WHILE(bs, !co.done);
+    if (co.err) {
+        error_report_err(co.err);
+    }
+    return co.ret;
+}
+
+/* Reads *******************************************************************/
+
+/* Zone by zone: one that has gone Offline is zeros, whatever it had */
+static int coroutine_fn GRAPH_RDLOCK
+zone_job_co_read_zones(BdrvChild *child, int64_t offset, int64_t bytes,
+                       QEMUIOVector *qiov, size_t qiov_offset)
+{
+    uint64_t zone_bytes = zone_io_geometry(bdrv_zone_io(child->bs))->zone_bytes;
+    int64_t n;
+    int ret = 0;
+
+    for (; bytes && ret >= 0; offset += n, qiov_offset += n, bytes -= n) {
+        n = MIN(bytes, zone_bytes - offset % zone_bytes);
+        ret = bdrv_co_preadv_part(child, offset, n, qiov, qiov_offset, 0);
+        if (zone_status_from_errno(ret) == ZONE_ERR_OFFLINE) {
+            qemu_iovec_memset(qiov, qiov_offset, 0, n);
+            ret = 0;
+        }
+    }
+    return ret;
+}
+
+int coroutine_fn
+zone_job_co_preadv(BdrvChild *child, int64_t offset, int64_t bytes,
+                   QEMUIOVector *qiov, size_t qiov_offset)
+{
+    int ret = bdrv_co_preadv_part(child, offset, bytes, qiov, qiov_offset, 0);
+
+    if (ret >= 0 || zone_status_from_errno(ret) != ZONE_ERR_OFFLINE ||
+        !bdrv_zone_node(child->bs)) {
+        return ret;
+    }
+    return zone_job_co_read_zones(child, offset, bytes, qiov, qiov_offset);
+}
+
+int coroutine_fn
+zone_job_co_pread(BdrvChild *child, int64_t offset, int64_t bytes, void *buf)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
+
+    return zone_job_co_preadv(child, offset, bytes, &qiov, 0);
+}
