@@ -17,8 +17,8 @@ int blk_zone_replace_bs(BlockBackend *blk, BlockDriverState *new_bs,
     BlockDriverState *zoned_bs = bdrv_zone_io(old_bs) ? old_bs : new_bs;
     g_autofree char *device = NULL;
 
-    if (!bdrv_zone_io(zoned_bs)) {
-        return blk_replace_bs(blk, new_bs, errp);
+    if (bdrv_zone_io(old_bs) == bdrv_zone_io(new_bs)) {
+        return blk_replace_bs(blk, new_bs, errp); /* a filter comes, or goes */
     }
     device = blk_get_attached_dev_id(blk);
     error_setg(errp, "Device '%s' cannot change its drive from '%s' to '%s' "

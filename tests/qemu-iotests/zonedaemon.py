@@ -9,8 +9,11 @@
 import contextlib
 import json
 import os
+import select
 import signal
-from typing import Any, Dict, Iterator, List, Optional
+import socket
+import struct
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Tuple
 
 import iotests
 from zoneimage import ZonedImage, run_tool
@@ -19,19 +22,83 @@ FMT = iotests.imgfmt
 base_path = os.path.join(iotests.test_dir, 'base.img')
 over_paths = [os.path.join(iotests.test_dir, f'over{i}.img') for i in range(8)]
 nbd_path = os.path.join(iotests.sock_dir, 'nbd.sock')
+stderr_path = os.path.join(iotests.test_dir, 'stderr')
 
 
 @contextlib.contextmanager
-def silence() -> Iterator[None]:
-    """What is started here says nothing of the images that it creates"""
-    stdout = os.dup(1)
-    with open(os.devnull, 'wb') as devnull:
-        os.dup2(devnull.fileno(), 1)
+def redirect(fd: int, path: str) -> Iterator[None]:
+    saved = os.dup(fd)
+    with open(path, 'wb') as target:
+        os.dup2(target.fileno(), fd)
     try:
         yield
     finally:
-        os.dup2(stdout, 1)
-        os.close(stdout)
+        os.dup2(saved, fd)
+        os.close(saved)
+
+
+def silence() -> ContextManager[None]:
+    """What is started here says nothing of the images that it creates"""
+    return redirect(1, os.devnull)
+
+
+class NbdClient:
+    """Just enough of NBD, with many requests in flight"""
+    READ, WRITE, FLUSH = 0, 1, 3
+
+    def __init__(self, name: str = 'zones', path: str = nbd_path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(path)
+        magic, flags = struct.unpack('>16sH', self._exactly(18))
+        assert magic == b'NBDMAGICIHAVEOPT' and flags & 1
+        # no zeros behind the answer to option 1, the name of the export
+        self.socket.sendall(struct.pack('>I8sII', 3, b'IHAVEOPT', 1,
+                                        len(name)) + name.encode())
+        self.size, _ = struct.unpack('>QH', self._exactly(10))
+        self.cookie = 0
+        self.lengths: Dict[int, int] = {}   # of reads in flight
+
+    def _exactly(self, length: int) -> bytes:
+        data = b''
+        while len(data) < length:
+            chunk = self.socket.recv(length - len(data))
+            if not chunk:
+                raise ConnectionError('the server is gone')
+            data += chunk
+        return data
+
+    def send(self, command: int, offset: int = 0, length: int = 0,
+             data: bytes = b'') -> int:
+        """The cookie of the answer"""
+        self.cookie += 1
+        if command == self.READ:
+            self.lengths[self.cookie] = length
+        length = len(data) or length
+        self.socket.sendall(struct.pack('>IHHQQI', 0x25609513, 0, command,
+                                        self.cookie, offset, length) + data)
+        return self.cookie
+
+    def answers(self, seconds: float = 0) -> bool:
+        return bool(select.select([self.socket], [], [], seconds)[0])
+
+    def receive(self) -> Tuple[int, int, bytes]:
+        """Cookie, error number, and data of a read"""
+        magic, error, cookie = struct.unpack('>IIQ', self._exactly(16))
+        assert magic == 0x67446698
+        length = self.lengths.pop(cookie, 0)
+        return cookie, error, b'' if error else self._exactly(length)
+
+    def call(self, command: int, offset: int = 0, length: int = 0,
+             data: bytes = b'') -> Tuple[int, bytes]:
+        """With nothing else in flight: the error number, and data"""
+        cookie = self.send(command, offset, length, data)
+        answer = self.receive()
+        assert answer[0] == cookie
+        return answer[1:]
+
+    def close(self) -> None:
+        self.socket.close()
 
 
 class ZoneDaemonCase(iotests.QMPTestCase):
@@ -47,7 +114,7 @@ class ZoneDaemonCase(iotests.QMPTestCase):
     def tearDown(self) -> None:
         if self.qsd:
             self.stop()
-        for path in [base_path, *over_paths]:
+        for path in [base_path, *over_paths, stderr_path]:
             ZonedImage(path).remove()
 
     def start(self, iothread: bool = False, **options: Any) -> None:
@@ -62,6 +129,17 @@ class ZoneDaemonCase(iotests.QMPTestCase):
                 '--export', 'nbd,id=export0,node-name=base,name=zones,'
                 'writable=on' + (',iothread=iothread0' if iothread else ''),
                 qmp=True)
+
+    def start_empty(self) -> None:
+        """No node, no export; errors that it prints go to stderr_path"""
+        with silence(), redirect(2, stderr_path):
+            self.qsd = iotests.QemuStorageDaemon(
+                '--nbd-server', f'addr.type=unix,addr.path={nbd_path},'
+                'max-connections=0', qmp=True)
+
+    def export(self, node: str, name: str = 'zones') -> None:
+        self.execute('block-export-add', type='nbd', id=name, node_name=node,
+                     name=name, writable=True)
 
     def stop(self, sig: int = signal.SIGTERM) -> None:
         assert self.qsd

@@ -172,6 +172,9 @@ bool bdrv_zone_is_frozen(BlockDriverState *bs)
     BlockDriverState *filter_bs;
     BdrvChild *parent;
 
+    if (bs->zones && bs->zones->outlives_overlays) {
+        return false;
+    }
     QLIST_FOREACH(parent, &bs->parents, next_parent) {
         filter_bs = zone_filter_parent(parent);
         if ((parent->role & BDRV_CHILD_COW) ||

@@ -159,6 +159,7 @@ zone_handover_swap(BlockDriverState *a, BlockDriverState *b)
 
     a->zones = b->zones;
     a->zones->bs = a;
+    a->zones->outlives_overlays = false;
     b->zones = io;
     b->zones->bs = b;
 }

@@ -37,6 +37,8 @@ struct ZoneIO {
     bool unfinished;            /* the words do not describe the data yet: no
                                    changes but those of an import */
     bool skips_offline;         /* Offline zones read as zeros */
+    bool outlives_overlays;     /* those above have been committed: what they
+                                   show is of the past */
     char *absolute_name;        /* see bdrv_zone_backing_name() */
     char *create_options;       /* see bdrv_zone_create_options() */
 };

@@ -235,6 +235,8 @@ void zone_job_pivot(ZoneJob *job)
 {
     if (job) {
         bdrv_zone_finish_handover(job->target, job->source, 0);
+        job->target->zones->outlives_overlays =
+            job->kind == ZONE_JOB_COMMIT_ACTIVE;
     }
 }
 
