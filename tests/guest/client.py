@@ -19,8 +19,10 @@ import glob
 import json
 import os
 import re
+import tempfile
 
 import guest
+import mover
 import story
 import toolbox
 import zones
@@ -31,13 +33,15 @@ VARIANTS = {
     'persistent': 'a zoned image; QEMU is restarted between the phases',
     'forked': 'the same, and the second phase on two overlays of the image, on '
               'the image that one is committed to, and on a snapshot of it',
+    'moved': 'a zoned image, which goes from image to image, by all jobs that '
+             'QEMU has, while the guest is at work',
     'volatile': 'zoned=on over a plain image; both phases in one boot',
     'null_blk': 'the kernel\'s own zoned drive, as a reference',
     'base': 'zoned=on in the QEMU that BASE_QEMU names, as a reference',
     'lost': 'zoned=on, restarted: the zones are gone, and the job must fail',
 }
 DEFAULT_VARIANTS = ['persistent', 'volatile']
-ZONED_IMAGE = ('persistent', 'forked')
+ZONED_IMAGE = ('persistent', 'forked', 'moved')
 REFERENCES = ['null_blk', 'base']
 BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
@@ -172,6 +176,7 @@ class Run:
         self.title = f'{job.name}-{variant}'
         self.image = os.path.join(IMAGES, self.title + '.qcow2')
         self.disk = os.path.join(IMAGES, self.title + '-plain.qcow2')
+        self.socket, self.made = None, []
 
     def create(self):
         os.makedirs(IMAGES, exist_ok=True)
@@ -183,6 +188,16 @@ class Run:
             run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.disk,
                       *self.job.needs['disk']])
 
+    def drive_name(self):
+        return 'drive0' if self.variant == 'moved' else 'zns'
+
+    def drive(self):
+        if self.variant != 'moved':
+            return ['-drive', f'file={self.image},id=zns,format=qcow2,if=none']
+        return ['-blockdev', 'driver=qcow2,node-name=drive0,file.driver=file,'
+                f'file.filename={self.image}',
+                '-qmp', f'unix:{self.socket}']
+
     def options(self):
         options = []
         if self.variant != 'null_blk':
@@ -192,9 +207,10 @@ class Run:
             if self.variant not in ZONED_IMAGE:
                 properties += self.job.properties()
             options += [
-                '-device', 'nvme,id=nvme0,serial=zns0', '-drive',
-                f'file={self.image},id=zns,format=qcow2,if=none', '-device',
-                'nvme-ns,drive=zns,bus=nvme0,nsid=1' + properties,
+                '-device', 'nvme,id=nvme0,serial=zns0', *self.drive(),
+                '-device',
+                f'nvme-ns,drive={self.drive_name()},bus=nvme0,nsid=1'
+                + properties,
                 '-trace', 'pci_nvme_io_cmd']
         if 'disk' in self.job.needs:
             options += [
@@ -204,7 +220,36 @@ class Run:
         return options
 
     def boot(self, number, phases, kept):
-        return ClientBoot(self, number, phases, kept).run()
+        if self.variant != 'moved':
+            return ClientBoot(self, number, phases, kept).run()
+        return self.boot_moved(number, phases, kept)
+
+    def boot_moved(self, number, phases, kept):
+        with tempfile.TemporaryDirectory() as directory:
+            self.socket = os.path.join(directory, 'qmp')
+            thread = mover.Mover(self.socket, self.image, self.job.creation(),
+                                 f'{self.image}-{number}')
+            thread.start()
+            try:
+                records = ClientBoot(self, number, phases, kept).run()
+            finally:
+                thread.join()
+                self.image = thread.image
+                self.made += [thread.image, thread.backup]
+        if thread.error:
+            raise thread.error
+        kinds = sorted(set(thread.done))
+        self.talk.say('   moved: ' + ', '.join(
+            f'{thread.done.count(kind)} {kind}' for kind in kinds))
+        if len(kinds) < len(mover.KINDS):
+            raise GuestError('the guest was done before all kinds of jobs')
+        self.check_backup(thread.backup)
+        return records
+
+    def check_backup(self, path):
+        """Whole, and finished"""
+        run_tool([QEMU_IMG, 'check', '-q', path])
+        run_tool([QEMU_IMG, 'zones', path])
 
     def check_uses(self):
         seen = set()
@@ -293,7 +338,7 @@ class Run:
             os.unlink(log)
         self.create()
         try:
-            if self.variant == 'persistent':
+            if self.variant in ('persistent', 'moved'):
                 self.restarted()
             elif self.variant == 'forked':
                 self.forked()
@@ -309,7 +354,7 @@ class Run:
             raise GuestError(f'{error}\n   {self.reference()}') from error
         finally:
             self.collect_logs()
-        for path in (self.image, self.disk):
+        for path in (self.image, self.disk, *filter(None, self.made)):
             if os.path.exists(path):
                 os.unlink(path)
 

@@ -430,3 +430,23 @@ zone_job_co_pread(BdrvChild *child, int64_t offset, int64_t bytes, void *buf)
 
     return zone_job_co_preadv(child, offset, bytes, &qiov, 0);
 }
+
+/* Exports *****************************************************************/
+
+bool bdrv_zone_check_export(BlockDriverState *bs,
+                            const BlockExportOptions *options, Error **errp)
+{
+    bool is_disk = options->type != BLOCK_EXPORT_TYPE_NBD;
+
+#ifdef CONFIG_FUSE
+    is_disk &= options->type != BLOCK_EXPORT_TYPE_FUSE;
+#endif
+    if (is_disk && options->writable && bdrv_zone_node(bs)) {
+        error_setg(errp, "Node '%s' is zoned, and exports of type '%s' do not "
+                   "tell of zones: only a read-only export is possible",
+                   bdrv_get_device_or_node_name(bs),
+                   BlockExportType_str(options->type));
+        return false;
+    }
+    return true;
+}

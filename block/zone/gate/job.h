@@ -13,6 +13,7 @@
 #define BLOCK_ZONE_GATE_JOB_H
 
 #include "block/zone-io.h"
+#include "qapi/qapi-types-block-export.h"
 
 /* What a job has to remember; NULL where nothing is zoned, and for all calls */
 typedef struct ZoneJob ZoneJob;
@@ -74,5 +75,13 @@ zone_job_co_pread(BdrvChild *child, int64_t offset, int64_t bytes, void *buf);
  * NULL) to bs: makes it durable before a header leads past them.  bs is drained.
  */
 int zone_job_end_stream(BlockDriverState *bs, BlockDriverState *base);
+
+/*
+ * False, with an error, when whoever uses the export would take a zoned drive
+ * for one without zones, and write anywhere.  Exports by NBD and FUSE are
+ * for tools that know what they do.
+ */
+bool bdrv_zone_check_export(BlockDriverState *bs,
+                            const BlockExportOptions *options, Error **errp);
 
 #endif /* BLOCK_ZONE_GATE_JOB_H */

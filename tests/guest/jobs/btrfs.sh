@@ -11,7 +11,7 @@
 #: programs  mkfs.btrfs btrfs blkzone nvme
 #: modules   crc32c_generic btrfs mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
-#: variants  persistent volatile forked
+#: variants  persistent volatile forked moved
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
 
 first() {

@@ -11,6 +11,7 @@
 #: modules   mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12
 #: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
+#: variants  persistent volatile moved
 
 # zbd NAME FIRST COUNT OPTIONS...: on a range of zones
 zbd() {

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Moves a guest's drive from image to image while the guest is at work.
+
+Round after round, over QMP: a mirror to a new image that takes over, in both
+copy modes; an external snapshot, and back by a commit or a stream; a backup,
+which nobody touches afterwards.  Each of them has to end well.  When the guest
+powers off, what is under way ends with it: the drive is in the image that took
+over last.
+"""
+import contextlib
+import os
+import sys
+import threading
+
+from guest import QEMU_IMG, ROOT, GuestError, run_tool
+
+sys.path.append(os.path.join(ROOT, 'build', 'qemu', 'python'))
+# pylint: disable=wrong-import-position,import-error
+from qemu.qmp import QMPError  # noqa: E402
+from qemu.qmp.legacy import QEMUMonitorProtocol  # noqa: E402
+
+TIMEOUT_SECONDS = 120.0
+KINDS = ('mirror background', 'mirror write-blocking', 'commit', 'stream',
+         'backup')
+
+
+class PowerOff(Exception):
+    """The guest has gone."""
+
+
+class Mover(threading.Thread):
+    """image: where the drive is, as node "drive0"; prefix: of others"""
+
+    def __init__(self, socket, image, creation, prefix):
+        super().__init__()
+        self.socket, self.image, self.creation = socket, image, creation
+        self.prefix = prefix
+        self.node, self.count = 'drive0', 0
+        self.done, self.error = [], None
+        self.backup = None
+        self.qmp = None
+
+    # Of the monitor
+
+    def command(self, name, **arguments):
+        try:
+            return self.qmp.cmd(name, **{key.replace('_', '-'): value
+                                         for key, value in arguments.items()})
+        except (QMPError, OSError) as error:
+            if getattr(error, 'error', None):   # an answer: not the end
+                raise GuestError(f'{name}: {error}') from error
+            raise PowerOff from error
+
+    def wait(self, *names):
+        """The next of these events"""
+        while True:
+            try:
+                event = self.qmp.pull_event(wait=TIMEOUT_SECONDS)
+            except (QMPError, OSError) as error:
+                raise PowerOff from error
+            if event['event'] == 'SHUTDOWN':
+                raise PowerOff
+            if event['event'] in names:
+                return event
+
+    def finish(self, kind):
+        """A job that is to complete"""
+        event = self.wait('BLOCK_JOB_READY', 'BLOCK_JOB_COMPLETED')
+        if event['event'] == 'BLOCK_JOB_READY':
+            self.command('block-job-complete', device='job0')
+            event = self.wait('BLOCK_JOB_COMPLETED')
+        if 'error' in event['data']:
+            raise GuestError(f'{kind}: {event["data"]["error"]}')
+        self.done.append(kind)
+
+    # What happens to the drive
+
+    def next_image(self):
+        self.count += 1
+        return f'{self.prefix}-{self.count}.qcow2', f'drive{self.count}'
+
+    def add(self, path, node, **options):
+        self.command('blockdev-add', driver='qcow2', node_name=node,
+                     file={'driver': 'file', 'filename': path}, **options)
+
+    def take_over(self, path, node):
+        """What was before is closed, and goes"""
+        self.command('blockdev-del', node_name=self.node)
+        os.unlink(self.image)
+        self.image, self.node = path, node
+
+    def mirror(self, mode):
+        path, node = self.next_image()
+        run_tool([QEMU_IMG, 'create', '-q', '-f', 'qcow2', '-o', self.creation,
+                  path])
+        self.add(path, node)
+        self.command('blockdev-mirror', device=self.node, target=node,
+                     job_id='job0', sync='full', copy_mode=mode)
+        try:
+            self.finish(f'mirror {mode}')
+        except PowerOff:
+            os.unlink(path)
+            raise
+        self.take_over(path, node)
+
+    def snapshot(self):
+        path, node = self.next_image()
+        run_tool([QEMU_IMG, 'create', '-q', '-f', 'qcow2', '-b', self.image,
+                  '-F', 'qcow2', path])
+        self.add(path, node, backing=None)
+        self.command('blockdev-snapshot', node=self.node, overlay=node)
+        return path, node
+
+    def commit(self):
+        """The image below takes over again"""
+        below = self.image, self.node
+        self.image, self.node = self.snapshot()
+        self.command('block-commit', device=self.node, job_id='job0')
+        self.finish('commit')
+        self.take_over(*below)
+
+    def stream(self):
+        """The overlay goes on alone"""
+        path, node = self.snapshot()
+        below, self.image = self.image, path
+        below_node, self.node = self.node, node
+        self.command('block-stream', device=node, job_id='job0')
+        self.finish('stream')
+        self.command('blockdev-del', node_name=below_node)
+        os.unlink(below)
+
+    def back_up(self):
+        path, node = self.next_image()
+        run_tool([QEMU_IMG, 'create', '-q', '-f', 'qcow2', '-o', self.creation,
+                  path])
+        self.add(path, node)
+        self.command('blockdev-backup', device=self.node, target=node,
+                     job_id='job0', sync='full')
+        try:
+            self.finish('backup')
+        except PowerOff:
+            os.unlink(path)
+            raise
+        self.command('blockdev-del', node_name=node)
+        if self.backup:
+            os.unlink(self.backup)
+        self.backup = path
+
+    def run(self):
+        self.qmp = QEMUMonitorProtocol(self.socket, server=True,
+                                       nickname='mover')
+        try:
+            self.qmp.accept(TIMEOUT_SECONDS)
+            while True:
+                self.mirror('background')
+                self.commit()
+                self.back_up()
+                self.mirror('write-blocking')
+                self.stream()
+        except PowerOff:
+            pass
+        except GuestError as error:
+            self.error = error
+        finally:
+            with contextlib.suppress(QMPError, OSError):
+                self.qmp.close()
