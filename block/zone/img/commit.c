@@ -96,6 +96,19 @@ static int copy_zone(ImgZoneCommit *c, const ZoneGeometry *g, uint32_t zone_idx)
     return ret;
 }
 
+/* What the image below the base has there is not to show in a hole later */
+static int hide_rest(ImgZoneCommit *c, const ZoneGeometry *g, uint32_t zone_idx)
+{
+    int64_t end = data_end(g, zone_idx, c->words[zone_idx]);
+    int64_t start = g->zone_bytes * zone_idx;
+
+    if (!blk_bs(c->base)->backing || end == start ||
+        end == start + g->zone_bytes) {
+        return 0;
+    }
+    return copy_zeros(c, end, start + g->zone_bytes - end);
+}
+
 static int copy_zones(ImgZoneCommit *c, Error **errp)
 {
     const ZoneGeometry *g = blk_get_zone_geometry(c->blk);
@@ -104,6 +117,7 @@ static int copy_zones(ImgZoneCommit *c, Error **errp)
 
     for (i = 0; i < g->nr_zones; i++) {
         ret = copy_zone(c, g, i);
+        ret = ret < 0 ? ret : hide_rest(c, g, i);
         if (ret < 0) {
             error_setg_errno(errp, -ret, "Could not commit zone %" PRIu32
                              " to image '%s'", i, blk_bs(c->base)->filename);
