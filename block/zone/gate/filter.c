@@ -22,6 +22,7 @@ typedef struct ZoneFilterRequest {
     QEMUIOVector *qiov;         /* NULL: management */
     BdrvRequestFlags flags;
     bool changes_data;
+    bool select_all;            /* ... of some zones of the range alone */
     void *opaque;               /* the filter's */
 } ZoneFilterRequest;
 
@@ -102,14 +103,15 @@ zone_filter_co_copy_before(BlockDriverState *bs, ZoneFilterRequest *req)
 
 /*
  * With the target written before the request ends, others keep out of all of
- * the zone meanwhile: nobody knows yet where an append goes.
+ * the zone meanwhile: nobody knows yet where an append goes.  What Select All
+ * passes by is no zeros: all of it is marked instead.
  */
 static int coroutine_fn GRAPH_RDLOCK
 zone_filter_co_mirror_before(BlockDriverState *bs, ZoneFilterRequest *req)
 {
     int64_t bytes = req->length_bytes;
 
-    if (!req->changes_data) {
+    if (!req->changes_data || req->select_all) {
         return 0;
     }
     if (req->qiov) {
@@ -288,6 +290,7 @@ zone_filter_co_action(BlockDriverState *bs, const ZoneAction *action)
     ZoneFilterRequest req = {
         .changes_data = action->op == BLK_ZO_RESET ||
                         action->op == BLK_ZO_OFFLINE,
+        .select_all = action->select_all,
     };
     int ret;
 

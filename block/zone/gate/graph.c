@@ -196,7 +196,8 @@ void bdrv_zone_put_backing_options(BlockDriverState *bs, const char *reference,
 
 /*
  * Who does not share BLK_PERM_RESIZE has looked at the length, and with it at
- * the zones, for good.  Filters ask of their child what is asked of them.
+ * the zones, for good; unless it is that who resizes.  Filters ask of their
+ * child what is asked of them.
  */
 bool bdrv_zone_check_resize(BlockDriverState *bs, Error **errp)
 {
@@ -207,7 +208,7 @@ bool bdrv_zone_check_resize(BlockDriverState *bs, Error **errp)
         return true;
     }
     QLIST_FOREACH(child, &bs->parents, next_parent) {
-        if (!(child->shared_perm & BLK_PERM_RESIZE)) {
+        if (!((child->shared_perm | child->perm) & BLK_PERM_RESIZE)) {
             parent = child->klass->get_parent_desc(child);
             error_setg(errp, "Node '%s' is zoned and cannot be resized while "
                        "it is in use by %s, which cannot be told of other "
