@@ -103,15 +103,14 @@ zone_filter_co_copy_before(BlockDriverState *bs, ZoneFilterRequest *req)
 
 /*
  * With the target written before the request ends, others keep out of all of
- * the zone meanwhile: nobody knows yet where an append goes.  What Select All
- * passes by is no zeros: all of it is marked instead.
+ * the zone meanwhile: nobody knows yet where an append goes.
  */
 static int coroutine_fn GRAPH_RDLOCK
 zone_filter_co_mirror_before(BlockDriverState *bs, ZoneFilterRequest *req)
 {
     int64_t bytes = req->length_bytes;
 
-    if (!req->changes_data || req->select_all) {
+    if (!req->changes_data) {
         return 0;
     }
     if (req->qiov) {
@@ -128,7 +127,7 @@ zone_filter_co_mirror_after(BlockDriverState *bs, ZoneFilterRequest *req,
 {
     if (req->opaque) {
         zone_mirror_co_end(req->opaque, req->offset_bytes, req->length_bytes,
-                           ret);
+                           ret, req->select_all);
     } else if (req->changes_data) {
         zone_mirror_mark(bs, req->offset_bytes, req->length_bytes);
     }

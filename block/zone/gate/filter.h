@@ -45,13 +45,14 @@ zone_mirror_mark(BlockDriverState *bs, int64_t offset, int64_t bytes);
  * Around a request on zones that ends when the target has what it did: others
  * keep out of the range meanwhile.  NULL when it need not wait for that, and is
  * to be marked.  What *qiov has stays as it is until the end; NULL: the range
- * will read as zeros.
+ * will read as zeros; or, with only_mark, some of it.
  */
 void *coroutine_fn GRAPH_RDLOCK
 zone_mirror_co_begin(BlockDriverState *bs, int64_t offset, int64_t bytes,
                      QEMUIOVector **qiov, BdrvRequestFlags *flags);
 void coroutine_fn GRAPH_RDLOCK
-zone_mirror_co_end(void *opaque, int64_t offset, int64_t bytes, int ret);
+zone_mirror_co_end(void *opaque, int64_t offset, int64_t bytes, int ret,
+                   bool only_mark);
 
 /* A write that the zones have refused is not in the log */
 static inline bool zone_filter_wants_log(int ret)
