@@ -176,7 +176,7 @@ class Run:
         self.title = f'{job.name}-{variant}'
         self.image = os.path.join(IMAGES, self.title + '.qcow2')
         self.disk = os.path.join(IMAGES, self.title + '-plain.qcow2')
-        self.socket, self.made = None, []
+        self.socket, self.made, self.backups = None, [], []
 
     def create(self):
         os.makedirs(IMAGES, exist_ok=True)
@@ -234,8 +234,8 @@ class Run:
                 records = ClientBoot(self, number, phases, kept).run()
             finally:
                 thread.join()
-                self.image = thread.image
-                self.made += [thread.image, thread.backup]
+                self.image, self.backups = thread.image, thread.backups
+                self.made += [thread.image, *thread.backups]
         if thread.error:
             raise thread.error
         kinds = sorted(set(thread.done))
@@ -243,13 +243,10 @@ class Run:
             f'{thread.done.count(kind)} {kind}' for kind in kinds))
         if len(kinds) < len(mover.KINDS):
             raise GuestError('the guest was done before all kinds of jobs')
-        self.check_backup(thread.backup)
+        for backup in self.backups:     # whole, and finished
+            run_tool([QEMU_IMG, 'check', '-q', backup])
+            run_tool([QEMU_IMG, 'zones', backup])
         return records
-
-    def check_backup(self, path):
-        """Whole, and finished"""
-        run_tool([QEMU_IMG, 'check', '-q', path])
-        run_tool([QEMU_IMG, 'zones', path])
 
     def check_uses(self):
         seen = set()
@@ -284,6 +281,14 @@ class Run:
         """Both phases, each in a QEMU process of its own."""
         first, kept = self.boot_first()
         self.boot_second(2, first, kept)
+
+    def moved(self):
+        """The second phase also from a backup of what the first has left"""
+        first, kept = self.boot_first()
+        self.boot_second(2, first, kept)
+        self.image = self.backups[0]
+        self.talk.say('   the backup, and the second phase once more')
+        self.boot_second(3, first, kept)
 
     def image_zones(self):
         text = run_tool([QEMU_IMG, 'zones', '--output=json', self.image])
@@ -338,8 +343,10 @@ class Run:
             os.unlink(log)
         self.create()
         try:
-            if self.variant in ('persistent', 'moved'):
+            if self.variant == 'persistent':
                 self.restarted()
+            elif self.variant == 'moved':
+                self.moved()
             elif self.variant == 'forked':
                 self.forked()
             elif self.variant == 'lost':

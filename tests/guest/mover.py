@@ -2,10 +2,10 @@
 """Moves a guest's drive from image to image while the guest is at work.
 
 Round after round, over QMP: a mirror to a new image that takes over, in both
-copy modes; an external snapshot, and back by a commit or a stream; a backup,
-which nobody touches afterwards.  Each of them has to end well.  When the guest
-powers off, what is under way ends with it: the drive is in the image that took
-over last.
+copy modes; an external snapshot, and back by a commit or a stream; a backup.
+Each of them has to end well.  When the guest powers off, what is under way ends
+with it: the drive is in the image that took over last.  The first backup begins
+before the guest is up, and has what was there before.
 """
 import contextlib
 import os
@@ -37,7 +37,7 @@ class Mover(threading.Thread):
         self.prefix = prefix
         self.node, self.count = 'drive0', 0
         self.done, self.error = [], None
-        self.backup = None
+        self.backups = []           # the first, and the last
         self.qmp = None
 
     # Of the monitor
@@ -142,9 +142,9 @@ class Mover(threading.Thread):
             os.unlink(path)
             raise
         self.command('blockdev-del', node_name=node)
-        if self.backup:
-            os.unlink(self.backup)
-        self.backup = path
+        for old in self.backups[1:]:
+            os.unlink(old)
+        self.backups[1:] = [path]
 
     def run(self):
         self.qmp = QEMUMonitorProtocol(self.socket, server=True,
@@ -152,9 +152,9 @@ class Mover(threading.Thread):
         try:
             self.qmp.accept(TIMEOUT_SECONDS)
             while True:
+                self.back_up()
                 self.mirror('background')
                 self.commit()
-                self.back_up()
                 self.mirror('write-blocking')
                 self.stream()
         except PowerOff:
