@@ -338,6 +338,7 @@ zone_io_co_import_begin(ZoneIO *io, ZoneImportMode mode, Error **errp)
         io->unfinished |= mode != ZONE_IMPORT_SAME;
         io->importing = true;
     }
+    trace_zone_io_import(io->bs, "begin", ret);
     return ret;
 }
 
@@ -377,6 +378,7 @@ zone_io_co_import_adopt(ZoneIO *io, const uint64_t *words,
         io->importing = false;
         io->unfinished = false;
     }
+    trace_zone_io_import(io->bs, "adopt", ret);
     return ret;
 }
 
@@ -401,7 +403,6 @@ static void coroutine_fn zone_import_entry(void *opaque)
             ? zone_io_co_import_adopt(co->io, co->words, co->from, co->errp)
             : zone_io_co_import_begin(co->io, co->mode, co->errp);
     }
-    trace_zone_io_import(co->io->bs, co->words ? "adopt" : "begin", co->ret);
     co->done = true;
     aio_wait_kick();
 }
