@@ -164,7 +164,7 @@ identifier f = {nvme_verify, nvme_compare};
  {
  <...
  status = nvme_h2c(...);
-+ status = status ?: nvme_zns_check_dsm(ns, iocb->range, nr);
++ status = status ?: nvme_zns_check_dsm(n, ns, iocb->range, nr);
  ...>
  }
 

@@ -153,6 +153,7 @@ void nvme_zns_repeat_events(NvmeCtrl *n)
 {
     NvmeZnsLog *log;
 
+    n->features.async_config &= ~NVME_EVENT_ZONE_CHANGED;
     QLIST_FOREACH(log, &n->zns_logs, entry) {
         log->pending |= log->reported;
         log->reported = false;

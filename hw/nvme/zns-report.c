@@ -31,8 +31,8 @@ typedef struct ZoneReport {
     uint8_t *zdes;
 } ZoneReport;
 
-/* Zones that have a Zone Random Write Area; the value below it is reserved */
-#define NVME_ZONE_REPORT_ZRWA 0x09
+/* Zones with RZR, FZR or ZFC; the value below it is reserved */
+#define NVME_ZONE_REPORT_ATTRIBUTES 0x09
 
 static const ZoneState filter_states[] = {
     [NVME_ZONE_REPORT_EMPTY]           = ZONE_STATE_EMPTY,
@@ -42,6 +42,7 @@ static const ZoneState filter_states[] = {
     [NVME_ZONE_REPORT_FULL]            = ZONE_STATE_FULL,
     [NVME_ZONE_REPORT_READ_ONLY]       = ZONE_STATE_READ_ONLY,
     [NVME_ZONE_REPORT_OFFLINE]         = ZONE_STATE_OFFLINE,
+    [NVME_ZONE_REPORT_ATTRIBUTES]      = ZONE_WITH_ATTRIBUTES,
 };
 
 static void report_free(ZoneReport *report)
@@ -55,8 +56,8 @@ static void report_free(ZoneReport *report)
 
 static bool filter_exists(uint8_t filter)
 {
-    return filter < ARRAY_SIZE(filter_states) ||
-           filter == NVME_ZONE_REPORT_ZRWA;
+    return filter <= NVME_ZONE_REPORT_OFFLINE ||
+           filter == NVME_ZONE_REPORT_ATTRIBUTES;
 }
 
 static uint8_t *report_slot(ZoneReport *report, uint32_t slot)
@@ -81,71 +82,23 @@ static void encode_zone(NvmeNamespace *ns, const ZoneInfo *info,
     };
 }
 
-static uint32_t find_zrwa(BlockBackend *blk, uint32_t zone_idx)
-{
-    static const ZoneState states[] = {
-        ZONE_STATE_IMPLICITLY_OPENED, ZONE_STATE_EXPLICITLY_OPENED,
-        ZONE_STATE_CLOSED,
-    };
-    uint32_t nr_zones = blk_get_nr_zones(blk);
-
-    while (zone_idx < nr_zones) {
-        uint32_t next_idx = nr_zones;
-        ZoneInfo info;
-        size_t i;
-
-        for (i = 0; i < ARRAY_SIZE(states); i++) {
-            next_idx = MIN(next_idx, blk_find_zone(blk, states[i], zone_idx));
-        }
-        if (next_idx == nr_zones) {
-            break;
-        }
-        blk_get_zone_info(blk, next_idx, &info);
-        if (info.attributes & ZONE_ATTR_ZRWAV) {
-            return next_idx;
-        }
-        zone_idx = next_idx + 1;
-    }
-
-    return nr_zones;
-}
-
 /* The first zone from zone_idx on that matches; num_zones if there is none */
 static uint32_t report_next(ZoneReport *report, uint32_t zone_idx)
 {
-    BlockBackend *blk = report->req->ns->blkconf.blk;
-
-    switch (report->filter) {
-    case NVME_ZONE_REPORT_ALL:
-        return zone_idx;
-    case NVME_ZONE_REPORT_ZRWA:
-        return find_zrwa(blk, zone_idx);
-    default:
-        return blk_find_zone(blk, filter_states[report->filter], zone_idx);
-    }
+    return report->filter == NVME_ZONE_REPORT_ALL ? zone_idx :
+           blk_find_zone(report->req->ns->blkconf.blk,
+                         filter_states[report->filter], zone_idx);
 }
 
 /* How many zones match from where the report starts; looks at few of them */
 static uint64_t report_count(ZoneReport *report)
 {
     NvmeNamespace *ns = report->req->ns;
-    uint32_t zone_idx = report->zone_idx;
-    uint64_t nr = 0;
 
-    switch (report->filter) {
-    case NVME_ZONE_REPORT_ALL:
-        return ns->num_zones - zone_idx;
-    case NVME_ZONE_REPORT_ZRWA:
-        while ((zone_idx = find_zrwa(ns->blkconf.blk, zone_idx)) <
-               ns->num_zones) {
-            zone_idx++;
-            nr++;
-        }
-        return nr;
-    default:
-        return blk_count_zones_from(ns->blkconf.blk,
-                                    filter_states[report->filter], zone_idx);
-    }
+    return report->filter == NVME_ZONE_REPORT_ALL
+        ? ns->num_zones - report->zone_idx
+        : blk_count_zones_from(ns->blkconf.blk, filter_states[report->filter],
+                               report->zone_idx);
 }
 
 /* Fills the buffer but for the extensions, which take I/O */

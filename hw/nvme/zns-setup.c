@@ -265,8 +265,9 @@ void nvme_zns_init_format(NvmeNamespace *ns)
         return;
     }
     ns->id_ns.nsze = cpu_to_le64(ns->num_zones * ns->zone_size);
-    ns->id_ns.ncap = ns->id_ns.nsze;
-    ns->id_ns.nuse = ns->id_ns.nsze;
+    /* All of them can be full at one time, up to their capacity */
+    ns->id_ns.ncap = cpu_to_le64(ns->num_zones * ns->zone_capacity);
+    ns->id_ns.nuse = ns->id_ns.ncap;
 
     /*
      * A zone that is reset must read as deallocated to its last block, which
@@ -293,14 +294,19 @@ static void init_identify(NvmeNamespace *ns, const ZoneGeometry *geo)
     id->mor = cpu_to_le32((geo->max_open_zones ?: geo->max_active_zones) - 1);
 
     for (i = 0; i <= ns->id_ns.nlbaf; i++) {
-        id->lbafe[i].zsze = cpu_to_le64(ns->zone_size);
+        /* In blocks of that format */
+        id->lbafe[i].zsze = cpu_to_le64(geo->zone_bytes >>
+                                        ns->id_ns.lbaf[i].ds);
         id->lbafe[i].zdes = geo->zd_extension_bytes / NVME_ZNS_ZDES_UNIT;
     }
 
     if (geo->zrwa_bytes) {
         ozcs |= NVME_ID_NS_ZONED_OZCS_ZRWASUP;
         id->zrwacap = NVME_ID_NS_ZONED_ZRWACAP_EXPFLUSHSUP;
-        id->numzrwa = cpu_to_le32(geo->max_zrwa_zones);
+        /* Zeroes-based; without a limit of their own, as many as are active */
+        id->numzrwa = cpu_to_le32((geo->max_zrwa_zones ?:
+                                   geo->max_active_zones ?:
+                                   geo->nr_zones) - 1);
         id->zrwas = cpu_to_le16(nvme_zns_b2l(ns, geo->zrwa_bytes));
         id->zrwafg =
             cpu_to_le16(nvme_zns_b2l(ns, geo->zrwa_granularity_bytes));

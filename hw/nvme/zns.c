@@ -96,6 +96,14 @@ static void trace_refusal(NvmeRequest *req, ZoneStatus reason, uint16_t status)
     }
 }
 
+static bool is_zrwa_flush(const NvmeRequest *req)
+{
+    const NvmeZoneSendCmd *cmd = (const NvmeZoneSendCmd *)&req->cmd;
+
+    return req->cmd.opcode == NVME_CMD_ZONE_MGMT_SEND &&
+           cmd->zsa == NVME_ZONE_ACTION_ZRWA_FLUSH;
+}
+
 uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic)
 {
     ZoneStatus reason = zone_status_from_errno(ret);
@@ -106,6 +114,10 @@ uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic)
     }
 
     status = nvme_statuses[reason] | NVME_DNR;
+    if (is_zrwa_flush(req) &&
+        (reason == ZONE_ERR_BOUNDARY || reason == ZONE_ERR_UNALIGNED)) {
+        status = NVME_INVALID_ZONE_OP | NVME_DNR; /* not in the window */
+    }
     trace_refusal(req, reason, status);
     return status;
 }
@@ -177,22 +189,24 @@ uint16_t nvme_zns_check_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb)
                                        : nvme_check_zone_read(ns, slba, nlb);
 }
 
-static bool has_read_only(NvmeNamespace *ns, uint64_t slba, uint32_t nlb)
+/* Has a zone of the range this state?  Without a drive all are Offline */
+static bool range_meets(NvmeNamespace *ns, uint64_t slba, uint32_t nlb,
+                        ZoneState state)
 {
-    uint32_t zone_idx = nvme_zns_idx(ns, slba);
-    uint32_t last_idx = nvme_zns_idx(ns, slba + nlb - 1);
-    ZoneInfo info = {};
-
-    while (info.state != ZONE_STATE_READ_ONLY && zone_idx <= last_idx) {
-        blk_get_zone_info(ns->blkconf.blk, zone_idx++, &info);
+    if (blk_get_zone_model(ns->blkconf.blk) == BLK_Z_NONE) {
+        return state == ZONE_STATE_OFFLINE;
     }
-
-    return info.state == ZONE_STATE_READ_ONLY;
+    return blk_find_zone(ns->blkconf.blk, state, nvme_zns_idx(ns, slba)) <=
+           nvme_zns_idx(ns, slba + nlb - 1);
 }
 
-/* All ranges before any: a command that is refused has deallocated nothing */
-uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
-                            unsigned int nr)
+/*
+ * All ranges before any: a command that is refused has deallocated nothing.
+ * Zone Is Offline is what zones add to the command (3.3.3); the block layer
+ * passes Read Only ones by, but it knows nothing of their metadata.
+ */
+uint16_t nvme_zns_check_dsm(NvmeCtrl *n, NvmeNamespace *ns,
+                            NvmeDsmRange *ranges, unsigned int nr)
 {
     uint64_t nsze = le64_to_cpu(ns->id_ns.nsze);
     unsigned int i;
@@ -200,18 +214,16 @@ uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
     for (i = 0; ns->params.zoned && i < nr; i++) {
         uint64_t slba = le64_to_cpu(ranges[i].slba);
         uint32_t nlb = le32_to_cpu(ranges[i].nlb);
-        uint16_t status;
 
-        /* Ranges beyond the namespace are skipped later on */
-        if (!nlb || slba >= nsze || nlb > nsze - slba) {
+        /* What is too long, or beyond the namespace, is skipped later on */
+        if (!nlb || nlb > n->dmrsl || slba >= nsze || nlb > nsze - slba) {
             continue;
         }
-
-        status = nvme_check_zone_read(ns, slba, nlb);
-        if (status) {
-            return status;
+        if (range_meets(ns, slba, nlb, ZONE_STATE_OFFLINE)) {
+            trace_pci_nvme_err_zone_is_offline(slba);
+            return NVME_ZONE_OFFLINE | NVME_DNR;
         }
-        if (has_read_only(ns, slba, nlb)) {
+        if (ns->lbaf.ms && range_meets(ns, slba, nlb, ZONE_STATE_READ_ONLY)) {
             ranges[i].slba = cpu_to_le64(nsze);
         }
     }
@@ -605,12 +617,9 @@ static uint16_t send_zrwa_flush(NvmeRequest *req, bool all, uint64_t slba)
     }
 
     nvme_zns_info(ns, slba, &info);
-    if (!(info.attributes & ZONE_ATTR_ZRWAV)) {
-        trace_pci_nvme_err_zone_write_not_ok(slba, 1, NVME_INVALID_FIELD);
-        return NVME_INVALID_FIELD | NVME_DNR;
-    }
-    if (nvme_l2b(ns, slba) < info.wp_bytes) {
-        return nvme_zns_status(req, zone_status_errno(ZONE_ERR_BOUNDARY),
+    if (!(info.attributes & ZONE_ATTR_ZRWAV) ||
+        nvme_l2b(ns, slba) < info.wp_bytes) {
+        return nvme_zns_status(req, zone_status_errno(ZONE_ERR_NO_ZRWA),
                                NVME_SUCCESS);
     }
 

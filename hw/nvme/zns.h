@@ -92,8 +92,8 @@ uint16_t nvme_zns_check_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
  * Deallocation is a hint: a range that is not to be followed, because the zone
  * is Read Only, is moved beyond the namespace, where it is skipped.
  */
-uint16_t nvme_zns_check_dsm(NvmeNamespace *ns, NvmeDsmRange *ranges,
-                            unsigned int nr);
+uint16_t nvme_zns_check_dsm(NvmeCtrl *n, NvmeNamespace *ns,
+                            NvmeDsmRange *ranges, unsigned int nr);
 /* Both do nothing in namespaces without zones */
 uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb);
 uint16_t nvme_zns_check_write(NvmeCtrl *n, NvmeRequest *req, bool append);

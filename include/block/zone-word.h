@@ -36,6 +36,9 @@ enum {
     ZONE_ATTR_ZDEV  = 1 << 7,   /* Zone Descriptor Extension Valid */
 };
 
+/* What the report filter 9h asks for */
+#define ZONE_ATTR_REPORTED (ZONE_ATTR_ZFC | ZONE_ATTR_FZR | ZONE_ATTR_RZR)
+
 #define ZONE_ATTR_STORED \
     (ZONE_ATTR_ZFC | ZONE_ATTR_FZR | ZONE_ATTR_RZR | ZONE_ATTR_ZDEV)
 

@@ -187,6 +187,9 @@ uint32_t zone_table_idx(const ZoneTable *table, uint64_t offset_bytes);
 int64_t zone_table_next_in_state(const ZoneTable *table, ZoneState state,
                                  int64_t zone_idx);
 
+/* In place of a state: zones with one of ZONE_ATTR_REPORTED */
+#define ZONE_WITH_ATTRIBUTES ZONE_STATE__MAX
+
 /*
  * The first zone in a state, from zone_idx on, or nr_zones; how many there are
  * from there on.  Looks at groups of zones where it can, so that neither a

@@ -122,6 +122,22 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_RESIZE_TWO_STEPS,
     /* Amend: the limits are not flushed */
     ZONE_BREAKAGE_AMEND_NOT_FLUSHED,
+    /* Jobs: the target of a mirror does not say that it is not finished */
+    ZONE_BREAKAGE_MIRROR_NOT_MARKED,
+    /* ... it gets the words of the beginning */
+    ZONE_BREAKAGE_MIRROR_WORDS_EARLY,
+    /* ... appends are not marked */
+    ZONE_BREAKAGE_MIRROR_NO_APPEND,
+    /* ... it gets zeros in zones that a Select All passes by */
+    ZONE_BREAKAGE_MIRROR_SELECTS_ALL,
+    /* ... what is in memory only stays with the source */
+    ZONE_BREAKAGE_PIVOT_LEAVES_ZONES,
+    /* ... a backup gets the words of the end */
+    ZONE_BREAKAGE_BACKUP_WORDS_LATE,
+    /* ... what a Reset takes is not copied before */
+    ZONE_BREAKAGE_BACKUP_NO_RESET,
+    /* ... what a stream has copied is not flushed before the header */
+    ZONE_BREAKAGE_STREAM_NOT_FLUSHED,
     ZONE_BREAKAGE__MAX,
 } ZoneBreakage;
 

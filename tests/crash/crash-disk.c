@@ -83,9 +83,42 @@ static guint crash_log_pass_discards(CrashLog *log, guint picked)
     return picked;
 }
 
+void crash_log_add_sleeper(CrashLog *log, Job *job)
+{
+    CrashWaiter waiter = { .sleeper = job };
+
+    g_array_append_val(log->waiting, waiter);
+}
+
+void crash_log_remove_sleeper(CrashLog *log, Job *job)
+{
+    guint i;
+
+    for (i = 0; i < log->waiting->len; i++) {
+        if (g_array_index(log->waiting, CrashWaiter, i).sleeper == job) {
+            g_array_remove_index(log->waiting, i);
+            break;
+        }
+    }
+}
+
+/* One that is paused meanwhile is woken by whoever has paused it */
+static void crash_log_wake(const CrashWaiter *waiter)
+{
+    if (!waiter->sleeper) {
+        aio_co_wake(waiter->co);
+        return;
+    }
+    WITH_JOB_LOCK_GUARD() {
+        if (!waiter->sleeper->paused) {
+            job_enter_cond_locked(waiter->sleeper, NULL);
+        }
+    }
+}
+
 bool crash_log_step(CrashLog *log)
 {
-    Coroutine *co;
+    CrashWaiter waiter;
     guint next;
 
     if (!log->waiting->len) {
@@ -95,9 +128,9 @@ bool crash_log_step(CrashLog *log)
     if (log->slow_discards) {
         next = crash_log_pass_discards(log, next);
     }
-    co = g_array_index(log->waiting, CrashWaiter, next).co;
+    waiter = g_array_index(log->waiting, CrashWaiter, next);
     g_array_remove_index(log->waiting, next);
-    aio_co_wake(co);
+    crash_log_wake(&waiter);
     return true;
 }
 

@@ -14,6 +14,7 @@
 #include "block/block_int.h"
 #include "block/thread-pool.h"
 #include "crypto/pbkdf.h"
+#include "qemu/job.h"
 
 #define CRASH_SECTOR_BYTES  512
 #define CRASH_MAX_DISKS     3
@@ -56,6 +57,7 @@ typedef struct CrashEvent {
 typedef struct CrashWaiter {
     Coroutine *co;
     bool discard;
+    Job *sleeper;               /* NULL: a request */
 } CrashWaiter;
 
 typedef struct CrashLog CrashLog;
@@ -74,6 +76,7 @@ typedef bool CrashZerosFunc(void *opaque);
 typedef void CrashZerosFailedFunc(void *opaque);
 
 struct CrashLog {
+    const char *name;           /* of the variant */
     GRand *rand;                /* not owned */
     GArray *events;             /* CrashEvent */
     GPtrArray *requests;
@@ -107,7 +110,7 @@ CrashLog *crash_log_new(GRand *rand);
 void crash_log_free(CrashLog *log);
 /* The next time; every event takes one */
 uint64_t crash_log_tick(CrashLog *log);
-/* Lets one waiting request complete; false when none waits */
+/* Lets one waiting request complete, or a job go on; false when none waits */
 bool crash_log_step(CrashLog *log);
 
 /*
@@ -116,6 +119,15 @@ bool crash_log_step(CrashLog *log);
  */
 void crash_log_start_pump(CrashLog *log);
 void crash_log_stop_pump(CrashLog *log);
+
+/*
+ * In between, they do so whenever somebody blocks in a poll.  Jobs sleep until
+ * a step wakes them.
+ */
+void crash_log_start_polling(CrashLog *log);
+void crash_log_stop_polling(void);
+void crash_log_add_sleeper(CrashLog *log, Job *job);
+void crash_log_remove_sleeper(CrashLog *log, Job *job);
 
 CrashDisk *crash_disk_new(unsigned idx);
 void crash_disk_free(CrashDisk *disk);

@@ -73,6 +73,18 @@ char *crash_epoch_check(const CrashRun *run, const CrashOracle *oracle,
     return fault;
 }
 
+char *crash_epoch_check_copy(const CrashRun *run, const CrashOracle *oracle,
+                             uint64_t time, const CrashView *view)
+{
+    char *fault = NULL;
+    uint32_t i;
+
+    for (i = 0; i < run->nr_hot && !fault; i++) {
+        fault = crash_oracle_check_copy(oracle, time, &view->zone[i]);
+    }
+    return fault;
+}
+
 /* An epoch that has begun, and has not surely been followed by another */
 char *crash_epochs_check(const CrashRun *run, uint64_t time,
                          const CrashView *view)

@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include "crash-fault.h"
+#include "crash-job.h"
 
 static bool crash_is_of_meta(const CrashRun *run, const CrashRequest *request,
                              uint64_t meta_bytes)
@@ -36,11 +37,20 @@ static bool crash_is_of_region(const CrashRun *run, const CrashRequest *request)
                             geometry->zd_extension_bytes);
 }
 
+/* What a job writes; and what it makes the drive write, as it would fail */
+static bool crash_is_of_job(const CrashRun *run, const CrashRequest *request)
+{
+    return run->job &&
+           (request->disk_idx != crash_chain_top(&run->image->chain) ||
+            run->job->kind == CRASH_JOB_STREAM ||
+            run->job->kind == CRASH_JOB_STREAM_BASE);
+}
+
 /* Encrypted data is found in a data file alone */
 static bool crash_is_of_data(const CrashRun *run, const CrashRequest *request)
 {
     if (request->kind != CRASH_WRITE || !request->data ||
-        crash_is_of_region(run, request)) {
+        crash_is_of_region(run, request) || crash_is_of_job(run, request)) {
         return false;
     }
     return run->image->variant->luks ? request->disk_idx == 1 :

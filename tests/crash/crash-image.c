@@ -46,6 +46,11 @@ const CrashVariant crash_variants[] = {
     { .name = "overlays-mixed", .overlays = true, .resizes = true,
       .extended_l2 = true, .limits = true, .direct = true },
     { .name = "resizes", .resizes = true },
+    { .name = "jobs", .overlays = true, .jobs = true },
+    { .name = "jobs-discard", .overlays = true, .jobs = true,
+      .discard = true },
+    { .name = "jobs-mixed", .overlays = true, .jobs = true, .resizes = true,
+      .extended_l2 = true, .limits = true, .direct = true },
     { .name = "mixed-1", .extended_l2 = true, .lazy_refcounts = true,
       .direct = true, .limits = true, .discard = true },
     { .name = "mixed-2", .data_file = true, .luks = true, .discard = true,
@@ -91,7 +96,7 @@ static void crash_image_layout(CrashImage *image, GRand *rand)
     *geometry = (ZoneGeometry) {
         .zone_bytes = 65536,
         .capacity_bytes = capacity_bytes,
-        .nr_zones = variant->data_file_raw ? 72 : 160,
+        .nr_zones = variant->data_file_raw || variant->jobs ? 72 : 160,
         .conventional_zones = g_rand_int_range(rand, 0, 3),
         .max_active_zones = variant->limits ? 4 : 0,
         .max_open_zones = variant->limits ? 3 : 0,
@@ -469,5 +474,5 @@ void crash_image_close(CrashImage *image)
 
 uint64_t crash_image_meta_offset(const CrashImage *image)
 {
-    return qcow2_zone(blk_bs(image->blk))->meta_offset;
+    return qcow2_zone(bdrv_zone_node(blk_bs(image->blk)))->meta_offset;
 }

@@ -30,6 +30,8 @@ typedef struct CrashVariant {
                                    is copied */
     bool holes;                 /* ... only goes on in others, where writes
                                    fail and zeros in their place as well */
+    bool jobs;                  /* ... and block jobs copy and move it while
+                                   the load goes on */
     bool resizes;               /* it gets another length, and other limits */
 } CrashVariant;
 

@@ -24,14 +24,14 @@ static bool crash_op_has_range_of(const CrashOp *op, const CrashOp *other)
 }
 
 /*
- * May the write have ended by the crash, and well?  With FUA the load hears of
- * it later than others can rely on it.
+ * May the write have ended by the crash, and well?  With FUA, or a job that
+ * keeps up with it, the load hears of it later than others can rely on it.
  */
 static bool crash_op_has_written(const CrashCheck *check, const CrashOp *op)
 {
     return op->kind == CRASH_OP_WRITE && !op->refused && !op->lost &&
            op->submitted <= check->time &&
-           (op->acked <= check->time || op->fua) &&
+           (op->acked <= check->time || op->fua || op->late) &&
            crash_op_in_life(op, check->life);
 }
 
@@ -149,7 +149,8 @@ bool crash_is_of_below(const CrashCheck *check, const CrashOp *op,
     uint32_t nr_below = 0;
     guint i;
 
-    if (check->oracle->handed_over > check->time) {
+    if (!check->oracle->handed_over ||
+        check->oracle->handed_over > check->time) {
         return false;
     }
     for (i = 0; i < check->ops->len; i++) {

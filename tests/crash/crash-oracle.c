@@ -608,19 +608,31 @@ static char *crash_add_history(const CrashCheck *check, char *fault)
     return g_string_free(text, false);
 }
 
-char *crash_oracle_check_zone(const CrashOracle *oracle, uint64_t time,
-                              const CrashZone *zone)
+static char *crash_check_zone(const CrashOracle *oracle, uint64_t time,
+                              uint64_t fence, const CrashZone *zone)
 {
     CrashCheck check = {
         .oracle = oracle,
         .zone = zone,
         .ops = oracle->zone_ops[zone->info.zone_idx],
         .time = time,
-        .fence = crash_fence(oracle, time),
+        .fence = fence,
     };
 
     if (zone->info.zone_idx < oracle->geometry->conventional_zones) {
         return crash_add_history(&check, crash_check_conventional(&check));
     }
     return crash_add_history(&check, crash_check_sequential(&check));
+}
+
+char *crash_oracle_check_zone(const CrashOracle *oracle, uint64_t time,
+                              const CrashZone *zone)
+{
+    return crash_check_zone(oracle, time, crash_fence(oracle, time), zone);
+}
+
+char *crash_oracle_check_copy(const CrashOracle *oracle, uint64_t time,
+                              const CrashZone *zone)
+{
+    return crash_check_zone(oracle, time, time, zone);
 }

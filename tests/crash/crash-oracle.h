@@ -43,6 +43,8 @@ typedef struct CrashOp {
     uint8_t clear;
     bool append;
     bool fua;
+    bool late;                  /* who waits for it hears of it when more has
+                                   been done: a job keeps up with its guest */
     bool select_all;            /* one of the zones of a Select All */
     bool refused;               /* changed nothing */
     bool failed;                /* an I/O error: may have happened, or partly */
@@ -110,6 +112,9 @@ bool crash_is_stamped(const uint8_t *buf, int64_t length_bytes);
  * when it is allowed, else an explanation that begins with the contract.
  */
 char *crash_oracle_check_zone(const CrashOracle *oracle, uint64_t time,
+                              const CrashZone *zone);
+/* The same of a copy that has all that had completed at time */
+char *crash_oracle_check_copy(const CrashOracle *oracle, uint64_t time,
                               const CrashZone *zone);
 
 /*

@@ -210,8 +210,10 @@ char *crash_try_variant(const CrashVariant *variant,
             fault = crash_explain(run, options, 0,
                                   g_steal_pointer(&run->live_fault));
         } else {
-            fault = crash_try_handed_over(run);
-            tally->states++;
+            if (run->handed_over) {
+                fault = crash_try_handed_over(run);
+                tally->states++;
+            }
             if (!fault) {
                 fault = crash_try_run(run, options, tally);
             }

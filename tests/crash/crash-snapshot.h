@@ -43,6 +43,9 @@ void crash_epochs_begin(CrashRun *run, CrashSpan made, const CrashView *view);
 void crash_epochs_close(CrashRun *run);
 char *crash_epoch_check(const CrashRun *run, const CrashOracle *oracle,
                         uint64_t time, const CrashView *view);
+/* Of a copy that has all that had completed at time */
+char *crash_epoch_check_copy(const CrashRun *run, const CrashOracle *oracle,
+                             uint64_t time, const CrashView *view);
 /* Is this the one or the other epoch as a whole, after a crash at time? */
 char *crash_epochs_check(const CrashRun *run, uint64_t time,
                          const CrashView *view);

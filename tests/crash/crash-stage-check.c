@@ -22,6 +22,7 @@
 #include "block/block_int.h"
 #include "system/block-backend-zone.h"
 #include "crash-check.h"
+#include "crash-job.h"
 #include "crash-stage.h"
 
 /* One state in so many: does the image below show what it had? */
@@ -61,6 +62,9 @@ static const CrashStage *crash_stage_after(const CrashRun *run, uint64_t time)
 void crash_stages_enter(const CrashRun *run, uint64_t time, CrashImage *image)
 {
     image->chain = crash_stage_at(run, time)->chain;
+    if (image->variant->jobs) {
+        crash_jobs_enter(run, time, image);
+    }
 }
 
 static char *crash_stage_explain(const char *what, char *fault)
@@ -94,30 +98,13 @@ char *crash_stages_check_geometry(const CrashRun *run, uint64_t time,
 
 /* Others than the drive **************************************************/
 
-static char *crash_stage_sound(BlockBackend *blk)
+char *crash_stage_sound(BlockBackend *blk)
 {
     BdrvCheckResult res = { };
     int ret = bdrv_check(blk_bs(blk), &res, 0);
 
     return ret >= 0 && !res.corruptions && !res.check_errors ? NULL :
            g_strdup_printf("%d corruptions (%d)", res.corruptions, ret);
-}
-
-static char *crash_stage_empty(const CrashRun *run, const CrashView *view)
-{
-    const ZoneGeometry *geometry = &run->image->geometry;
-    uint32_t i;
-
-    for (i = 0; i < run->nr_hot; i++) {
-        ZoneState state = view->zone[i].info.state;
-
-        if ((state != ZONE_STATE_EMPTY && state != ZONE_STATE_CONVENTIONAL) ||
-            !buffer_is_zero(view->data[i], geometry->zone_bytes)) {
-            return g_strdup_printf("zone %u is neither Empty nor what it "
-                                   "should become", view->zone[i].info.zone_idx);
-        }
-    }
-    return NULL;
 }
 
 /* Is it what the drive has been at some time near? */
@@ -130,7 +117,7 @@ static char *crash_stage_same(const CrashRun *run, const CrashStage *stage,
     if (!all) {
         return NULL;
     }
-    return stage->kind == CRASH_STAGE_COPY ? crash_stage_empty(run, view) :
+    return stage->kind == CRASH_STAGE_COPY ? crash_view_empty(run, view) :
            before ? crash_view_compare(run, before, view) :
            g_strdup_printf("it has no mark, and %s", all);
 }
@@ -220,7 +207,11 @@ char *crash_stages_check_others(const CrashRun *run, uint64_t time,
 {
     const CrashStage *stage = crash_stage_at(run, time);
     const CrashStage *next = crash_stage_after(run, time);
+    char *fault = crash_jobs_check(run, time, image, rand);
 
+    if (fault || crash_jobs_commit(run, time)) {
+        return fault;
+    }
     if (next) {
         return crash_stage_check_next(run, time, image, next);
     }
@@ -236,7 +227,7 @@ char *crash_stages_finish(const CrashRun *run, uint64_t time,
     char *fault;
 
     if (!next || next->kind != CRASH_STAGE_COMMIT) {
-        return NULL;
+        return crash_jobs_do_again(run, time, image, view);
     }
     fault = crash_stages_commit(image, false);
     if (!fault && !crash_image_open(image, NULL)) {

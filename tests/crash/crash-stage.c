@@ -13,6 +13,7 @@
 #include "system/block-backend-zone.h"
 #include "crash-check.h"
 #include "crash-fault.h"
+#include "crash-job.h"
 #include "crash-stage.h"
 
 /* In pieces of this, in any order, as by coroutines of qemu-img convert */
@@ -66,10 +67,15 @@ static CrashStage *crash_stage_add(CrashRun *run, CrashStageKind kind,
     stage->made = made;
     stage->chain = run->image->chain;
     stage->geometry = *blk_get_zone_geometry(run->image->blk);
-    stage->below = crash_stage_below(run);
-    g_ptr_array_add(run->stages, stage);
     run->meta_offset = crash_image_meta_offset(run->image);
+    g_ptr_array_add(run->stages, stage);
+    stage->below = crash_stage_below(run);
     return stage;
+}
+
+void crash_stages_add_job(CrashRun *run, const CrashJob *job)
+{
+    crash_stage_add(run, CRASH_STAGE_JOB, job->made);
 }
 
 void crash_stages_init(CrashRun *run)
@@ -88,7 +94,7 @@ void crash_stages_free(CrashRun *run)
  * refcounts two are the most: the base would mark the lowest of three clean,
  * when those above are reopened, though it is read-only.
  */
-static unsigned crash_free_disk(const CrashRun *run)
+unsigned crash_free_disk(const CrashRun *run)
 {
     const CrashChain *chain = &run->image->chain;
     unsigned disk_idx, i;
@@ -121,6 +127,7 @@ static void crash_stage_create_overlay(CrashRun *run)
     CrashImage *image = run->image;
     unsigned disk_idx = crash_free_disk(run);
 
+    crash_jobs_forget(run, disk_idx);
     crash_image_wipe(image, disk_idx);
     crash_image_create_on(image, disk_idx, blk_get_zone_geometry(image->blk),
                           image->disk[crash_chain_top(&image->chain)]);
@@ -168,6 +175,7 @@ static void crash_stage_hand_over(CrashRun *run)
     if (!run->overlay_ready) {
         crash_stage_create_overlay(run);
     }
+    crash_jobs_forget(run, CRASH_MAX_DISKS);
     made.begin = crash_log_tick(run->log);
     flush = crash_oracle_begin(run->oracle, CRASH_OP_FLUSH, 0, made.begin);
     if (crash_stage_put_overlay(run, crash_free_disk(run))) {
@@ -333,7 +341,9 @@ static void crash_stage_offline(CrashRun *run, CrashStageKind kind,
     crash_image_close(run->image);
     crash_oracle_end(run->oracle, end, 0, crash_log_tick(run->log));
     g_array_set_size(run->failed, 0);
+    crash_jobs_forget(run, CRASH_MAX_DISKS);
     if (disk_idx < CRASH_MAX_DISKS) {
+        crash_jobs_forget(run, disk_idx);
         crash_image_wipe(run->image, disk_idx);
     }
     made.begin = crash_log_tick(run->log);
@@ -464,6 +474,9 @@ static void crash_stage_change(CrashRun *run)
 
 void crash_stages_step(CrashRun *run)
 {
+    if (run->job || run->job_after) {
+        return;
+    }
     run->overlay_ready = false;
     crash_stage_run(run, crash_stage_change);
 }
@@ -471,6 +484,11 @@ void crash_stages_step(CrashRun *run)
 /* One that was created long before has other zones until it takes over */
 void crash_stages_plan(CrashRun *run)
 {
+    if (run->job || run->job_after) {
+        run->hand_over_after = 0; /* the chain stays as it is */
+        run->overlay_ready = false;
+        return;
+    }
     run->hand_over_after = crash_pick(run, 40);
     if (crash_free_disk(run) < CRASH_MAX_DISKS && crash_percent(run, 40)) {
         crash_stage_run(run, crash_stage_create_overlay);

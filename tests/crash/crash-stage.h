@@ -27,6 +27,7 @@ typedef enum CrashStageKind {
     CRASH_STAGE_COPY,
     CRASH_STAGE_RESIZE,
     CRASH_STAGE_AMEND,
+    CRASH_STAGE_JOB,            /* crash-job.h */
 } CrashStageKind;
 
 typedef struct CrashStage {
@@ -41,9 +42,13 @@ typedef struct CrashStage {
     CrashView *view;            /* ... which begins with this */
 } CrashStage;
 
+/* A disk that the drive is not on; CRASH_MAX_DISKS: there is none */
+unsigned crash_free_disk(const CrashRun *run);
 /* With the open image */
 void crash_stages_init(CrashRun *run);
 void crash_stages_free(CrashRun *run);
+/* The drive is in what the job has made of it */
+void crash_stages_add_job(CrashRun *run, const CrashJob *job);
 /* A crash may have left less zones than the load uses */
 void crash_stages_regrow(CrashRun *run);
 /* Makes another stage, while nothing else is under way */
@@ -62,6 +67,8 @@ char *crash_stages_check_made(const CrashRun *run);
 
 /* After a crash at time, the drive is in these images for sure */
 void crash_stages_enter(const CrashRun *run, uint64_t time, CrashImage *image);
+/* Its tables are */
+char *crash_stage_sound(BlockBackend *blk);
 /* What is above and below the closed drive, without a change */
 char *crash_stages_check_others(const CrashRun *run, uint64_t time,
                                 const CrashImage *image, GRand *rand);

@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/cutils.h"
 #include "system/block-backend-zone.h"
 #include "crash-view.h"
 
@@ -122,6 +123,23 @@ char *crash_view_compare(const CrashRun *run, const CrashView *before,
                    geometry->zd_extension_bytes)) {
             return g_strdup_printf("C5: zone %u has other contents after it "
                                    "was closed", old->zone_idx);
+        }
+    }
+    return NULL;
+}
+
+char *crash_view_empty(const CrashRun *run, const CrashView *view)
+{
+    const ZoneGeometry *geometry = &run->image->geometry;
+    uint32_t i;
+
+    for (i = 0; i < run->nr_hot; i++) {
+        ZoneState state = view->zone[i].info.state;
+
+        if ((state != ZONE_STATE_EMPTY && state != ZONE_STATE_CONVENTIONAL) ||
+            !buffer_is_zero(view->data[i], geometry->zone_bytes)) {
+            return g_strdup_printf("zone %u is neither Empty nor what it "
+                                   "should become", view->zone[i].info.zone_idx);
         }
     }
     return NULL;

@@ -26,5 +26,7 @@ char *crash_view_fill(const CrashRun *run, CrashImage *image, CrashView *view);
 /* Is after what before is when it has been closed?  Else an explanation */
 char *crash_view_compare(const CrashRun *run, const CrashView *before,
                          const CrashView *after);
+/* Are all zones Empty? */
+char *crash_view_empty(const CrashRun *run, const CrashView *view);
 
 #endif /* TESTS_CRASH_VIEW_H */

@@ -15,6 +15,7 @@
 #include "system/block-backend-zone.h"
 #include "crash-check.h"
 #include "crash-fault.h"
+#include "crash-job.h"
 #include "crash-snapshot.h"
 #include "crash-stage.h"
 
@@ -23,8 +24,11 @@
 
 static CrashOp *crash_begin(CrashRun *run, CrashOpKind kind, uint32_t zone_idx)
 {
-    return crash_oracle_begin(run->oracle, kind, zone_idx,
-                              crash_log_tick(run->log));
+    CrashOp *op = crash_oracle_begin(run->oracle, kind, zone_idx,
+                                     crash_log_tick(run->log));
+
+    op->late = crash_jobs_keep_up(run);
+    return op;
 }
 
 /* The write that a write pointer waits for is accepted again */
@@ -62,6 +66,7 @@ static void crash_check_live(CrashRun *run, uint32_t zone_idx)
 static void crash_end(CrashRun *run, CrashOp *op, int ret)
 {
     op->lost = op->kind == CRASH_OP_WRITE && crash_fault_lost(run, ret);
+    op->late |= crash_jobs_keep_up(run);
     crash_oracle_end(run->oracle, op, ret, crash_log_tick(run->log));
     if (op->kind != CRASH_OP_FLUSH) {
         crash_check_live(run, op->zone_idx);
@@ -192,7 +197,7 @@ static void coroutine_fn crash_co_flush(CrashRun *run)
 /* What the timer does: a commit that nobody waits for */
 static void coroutine_fn crash_co_commit(CrashRun *run)
 {
-    BlockDriverState *bs = blk_bs(run->image->blk);
+    BlockDriverState *bs = bdrv_zone_node(blk_bs(run->image->blk));
 
     bdrv_inc_in_flight(bs);
     WITH_GRAPH_RDLOCK_GUARD() {
@@ -460,11 +465,12 @@ static void coroutine_fn crash_co_work(CrashRun *run)
     if (run->lossy && crash_co_retry(run)) {
         return;
     }
-    if (run->drained) {
+    if (run->drained || crash_jobs_drain(run)) {
         crash_co_write(run, zone_idx); /* what waits in the backend */
         return;
     }
-    if (run->image->variant->overlays && crash_percent(run, 8)) {
+    if (run->image->variant->overlays && !crash_jobs_filter(run) &&
+        crash_percent(run, 8)) {
         crash_co_copy_on_read(run, zone_idx);
     } else if (run->zrwa && crash_percent(run, 15)) {
         crash_co_zrwa(run, hot_idx);
@@ -533,9 +539,11 @@ static void crash_run_workers(CrashRun *run, const CrashPace *pace,
         run->log->starve = pace->starve && crash_percent(run, 90);
         run->log->slow_discards = pace->slow_discards &&
                                   crash_percent(run, 95);
+        crash_jobs_step(run);
         if (run->hand_over_after && --run->hand_over_after == 0) {
             crash_stages_hand_over(run);
-        } else if (run->nr_workers && !crash_log_step(run->log)) {
+        } else if (run->nr_workers && !crash_log_step(run->log) &&
+                   !aio_poll(ctx, false)) {
             run->stuck = true;
             return;
         }
@@ -566,15 +574,22 @@ static void crash_run_load(CrashRun *run, uint32_t nr_ops)
     run->focus = crash_pick(run, run->nr_hot);
     run->whole_clusters = crash_percent(run, 40);
     run->log->delay = true;
+    if (run->image->variant->jobs) {
+        crash_log_start_polling(run->log);
+    }
     for (; nr_ops && !run->stuck; nr_ops -= n) {
         n = run->exact ? MIN(nr_ops, 1 + crash_pick(run, 14)) : nr_ops;
         if (overlays) {
+            crash_jobs_plan(run);
             crash_stages_plan(run);
         }
         crash_run_workers(run, &pace, n);
         if (!run->stuck) {
             crash_run_step(run);
         }
+    }
+    if (!run->stuck) {
+        crash_jobs_finish(run);
     }
     /* what goes on behind completed requests: the holes of zones after Reset */
     while (!run->stuck) {
@@ -585,6 +600,7 @@ static void crash_run_load(CrashRun *run, uint32_t nr_ops)
             break;
         }
     }
+    crash_log_stop_polling();
     run->log->delay = false;
 }
 
@@ -670,7 +686,9 @@ static void crash_run_start(CrashRun *run, uint32_t first_id)
     crash_image_copy(run->start, run->image);
     crash_epochs_init(run, first_id);
     crash_snapshots_init(run);
+    crash_jobs_init(run);
     run->log = crash_log_new(run->rand);
+    run->log->name = variant->name;
     run->exact = (variant->snapshots || variant->overlays ||
                   variant->resizes) && !variant->holes;
     run->log->settles_failed = run->exact;
@@ -697,6 +715,9 @@ static void crash_run_end(CrashRun *run)
     if (!run->live_fault) {
         run->live_fault = crash_stages_check_made(run);
     }
+    if (!run->live_fault) {
+        run->live_fault = crash_jobs_check_made(run);
+    }
 }
 
 CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
@@ -713,7 +734,10 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
     crash_run_start(run, 0);
     crash_run_load(run, 20 + crash_pick(run, 60));
     if (!run->stuck) {
-        crash_run_hand_over(run);
+        /* what a commit has left unfinished cannot be activated */
+        if (!crash_jobs_commit(run, run->log->now)) {
+            crash_run_hand_over(run);
+        }
         crash_run_end(run);
     }
     return run;
@@ -754,17 +778,18 @@ void crash_run_free(CrashRun *run)
     if (run->stuck) {
         return;
     }
-    crash_image_free(run->image);
-    crash_image_free(run->start);
-    if (run->handed_over) {
-        crash_image_free(run->handed_over);
-    }
     crash_log_free(run->log);
     g_array_unref(run->failed);
     g_free(run->live_fault);
     crash_snapshots_free(run);
     crash_stages_free(run);
+    crash_jobs_free(run);
     crash_epochs_free(run);
+    crash_image_free(run->image); /* its geometry is that of the oracles */
+    crash_image_free(run->start);
+    if (run->handed_over) {
+        crash_image_free(run->handed_over);
+    }
     g_rand_free(run->rand);
     g_free(run);
 }

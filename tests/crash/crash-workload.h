@@ -19,6 +19,8 @@ typedef struct CrashFailed {
     int64_t length_bytes;
 } CrashFailed;
 
+typedef struct CrashJob CrashJob;
+
 typedef struct CrashRun {
     uint32_t seed;
     CrashImage *image;          /* as it is at the end */
@@ -30,6 +32,10 @@ typedef struct CrashRun {
     GPtrArray *snapshots;       /* CrashSnapshot, deleted ones too */
     uint32_t snapshot_serial;   /* the name of the next */
     GPtrArray *stages;          /* CrashStage */
+    GPtrArray *jobs;            /* CrashJob, of all times */
+    CrashJob *job;              /* that is under way, or NULL */
+    uint32_t job_after;         /* another, after so many steps; 0: no */
+    uint32_t job_serial;
     bool exact;                 /* what there is at some moment is known, and
                                    stays so */
     uint32_t hand_over_after;   /* an overlay, after so many requests; 0: no */

@@ -136,6 +136,22 @@ static const CrashBreakage breakages[] = {
       "length-and-zones-apart", "resizes" },
     { ZONE_BREAKAGE_AMEND_NOT_FLUSHED, "amend",
       "limits-not-flushed", "resizes" },
+    { ZONE_BREAKAGE_MIRROR_NOT_MARKED, "mirror",
+      "target-not-marked", "jobs" },
+    { ZONE_BREAKAGE_MIRROR_WORDS_EARLY, "mirror",
+      "words-of-the-beginning", "jobs" },
+    { ZONE_BREAKAGE_MIRROR_NO_APPEND, "mirror",
+      "appends-not-marked", "jobs" },
+    { ZONE_BREAKAGE_MIRROR_SELECTS_ALL, "mirror",
+      "select-all-clears-others", "jobs" },
+    { ZONE_BREAKAGE_PIVOT_LEAVES_ZONES, "mirror",
+      "zones-left-behind", "jobs" },
+    { ZONE_BREAKAGE_BACKUP_WORDS_LATE, "backup",
+      "words-of-the-end", "jobs" },
+    { ZONE_BREAKAGE_BACKUP_NO_RESET, "backup",
+      "reset-before-copy", "jobs" },
+    { ZONE_BREAKAGE_STREAM_NOT_FLUSHED, "stream",
+      "data-not-flushed", "jobs" },
 };
 
 /* Of tests/crash/breakage.h */

@@ -4,24 +4,28 @@
 #
 # A ZoneDaemonCase has an image with zones, node "base" of a storage daemon that
 # exports it by NBD, from an iothread if asked to; clients write to it meanwhile,
-# and the daemon can be killed.
+# and the daemon can be killed.  A ZoneChainCase has overlays besides, and a
+# target for a job, which can be made again and again.
 
 import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
 from typing import Any, ContextManager, Dict, Iterator, List, Optional, Tuple
 
 import iotests
-from zoneimage import ZonedImage, run_tool
+from zoneimage import KIB, ZDEV, ZonedImage, encode_word, run_tool
 
 FMT = iotests.imgfmt
 base_path = os.path.join(iotests.test_dir, 'base.img')
 over_paths = [os.path.join(iotests.test_dir, f'over{i}.img') for i in range(8)]
 nbd_path = os.path.join(iotests.sock_dir, 'nbd.sock')
+target_path = os.path.join(iotests.test_dir, 'target.img')
+template_path = os.path.join(iotests.test_dir, 'template.img')
 stderr_path = os.path.join(iotests.test_dir, 'stderr')
 
 
@@ -60,13 +64,13 @@ class NbdClient:
         self.lengths: Dict[int, int] = {}   # of reads in flight
 
     def _exactly(self, length: int) -> bytes:
-        data = b''
+        data = bytearray()
         while len(data) < length:
             chunk = self.socket.recv(length - len(data))
             if not chunk:
                 raise ConnectionError('the server is gone')
             data += chunk
-        return data
+        return bytes(data)
 
     def send(self, command: int, offset: int = 0, length: int = 0,
              data: bytes = b'') -> int:
@@ -137,9 +141,16 @@ class ZoneDaemonCase(iotests.QMPTestCase):
                 '--nbd-server', f'addr.type=unix,addr.path={nbd_path},'
                 'max-connections=0', qmp=True)
 
-    def export(self, node: str, name: str = 'zones') -> None:
+    def export(self, node: str, name: str = 'zones',
+               writable: bool = True) -> None:
         self.execute('block-export-add', type='nbd', id=name, node_name=node,
-                     name=name, writable=True)
+                     name=name, writable=writable)
+
+    def unexport(self, name: str) -> None:
+        self.execute('block-export-del', id=name, mode='hard')
+        while any(export['id'] == name
+                  for export in self.execute('query-block-exports')):
+            pass
 
     def stop(self, sig: int = signal.SIGTERM) -> None:
         assert self.qsd
@@ -201,3 +212,120 @@ class ZoneDaemonCase(iotests.QMPTestCase):
                               image.path)
             self.assertIn(result.returncode, (0, 3), result.stdout)
             self.assertNotIn('ERROR', result.stdout)
+
+
+class ZoneChainCase(ZoneDaemonCase):
+    """
+    Zones of the drive: each level adds pieces to those below.  Zone 4 is reset
+    in the second level, zone 5 is Empty with an extension.
+    """
+    options = {'size': '256k', 'max_open_zones': '4', 'max_active_zones': '6'}
+    nr_zones = 6
+    zone_bytes = 256 * KIB
+    extension_bytes = 64
+    # {zone: (byte, length)}; all of zone 1
+    pieces: List[Dict[int, Tuple[int, int]]] = [
+        {0: (1, 40 * KIB), 1: (2, 256 * KIB), 2: (3, 8 * KIB),
+         4: (4, 28 * KIB)},
+        {0: (5, 20 * KIB), 3: (6, 36 * KIB), 4: (7, 12 * KIB)},
+        {0: (8, 12 * KIB), 2: (9, 16 * KIB)}]
+    levels = 1
+    target_backing: Optional[str] = None
+
+    def setUp(self) -> None:
+        self.qsd = None
+        self.images = [ZonedImage(path) for path
+                       in (base_path, *over_paths)][:self.levels]
+        self.base = self.images[0]
+        self.nodes = ['base', 'over0', 'over1'][:self.levels]
+        self.contents: List[List[bytes]] = []   # zones of each level
+        for i in range(self.levels):
+            self.create_level(i)
+        self.create_template()
+
+    def tearDown(self) -> None:
+        super().tearDown()
+        for path in (target_path, template_path,
+                     *[f'{image.path}.new' for image in self.images]):
+            ZonedImage(path).remove()
+
+    # Images
+
+    def create_empty(self, path: str) -> None:
+        size = self.nr_zones * self.zone_bytes
+        ZonedImage(path).create(str(size), 'cluster_size=16k',
+                                f'zd_extension_size={self.extension_bytes}',
+                                **self.options)
+
+    def create_template(self) -> None:
+        if self.target_backing:
+            iotests.qemu_img_create('-f', FMT, '-b', self.target_backing, '-F',
+                                    FMT, template_path)
+        else:
+            self.create_empty(template_path)
+
+    def slot(self, image: ZonedImage) -> int:
+        return image.field('zonedmeta_offset') + 4096 + \
+            5 * self.extension_bytes
+
+    def create_level(self, i: int) -> None:
+        image = self.images[i]
+        zones = list(self.contents[-1]) if i else [b''] * self.nr_zones
+        commands = []
+        if i:
+            iotests.qemu_img_create('-f', FMT, '-b', self.images[i - 1].path,
+                                    '-F', FMT, image.path)
+        else:
+            self.create_empty(image.path)
+            image.set_word(5, self.words(zones)[5])
+            image.write_at(self.slot(image), b'x' * self.extension_bytes)
+        if i == 1:
+            commands.append(f'zone_reset {4 * self.zone_bytes} '
+                            f'{self.zone_bytes}')
+            zones[4] = b''
+        for zone, (byte, length) in self.pieces[i].items():
+            offset = zone * self.zone_bytes + len(zones[zone])
+            commands.append(f'write -P {byte} {offset} {length}')
+            zones[zone] += bytes([byte]) * length
+        result = image.run_io(*commands)
+        self.assertNotRegex(result.stdout, 'failed|error|open')
+        self.assertEqual(result.returncode, 0)
+        self.contents.append(zones)
+        shutil.copy(image.path, f'{image.path}.new')
+
+    def create(self) -> None:
+        """All of them as they were, and the target, with no data of its own"""
+        for image in self.images:
+            shutil.copy(f'{image.path}.new', image.path)
+        shutil.copy(template_path, target_path)
+
+    def data(self, zones: List[bytes]) -> bytes:
+        return b''.join(zone.ljust(self.zone_bytes, b'\0') for zone in zones)
+
+    def words(self, zones: List[bytes]) -> List[int]:
+        return [encode_word(i * self.zone_bytes + len(zone),
+                            attributes=ZDEV if i == 5 else 0)
+                for i, zone in enumerate(zones)]
+
+    # Nodes
+
+    def add_image(self, path: str, node: str, **options: Any) -> None:
+        """No power is lost here: fdatasync() would only take time"""
+        self.execute('blockdev-add', **{
+            'driver': FMT, 'node_name': node, 'backing': None,
+            'zone_commit_interval': 0,
+            'file': {'driver': 'file', 'filename': path,
+                     'cache': {'no-flush': True}}, **options})
+
+    def add_chain(self, **options: Any) -> None:
+        """With options for the lowest"""
+        below = None
+        for image, node in zip(self.images, self.nodes):
+            self.add_image(image.path, node, backing=below, **options)
+            below = node
+            options = {}
+
+    def add_target(self, **options: Any) -> None:
+        self.add_image(target_path, 'target',
+                       backing='base' if self.target_backing else None,
+                       **options)

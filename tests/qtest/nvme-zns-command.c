@@ -18,7 +18,7 @@
 
 /* Identify */
 
-static void identify(ZnsDrive *drive, uint8_t cns, uint8_t csi, void *data)
+void zns_identify(ZnsDrive *drive, uint8_t cns, uint8_t csi, void *data)
 {
     NvmeCmd cmd = {
         .opcode = NVME_ADM_CMD_IDENTIFY,
@@ -40,7 +40,7 @@ static void identify_command_set(ZnsDrive *drive)
     size_t at = 0;
     int csi = -1;
 
-    identify(drive, NVME_ID_CNS_NS_DESCR_LIST, 0, data);
+    zns_identify(drive, NVME_ID_CNS_NS_DESCR_LIST, 0, data);
     while (at + sizeof(descr) < sizeof(data)) {
         memcpy(&descr, data + at, sizeof(descr));
         if (!descr.nidl) {
@@ -62,15 +62,21 @@ static void identify_namespace(ZnsDrive *drive)
     g_autofree NvmeIdNsZoned *zoned = g_new0(NvmeIdNsZoned, 1);
     unsigned format;
 
-    identify(drive, NVME_ID_CNS_NS, 0, ns);
-    identify(drive, NVME_ID_CNS_CS_NS, NVME_CSI_ZONED, zoned);
+    zns_identify(drive, NVME_ID_CNS_NS, 0, ns);
+    zns_identify(drive, NVME_ID_CNS_CS_NS, NVME_CSI_ZONED, zoned);
     format = NVME_ID_NS_FLBAS_INDEX(ns->flbas);
     g_assert_cmpuint(le64_to_cpu(ns->nsze), ==,
                      zns_lba(drive, drive->nr_zones));
+    g_assert_cmpuint(le64_to_cpu(ns->ncap), ==,
+                     drive->nr_zones * drive->capacity_blocks);
     g_assert_cmpuint(1 << ns->lbaf[format].ds, ==, spec->block_bytes);
-    g_assert_cmpuint(le64_to_cpu(zoned->lbafe[format].zsze), ==,
-                     drive->zone_blocks);
-    g_assert_cmpuint(zoned->lbafe[format].zdes, ==, spec->zde_bytes / 64);
+    g_assert_cmpuint(ns->nlbaf, >, 0);
+    for (format = 0; format <= ns->nlbaf; format++) {
+        g_assert_cmpuint(le64_to_cpu(zoned->lbafe[format].zsze) <<
+                         ns->lbaf[format].ds, ==,
+                         drive->zone_blocks * spec->block_bytes);
+        g_assert_cmpuint(zoned->lbafe[format].zdes, ==, spec->zde_bytes / 64);
+    }
     /* Zero-based, so that "no limit" is all ones */
     g_assert_cmphex(le32_to_cpu(zoned->mor), ==,
                     (uint32_t)(spec->max_open_zones - 1));
@@ -83,7 +89,7 @@ static void identify_zasl(ZnsDrive *drive)
 {
     NvmeIdCtrlZoned ctrl;
 
-    identify(drive, NVME_ID_CNS_CS_CTRL, NVME_CSI_ZONED, &ctrl);
+    zns_identify(drive, NVME_ID_CNS_CS_CTRL, NVME_CSI_ZONED, &ctrl);
     g_assert_cmpuint(ctrl.zasl, ==, 5);
 }
 
@@ -92,7 +98,7 @@ static void identify_zasl_of_image(ZnsDrive *drive)
 {
     NvmeIdCtrlZoned ctrl;
 
-    identify(drive, NVME_ID_CNS_CS_CTRL, NVME_CSI_ZONED, &ctrl);
+    zns_identify(drive, NVME_ID_CNS_CS_CTRL, NVME_CSI_ZONED, &ctrl);
     g_assert_cmpuint(ctrl.zasl, ==, 4);
 }
 
@@ -328,16 +334,36 @@ static void deallocate_above_wp(ZnsDrive *drive)
     g_assert_true(zns_holds(drive, 8, 8, 2));
 }
 
+/* What Linux does for blkdiscard of the whole drive */
 static void deallocate_over_zone_end(ZnsDrive *drive)
 {
     uint64_t lba = zns_lba(drive, 1);
+    uint32_t nr_blocks = 64 * KiB / drive->spec->block_bytes;
 
-    zns_assert_ok(zns_write(drive, lba, 8, 1));
-    zns_assert_status(zns_deallocate(drive, lba - 8, 16),
-                      NVME_ZONE_BOUNDARY_ERROR);
-    g_assert_true(zns_holds(drive, lba, 8, 1));
-    zns_assert_ok(zns_deallocate(drive, lba, drive->zone_blocks));
-    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 8);
+    zns_assert_ok(zns_write(drive, 0, nr_blocks, 1));
+    zns_assert_ok(zns_write(drive, lba, nr_blocks, 2));
+    zns_assert_ok(zns_deallocate(drive, lba - 8, 16));
+    zns_assert_ok(zns_deallocate(drive, 0, 2 * drive->zone_blocks));
+    zns_assert_zone(drive, 0, IMPLICITLY_OPEN, nr_blocks);
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, nr_blocks);
+    g_assert_true(zns_holds(drive, lba, nr_blocks, 2) ||
+                  zns_reads_zeros(drive, lba, nr_blocks));
+    zns_assert_ok(zns_write(drive, lba + nr_blocks, 8, 3));
+    g_assert_true(zns_holds(drive, lba + nr_blocks, 8, 3));
+}
+
+/* Nothing of the other zones goes */
+static void deallocate_meets_offline_zone(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(zns_write(drive, 0, 8, 1));
+    zns_set_state(drive, 1, "offline");
+    zns_assert_status(zns_deallocate(drive, 0, 2 * drive->zone_blocks),
+                      NVME_ZONE_OFFLINE);
+    zns_assert_status(zns_deallocate(drive, lba, 8), NVME_ZONE_OFFLINE);
+    g_assert_true(zns_holds(drive, 0, 8, 1));
+    zns_assert_ok(zns_deallocate(drive, 0, drive->zone_blocks));
 }
 
 const ZnsTest zns_command_tests[] = {
@@ -362,7 +388,8 @@ const ZnsTest zns_command_tests[] = {
       ZNS_BOTH },
     { "deallocate/above-the-write-pointer-changes-nothing",
       deallocate_above_wp, ZNS_BOTH },
-    { "deallocate/over-a-zone-end-is-zone-boundary-error",
-      deallocate_over_zone_end, ZNS_BOTH },
+    { "deallocate/over-a-zone-end", deallocate_over_zone_end, ZNS_BOTH },
+    { "deallocate/over-an-offline-zone-is-zone-is-offline",
+      deallocate_meets_offline_zone, ZNS_BOTH },
     { }
 };

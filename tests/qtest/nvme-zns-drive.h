@@ -165,6 +165,8 @@ uint16_t zns_open(ZnsDrive *drive, uint32_t zone_idx);
 uint16_t zns_close(ZnsDrive *drive, uint32_t zone_idx);
 uint16_t zns_finish(ZnsDrive *drive, uint32_t zone_idx);
 uint16_t zns_reset(ZnsDrive *drive, uint32_t zone_idx);
+/* Fills 4096 bytes */
+void zns_identify(ZnsDrive *drive, uint8_t cns, uint8_t csi, void *data);
 /* The extension is block 0 of the pattern, cut to the size */
 uint16_t zns_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed);
 

@@ -483,6 +483,9 @@ static void again_after_reset(ZnsDrive *drive)
     zns_set_state(drive, 3, "read-only");
     assert_event(drive, cid);
     zns_ctrl_reset(drive->ctrl);
+    /* which has forgotten what the host had asked for */
+    cid = request_event(drive);
+    assert_no_event(drive, cid);
     configure_events(drive, EVENT_BIT);
     assert_event(drive, request_event(drive));
     assert_one_changed(drive, 3);

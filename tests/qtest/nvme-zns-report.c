@@ -87,6 +87,30 @@ static void filters(ZnsDrive *drive)
     }
 }
 
+/* Filter 9h: RZR, FZR and ZFC, whatever the state */
+static void filter_attributes(ZnsDrive *drive)
+{
+    g_autofree ZnsReport *report = g_new(ZnsReport, 1);
+    ZnsReportArgs args = { .filter = 0x09 };
+
+    prepare_zones(drive);
+    zns_assert_ok(zns_report(drive, args, report));
+    g_assert_cmpuint(report->nr_zones, ==, 0);
+    zns_set_attributes(drive, 9, false, true);
+    zns_set_attributes(drive, 4, true, false);
+    zns_set_attributes(drive, 15, true, true);
+    zns_assert_ok(zns_report(drive, args, report));
+    g_assert_cmpuint(report->nr_zones, ==, 3);
+    g_assert_cmpuint(report->zones[0].start_lba, ==, zns_lba(drive, 4));
+    g_assert_cmpuint(report->zones[1].start_lba, ==, zns_lba(drive, 9));
+    g_assert_cmpuint(report->zones[2].start_lba, ==, zns_lba(drive, 15));
+    zns_assert_ok(zns_reset(drive, 9));
+    args.lba = zns_lba(drive, 5);
+    zns_assert_ok(zns_report(drive, args, report));
+    g_assert_cmpuint(report->nr_zones, ==, 1);
+    g_assert_cmpuint(report->zones[0].start_lba, ==, zns_lba(drive, 15));
+}
+
 static void invalid_arguments(ZnsDrive *drive)
 {
     g_autofree ZnsReport *report = g_new(ZnsReport, 1);
@@ -232,6 +256,7 @@ static void from_mid_device(ZnsDrive *drive)
 const ZnsTest zns_report_tests[] = {
     { "report/fresh-drive-is-all-empty", lists_fresh_drive, ZNS_BOTH },
     { "report/filters-by-state", filters, ZNS_BOTH },
+    { "report/filters-by-attributes", filter_attributes, ZNS_BOTH },
     { "report/unknown-argument-is-invalid-field", invalid_arguments,
       ZNS_BOTH },
     { "report/extended-shows-descriptor-extensions", extended, ZNS_BOTH },

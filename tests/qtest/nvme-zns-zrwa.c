@@ -126,9 +126,9 @@ static void explicit_flush(ZnsDrive *drive)
 
     zns_assert_ok(open_zrwa(drive, 1));
     zns_assert_ok(zns_write(drive, lba, STEP_BLOCKS, 1));
-    zns_assert_status(flush_zrwa(drive, lba + 10), NVME_INVALID_FIELD);
+    zns_assert_status(flush_zrwa(drive, lba + 10), NVME_INVALID_ZONE_OP);
     zns_assert_status(flush_zrwa(drive, lba + WINDOW_BLOCKS + STEP_BLOCKS - 1),
-                      NVME_ZONE_BOUNDARY_ERROR);
+                      NVME_INVALID_ZONE_OP);
     zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
     zns_assert_ok(flush_zrwa(drive, lba + STEP_BLOCKS - 1));
     zns_assert_zone(drive, 1, EXPLICITLY_OPEN, STEP_BLOCKS);
@@ -144,18 +144,32 @@ static void flush_to_window_end(ZnsDrive *drive)
 
     zns_assert_ok(open_zrwa(drive, 1));
     zns_assert_status(flush_zrwa(drive, lba + WINDOW_BLOCKS),
-                      NVME_ZONE_BOUNDARY_ERROR);
+                      NVME_INVALID_ZONE_OP);
     zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
     zns_assert_ok(flush_zrwa(drive, lba + WINDOW_BLOCKS - 1));
     zns_assert_zone(drive, 1, EXPLICITLY_OPEN, WINDOW_BLOCKS);
+    zns_assert_status(flush_zrwa(drive, lba + WINDOW_BLOCKS - 1),
+                      NVME_INVALID_ZONE_OP);
 }
 
 static void flush_needs_area(ZnsDrive *drive)
 {
     zns_assert_ok(zns_open(drive, 1));
     zns_assert_status(flush_zrwa(drive, zns_lba(drive, 1) + STEP_BLOCKS - 1),
-                      NVME_INVALID_FIELD);
+                      NVME_INVALID_ZONE_OP);
     zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 0);
+}
+
+/* Zeroes-based */
+static void identify_areas(ZnsDrive *drive)
+{
+    g_autofree NvmeIdNsZoned *zoned = g_new0(NvmeIdNsZoned, 1);
+    bool is_limited = strstr(drive->spec->ns_options, "numzrwa");
+
+    zns_identify(drive, NVME_ID_CNS_CS_NS, NVME_CSI_ZONED, zoned);
+    g_assert_cmpuint(le32_to_cpu(zoned->numzrwa) + 1, ==,
+                     is_limited ? 2 : drive->spec->max_active_zones
+                                      ?: drive->nr_zones);
 }
 
 static void append_refused(ZnsDrive *drive)
@@ -310,30 +324,6 @@ static void full_after_kill(ZnsDrive *drive)
     g_assert_true(zns_holds(drive, end_lba - 8, 8, 1));
 }
 
-/* Filter 9h; an area goes with the zone's state, not with its being open */
-static void filter(ZnsDrive *drive)
-{
-    g_autofree ZnsReport *report = g_new(ZnsReport, 1);
-    ZnsReportArgs args = { .filter = 0x09 };
-
-    zns_assert_ok(zns_report(drive, args, report));
-    g_assert_cmpuint(report->nr_zones, ==, 0);
-    zns_assert_ok(open_zrwa(drive, 3));
-    zns_assert_ok(zns_open(drive, 4));
-    zns_assert_ok(zns_open(drive, 6));
-    zns_assert_ok(open_zrwa(drive, 5));
-    zns_assert_ok(zns_write(drive, zns_lba(drive, 5), STEP_BLOCKS, 5));
-    zns_assert_ok(zns_close(drive, 5));
-    zns_assert_ok(zns_report(drive, args, report));
-    g_assert_cmpuint(report->nr_zones, ==, 2);
-    g_assert_cmpuint(report->zones[0].start_lba, ==, zns_lba(drive, 3));
-    g_assert_cmpuint(report->zones[1].start_lba, ==, zns_lba(drive, 5));
-    args.lba = zns_lba(drive, 4);
-    zns_assert_ok(zns_report(drive, args, report));
-    g_assert_cmpuint(report->nr_zones, ==, 1);
-    g_assert_cmpuint(report->zones[0].start_lba, ==, zns_lba(drive, 5));
-}
-
 /* All areas at once, then all ways to give them back, again and again */
 static void pool_without_leak(ZnsDrive *drive)
 {
@@ -392,7 +382,7 @@ static void power_cycle(ZnsDrive *drive)
     g_assert_true(zns_holds(drive, lba, STEP_BLOCKS, 2));
     g_assert_true(zns_holds(drive, lba + STEP_BLOCKS, 8, 3));
     zns_assert_status(flush_zrwa(drive, lba + 2 * STEP_BLOCKS - 1),
-                      NVME_INVALID_FIELD);
+                      NVME_INVALID_ZONE_OP);
     zns_assert_ok(zns_write(drive, lba + STEP_BLOCKS + 8, 8, 4));
 }
 
@@ -460,7 +450,11 @@ const ZnsTest zns_zrwa_tests[] = {
       ZNS_BOTH, &spec_zrwa },
     { "zrwa/explicit-flush-ends-with-the-window", flush_to_window_end,
       ZNS_BOTH, &spec_zrwa_fine },
-    { "zrwa/explicit-flush-without-an-area-is-invalid-field",
+    { "zrwa/areas-are-announced-zeroes-based", identify_areas, ZNS_BOTH,
+      &spec_zrwa },
+    { "zrwa/areas-without-a-limit-are-announced", identify_areas, ZNS_BOTH,
+      &spec_zrwa_no_limit },
+    { "zrwa/explicit-flush-without-an-area-is-invalid-zone-operation",
       flush_needs_area, ZNS_BOTH, &spec_zrwa },
     { "zrwa/append-is-invalid-zone-operation", append_refused, ZNS_BOTH,
       &spec_zrwa },
@@ -492,8 +486,6 @@ const ZnsTest zns_zrwa_tests[] = {
     { "zrwa/power-cycle-commits-the-window", power_cycle, ZNS_BOTH,
       &spec_zrwa },
     { "zrwa/write-zeroes-in-the-window", zeroes_in_window, ZNS_BOTH,
-      &spec_zrwa },
-    { "zrwa/report-filters-zones-with-an-area", filter, ZNS_BOTH,
       &spec_zrwa },
     { }
 };

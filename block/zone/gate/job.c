@@ -338,7 +338,7 @@ int zone_job_end(ZoneJob *job)
     if (ret < 0) {
         error_report_err(local_err);
     }
-    return ret;
+    return MIN(ret, 0);
 }
 
 /* Stream ******************************************************************/

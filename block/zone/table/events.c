@@ -206,7 +206,7 @@ static void apply_transition(ZoneTable *table, uint32_t zone_idx,
         return;
     }
     after = compute_after(table, zone_idx, transition);
-    table->words[zone_idx] = after.word;
+    zone_set_word(table, zone_idx, after.word);
     zone_set_reserved(table, zone_idx, after.reserved_bytes);
     if (zone_has_failed(table, zone_idx) && !after.failed) {
         zone_failed_forget(table, zone_idx, 0);

@@ -63,9 +63,9 @@ typedef struct ZoneBucket {
     uint64_t life_seq;          /* of what began earlier, none becomes unsure */
 } ZoneBucket;
 
-/* How many zones of a group are in each state */
+/* How many zones of a group are in each state, and ZONE_WITH_ATTRIBUTES */
 typedef struct ZoneGroup {
-    uint16_t by_state[ZONE_STATE__MAX];
+    uint16_t by_state[ZONE_STATE__MAX + 1];
 } ZoneGroup;
 
 struct ZoneTable {
@@ -212,6 +212,8 @@ extern const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX];
  */
 void zone_set_state(ZoneTable *table, uint32_t zone_idx, ZoneState next,
                     bool zrwa);
+/* Another word, with what counts attributes */
+void zone_set_word(ZoneTable *table, uint32_t zone_idx, uint64_t word);
 /* A zone that stays Implicitly Opened becomes the one most recently used */
 void zone_touch(ZoneTable *table, uint32_t zone_idx);
 /*

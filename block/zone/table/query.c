@@ -43,6 +43,14 @@ uint32_t zone_table_idx(const ZoneTable *table, uint64_t offset_bytes)
            offset_bytes / table->geometry.zone_bytes;
 }
 
+static bool zone_matches(const ZoneTable *table, uint32_t zone_idx,
+                         ZoneState state)
+{
+    return state == ZONE_WITH_ATTRIBUTES
+        ? zone_word_attributes(table->words[zone_idx]) & ZONE_ATTR_REPORTED
+        : zone_state(table, zone_idx) == state;
+}
+
 uint32_t zone_table_find(const ZoneTable *table, ZoneState state,
                          uint32_t zone_idx)
 {
@@ -52,7 +60,7 @@ uint32_t zone_table_find(const ZoneTable *table, ZoneState state,
         if (zone_idx % ZONE_GROUP_ZONES == 0 &&
             !table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state]) {
             zone_idx += ZONE_GROUP_ZONES;
-        } else if (zone_state(table, zone_idx) == state) {
+        } else if (zone_matches(table, zone_idx, state)) {
             return zone_idx;
         } else {
             zone_idx++;
@@ -68,7 +76,7 @@ uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
     uint32_t nr = 0;
 
     for (; zone_idx < nr_zones && zone_idx % ZONE_GROUP_ZONES; zone_idx++) {
-        nr += zone_state(table, zone_idx) == state;
+        nr += zone_matches(table, zone_idx, state);
     }
     for (; zone_idx < nr_zones; zone_idx += ZONE_GROUP_ZONES) {
         nr += table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state];

@@ -50,6 +50,17 @@ static void count_zone(ZoneTable *table, uint32_t zone_idx, int delta)
     table->counts.zrwa += zone_has_zrwa(table, zone_idx) ? delta : 0;
 }
 
+void zone_set_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
+{
+    ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];
+    uint64_t before = table->words[zone_idx];
+
+    group->by_state[ZONE_WITH_ATTRIBUTES] +=
+        !!(zone_word_attributes(word) & ZONE_ATTR_REPORTED) -
+        !!(zone_word_attributes(before) & ZONE_ATTR_REPORTED);
+    table->words[zone_idx] = word;
+}
+
 void zone_touch(ZoneTable *table, uint32_t zone_idx)
 {
     ZoneState state = zone_state(table, zone_idx);
@@ -124,6 +135,7 @@ static void remove_zone(ZoneTable *table, uint32_t zone_idx)
     assert(!zone_table_in_flight(table, zone_idx));
     zone_failed_forget(table, zone_idx, 0);
     zone_unsure_forget(table, zone_idx);
+    zone_set_word(table, zone_idx, zone_empty_word(&table->geometry, zone_idx));
     count_zone(table, zone_idx, -1);
     list_remove(table, &table->lists[ZONE_STATE_EMPTY], zone_idx);
 }
@@ -235,7 +247,7 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 
     zone_failed_forget(table, zone_idx, 0);
     zone_unsure_forget(table, zone_idx);
-    table->words[zone_idx] = word;
+    zone_set_word(table, zone_idx, word);
     zone_set_reserved(table, zone_idx, zone_word_wp_bytes(word));
     zone_set_state(table, zone_idx,
                    zone_stored_state(&table->geometry, zone_idx, word), false);
@@ -329,7 +341,7 @@ bool zone_table_set_attributes(ZoneTable *table, uint32_t zone_idx,
     if (word == table->words[zone_idx]) {
         return false;
     }
-    table->words[zone_idx] = word;
+    zone_set_word(table, zone_idx, word);
     zone_table_debug_verify(table);
     return true;
 }

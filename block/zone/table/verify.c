@@ -86,12 +86,14 @@ static void verify_groups(const ZoneTable *table)
 
     for (first = 0; first < nr_zones; first += ZONE_GROUP_ZONES) {
         const ZoneGroup *group = &table->groups[first / ZONE_GROUP_ZONES];
-        uint32_t by_state[ZONE_STATE__MAX] = { 0 };
+        uint32_t by_state[ZONE_STATE__MAX + 1] = { 0 };
 
         for (i = first; i < nr_zones && i < first + ZONE_GROUP_ZONES; i++) {
             by_state[zone_state(table, i)]++;
+            by_state[ZONE_WITH_ATTRIBUTES] +=
+                !!(zone_word_attributes(table->words[i]) & ZONE_ATTR_REPORTED);
         }
-        for (state = 0; state < ZONE_STATE__MAX; state++) {
+        for (state = 0; state <= ZONE_WITH_ATTRIBUTES; state++) {
             assert(group->by_state[state] == by_state[state]);
         }
     }
