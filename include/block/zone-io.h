@@ -258,6 +258,7 @@ int zone_io_make_empty(BlockDriverState *bs, Error **errp);
  * at, and filled
  */
 void zone_io_set_unfinished(ZoneIO *io);
+bool zone_io_is_unfinished(ZoneIO *io);
 
 /* False, with an error, where bs cannot have these words */
 bool zone_io_check_words(BlockDriverState *bs, const uint64_t *words,

@@ -138,6 +138,7 @@ static void crash_discard_begun(void *opaque)
 
     if (op) {
         op->begun = crash_log_tick(run->log);
+        op->first_begun = op->first_begun ?: op->begun;
     }
 }
 

@@ -55,6 +55,7 @@ typedef struct CrashOp {
     uint64_t submitted;
     uint64_t begun;             /* CRASH_OP_DISCARD: when the gate had chosen
                                    the last that it takes; 0: took nothing */
+    uint64_t first_begun;       /* ... and the first */
     uint64_t acked;             /* CRASH_NEVER while it is under way */
     uint32_t life_min;
     uint32_t life_max;

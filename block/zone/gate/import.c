@@ -169,6 +169,11 @@ void zone_io_set_unfinished(ZoneIO *io)
     io->unfinished = true;
 }
 
+bool zone_io_is_unfinished(ZoneIO *io)
+{
+    return io->unfinished;
+}
+
 /* As a power cycle finds it */
 static void zone_import_load_word(ZoneIO *io, uint32_t zone_idx, uint64_t word)
 {

@@ -88,6 +88,11 @@ bool zone_job_check(BlockDriverState *bs, BlockDriverState *target,
     if (!source) {
         return true;
     }
+    if (zone_io_is_unfinished(source->zones)) {
+        error_setg(errp, "Node '%s' is not finished: its zones do not describe "
+                   "its data", bdrv_get_device_or_node_name(source));
+        return false;
+    }
     if (!zone_io_check_import(zoned_target, errp) ||
         !zone_io_check_same_zones(zoned_target, source, errp) ||
         (zone_job_pivots(kind) &&

@@ -72,6 +72,27 @@ qcow2_zone_co_punch(BlockDriverState *bs, uint64_t offset, uint64_t end)
 }
 
 /*
+ * 1. The mapping of what a host discards has gone, in the caches, with s->lock
+ *    held: nobody gets the clusters yet.
+ * 2. The caches are written and flushed, unless data has a file of its own,
+ *    where each cluster keeps its place.  A crash before leaves some of the old
+ *    mapping, to old data or holes; afterwards nothing leads there, and the
+ *    clusters can be used again.
+ */
+int coroutine_fn qcow2_zone_co_end_discard(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+    int ret;
+
+    if (!s->zone || has_data_file(bs) ||
+        (s->zone->flags & QCOW2_ZONE_FLAG_UNFINISHED)) {
+        return 0;
+    }
+    ret = qcow2_write_caches(bs);
+    return ret < 0 ? ret : bdrv_co_flush(bs->file->bs);
+}
+
+/*
  * Only a node with discard=unmap asks for holes.  A raw external data file is
  * zeroed in any case, for those who read it without the image, and to the end:
  * it is to be what the guest sees when the node has been closed.

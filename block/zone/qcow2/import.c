@@ -23,6 +23,9 @@ bool qcow2_zone_check_finished(BlockDriverState *bs, int flags, Error **errp)
         s->zone_options.unfinished || (flags & BDRV_O_NO_IO)) {
         return true;
     }
+    if (bs->zones && zone_io_is_unfinished(bs->zones)) {
+        return true; /* active again: a job here has left it so */
+    }
     error_setg(errp, "Zoned image is not finished: its zones do not describe "
                "its data, as what filled it was interrupted");
     error_append_hint(errp, "Convert to it or commit to it again; option %s=on "
@@ -31,13 +34,11 @@ bool qcow2_zone_check_finished(BlockDriverState *bs, int flags, Error **errp)
     return false;
 }
 
-/* Durable on return; after an error the disk may have either */
-static int coroutine_fn GRAPH_RDLOCK
-qcow2_zone_co_store_flags(BlockDriverState *bs)
+int coroutine_fn qcow2_zone_co_store_header(BlockDriverState *bs)
 {
     int ret = qcow2_update_header(bs);
 
-    return ret < 0 ? ret : bdrv_co_flush(bs->file->bs);
+    return ret < 0 || !qcow2_zone(bs) ? ret : bdrv_co_flush(bs->file->bs);
 }
 
 static void qcow2_zone_take_words(Qcow2Zone *zone, const uint64_t *words)
@@ -76,7 +77,7 @@ qcow2_zone_co_import_begin(BlockDriverState *bs, bool empty, Error **errp)
     }
     zone->flags |= QCOW2_ZONE_FLAG_UNFINISHED;
     zone_io_set_unfinished(zone->io);
-    ret = qcow2_zone_co_store_flags(bs);
+    ret = qcow2_zone_co_store_header(bs);
     if (ret >= 0 && empty) {
         qcow2_zone_get_layout(zone, &layout);
         ret = qcow2_zone_co_write_words(bs, &layout, NULL);
@@ -193,7 +194,7 @@ qcow2_zone_co_import_adopt(BlockDriverState *bs, const uint64_t *words,
     }
     qcow2_zone_take_words(zone, words);
     zone->flags &= ~QCOW2_ZONE_FLAG_UNFINISHED;
-    ret = qcow2_zone_co_store_flags(bs);
+    ret = qcow2_zone_co_store_header(bs);
     if (ret < 0) {
         zone->flags |= QCOW2_ZONE_FLAG_UNFINISHED;
         error_setg_errno(errp, -ret, "Could not mark image '%s' as finished",

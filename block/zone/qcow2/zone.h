@@ -106,6 +106,12 @@ qcow2_zone_co_create(BlockDriverState *bs,
  */
 int qcow2_zone_put_extension(BlockDriverState *bs, void *buf, size_t room);
 
+/*
+ * qcow2_update_header(); with zones it is durable on return, and after an error
+ * the disk may have either.
+ */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_store_header(BlockDriverState *bs);
+
 /* What to leave off the end of the feature table where there are no zones */
 size_t qcow2_zone_unnamed_bytes(BlockDriverState *bs);
 
@@ -179,6 +185,12 @@ qcow2_zone_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp);
  */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_commit(BlockDriverState *bs, bool flush_follows);
+
+/*
+ * What has been discarded, with s->lock held since, may be used again: on a
+ * zoned image a crash never shows what others write there.
+ */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_end_discard(BlockDriverState *bs);
 
 /* Are zeros at offset to be written as data? */
 bool qcow2_zone_wants_zero_data(BlockDriverState *bs, int64_t offset);
