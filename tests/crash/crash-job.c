@@ -338,7 +338,7 @@ static CrashJob *crash_job_new(CrashRun *run)
     job->kind = crash_job_pick_kind(run);
     job->fate = crash_job_pick_fate(run, job->kind);
     /* with nothing below the target, the base fills its clusters with zeros */
-    job->keeps_up = job->kind == CRASH_JOB_MIRROR && crash_percent(run, 50);
+    job->keeps_up = crash_job_is_mirror(job->kind) && crash_percent(run, 50);
     job->patience = 1 + crash_pick(run, job->fate == CRASH_JOB_CANCELLED ? 400
                                                                          : 80);
     job->made.end = CRASH_NEVER;
