@@ -122,6 +122,8 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_RESIZE_TWO_STEPS,
     /* Amend: the limits are not flushed */
     ZONE_BREAKAGE_AMEND_NOT_FLUSHED,
+    /* What is discarded is used again while tables on disk lead there */
+    ZONE_BREAKAGE_DISCARDED_REUSED,
     /* Jobs: the target of a mirror does not say that it is not finished */
     ZONE_BREAKAGE_MIRROR_NOT_MARKED,
     /* ... it gets the words of the beginning */

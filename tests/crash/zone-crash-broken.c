@@ -138,6 +138,8 @@ static const CrashBreakage breakages[] = {
       "limits-not-flushed", "resizes" },
     { ZONE_BREAKAGE_MIRROR_NOT_MARKED, "mirror",
       "target-not-marked", "jobs" },
+    { ZONE_BREAKAGE_DISCARDED_REUSED, "discard", "reused-early", "discard",
+      .seed = 700010 },
     { ZONE_BREAKAGE_MIRROR_WORDS_EARLY, "mirror",
       "words-of-the-beginning", "jobs" },
     { ZONE_BREAKAGE_MIRROR_NO_APPEND, "mirror",
