@@ -141,6 +141,12 @@ int coroutine_fn zone_io_co_power_cut(ZoneIO *io, Error **errp)
                    "elsewhere", bdrv_get_device_or_node_name(io->bs));
         return -EBUSY;
     }
+    if (zone_filter_copies_before(io->bs)) {
+        error_setg(errp, "Node '%s' is being backed up: what it loses could "
+                   "not be copied before",
+                   bdrv_get_device_or_node_name(io->bs));
+        return -EBUSY;
+    }
     if (!words) {
         error_setg(errp, "Could not allocate memory for %" PRIu32 " zones",
                    nr_zones);

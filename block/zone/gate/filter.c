@@ -212,6 +212,22 @@ zone_filter_set_dirty(BlockDriverState *bs, int64_t offset, int64_t bytes)
     }
 }
 
+bool zone_filter_copies_before(BlockDriverState *bs)
+{
+    BlockDriverState *parent_bs;
+    BdrvChild *parent;
+
+    QLIST_FOREACH(parent, &bs->parents, next_parent) {
+        parent_bs = zone_filter_parent(parent);
+        if (parent_bs && parent_bs->drv &&
+            (g_str_equal(parent_bs->drv->format_name, "copy-before-write") ||
+             zone_filter_copies_before(parent_bs))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int coroutine_fn
 zone_filter_co_before_loss(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {

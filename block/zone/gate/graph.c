@@ -135,7 +135,7 @@ static bool passes_zones(BlockDriverState *parent, BlockDriverState *zoned,
                          BdrvChildRole role)
 {
     return zone_filter_passes(parent->drv, role) ||
-           (zoned->zones->importing &&
+           ((zoned->zones->importing || zoned->zones->expected) &&
             g_str_equal(parent->drv->format_name, "copy-before-write")) ||
            g_str_equal(parent->drv->format_name, "snapshot-access");
 }
@@ -155,6 +155,15 @@ bool bdrv_zone_check_child(BlockDriverState *parent, BlockDriverState *child,
     if ((role & BDRV_CHILD_COW) && (zoned || parent->zones)) {
         return check_below_overlay(parent, child, errp) &&
                check_overlay(parent, child, errp);
+    }
+    if (zoned && zoned != child &&
+        g_str_equal(parent->drv->format_name, "copy-on-read")) {
+        error_setg(errp, "Node '%s' is a filter of zoned node '%s': node '%s' "
+                   "of driver 'copy-on-read' has to be over the zoned node "
+                   "itself", bdrv_get_device_or_node_name(child),
+                   bdrv_get_device_or_node_name(zoned),
+                   bdrv_get_device_or_node_name(parent));
+        return false;
     }
     if (zoned && !passes_zones(parent, zoned, role)) {
         error_setg(errp, "Node '%s' is zoned, and driver '%s' of node '%s' "

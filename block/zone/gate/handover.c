@@ -40,6 +40,12 @@ static bool zone_handover_stores(BlockDriverState *to)
 static bool zone_handover_check_state(BlockDriverState *to,
                                       BlockDriverState *from, Error **errp)
 {
+    if (to->zones->unfinished || from->zones->unfinished) {
+        error_setg(errp, "Node '%s' is not finished: its zones do not describe "
+                   "its data", bdrv_get_device_or_node_name(
+                       to->zones->unfinished ? to : from));
+        return false;
+    }
     if ((to->open_flags | from->open_flags) & BDRV_O_INACTIVE) {
         bool is_to = to->open_flags & BDRV_O_INACTIVE;
 

@@ -36,6 +36,7 @@ struct ZoneIO {
     ZoneImportMode import_mode; /* while it does */
     bool unfinished;            /* the words do not describe the data yet: no
                                    changes but those of an import */
+    bool expected;              /* a job is about to fill it */
     bool skips_offline;         /* Offline zones read as zeros */
     bool outlives_overlays;     /* those above have been committed: what they
                                    show is of the past */
@@ -142,6 +143,8 @@ zone_filter_set_dirty(BlockDriverState *bs, int64_t offset, int64_t bytes);
 int coroutine_fn GRAPH_RDLOCK
 zone_filter_co_before_loss(BlockDriverState *bs, int64_t offset,
                            int64_t bytes);
+/* Does anybody above bs copy data before it goes? */
+bool GRAPH_RDLOCK zone_filter_copies_before(BlockDriverState *bs);
 /* Requests on zones that a filter shows, on the way to the node below it */
 int coroutine_fn GRAPH_RDLOCK
 zone_filter_co_append(BlockDriverState *bs, int64_t *offset,

@@ -14,6 +14,8 @@
 #include "block/zone/gate/job.h"
 
 struct ZoneJob {
+    BlockDriverState *bs;       /* of the job: filters perhaps */
+    BlockDriverState *target_bs;
     BlockDriverState *source;   /* the zoned nodes themselves */
     BlockDriverState *target;
     ZoneJobKind kind;
@@ -99,6 +101,12 @@ bool zone_job_check(BlockDriverState *bs, BlockDriverState *target,
          !zone_job_check_driver(source, zoned_target, errp))) {
         return false;
     }
+    if ((kind == ZONE_JOB_MIRROR || kind == ZONE_JOB_BACKUP) &&
+        bdrv_zone_is_frozen(zoned_target)) {
+        error_setg(errp, "Node '%s' is the backing node of another: its zones "
+                   "do not change", bdrv_get_device_or_node_name(zoned_target));
+        return false;
+    }
     switch (kind) {
     case ZONE_JOB_MIRROR:
         return zone_io_check_same_drive(zoned_target, source, errp);
@@ -127,18 +135,13 @@ static uint64_t *zone_job_get_words(ZoneJob *job)
     return words;
 }
 
-/* What a backup has to remember; extensions go to their slots right away */
+/* Extensions of a backup go to their slots right away */
 static int coroutine_fn GRAPH_RDLOCK
 zone_job_co_freeze(ZoneJob *job, Error **errp)
 {
-    int ret;
+    const ZoneStoreOps *ops = job->target->zones->ops;
+    int ret = ops->co_import_extensions(job->target, job->words, job->source);
 
-    job->words = zone_job_get_words(job);
-    if (!zone_io_check_words(job->target, job->words, errp)) {
-        return -EINVAL;
-    }
-    ret = job->target->zones->ops->co_import_extensions(job->target, job->words,
-                                                        job->source);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not copy the zone descriptor "
                          "extensions of node '%s' to node '%s'",
@@ -175,6 +178,8 @@ static ZoneJob *zone_job_new(BlockDriverState *bs, BlockDriverState *target,
         return NULL;
     }
     job = g_new0(ZoneJob, 1);
+    job->bs = bs;
+    job->target_bs = target;
     job->source = bdrv_zone_node(bs);
     job->target = bdrv_zone_node(target);
     job->kind = kind;
@@ -205,6 +210,42 @@ zone_job_co_begin(ZoneJob **result, BlockDriverState *bs,
 /* End *********************************************************************/
 
 /*
+ * Below a filter the graph may have changed: an overlay has the zones now, which
+ * are those that have been copied.  No other target has been filled.
+ */
+static int GRAPH_RDLOCK zone_job_look_again(ZoneJob *job, Error **errp)
+{
+    BlockDriverState *source = bdrv_zone_node(job->bs);
+
+    if (bdrv_zone_node(job->target_bs) != job->target) {
+        error_setg(errp, "Node '%s' has not the zones any more that were to be "
+                   "filled", bdrv_get_device_or_node_name(job->target_bs));
+        return -EINVAL;
+    }
+    if (job->kind == ZONE_JOB_BACKUP) {
+        source = job->source; /* which has given all that is asked of it */
+    }
+    if (!source) {
+        error_setg(errp, "Node '%s' has no zones any more",
+                   bdrv_get_device_or_node_name(job->bs));
+        return -EINVAL;
+    }
+    if (source != job->source &&
+        !zone_io_check_same_drive(job->target, source, errp)) {
+        return -EINVAL;
+    }
+    job->source = source;
+    if ((job->bs->open_flags | job->target->open_flags) & BDRV_O_INACTIVE) {
+        error_setg(errp, "Node '%s' is inactive: zones cannot be copied",
+                   bdrv_get_device_or_node_name(
+                       job->target->open_flags & BDRV_O_INACTIVE
+                       ? job->target_bs : job->bs));
+        return -EPERM;
+    }
+    return 0;
+}
+
+/*
  * 1. A source that the target has below it now is flushed: nobody does so from
  *    here on.
  * 2. The target adopts words and extensions, behind all data.  A crash before
@@ -219,6 +260,10 @@ int coroutine_fn zone_job_co_end(ZoneJob *job, Error **errp)
         return 0;
     }
     GRAPH_RDLOCK_GUARD();
+    ret = zone_job_look_again(job, errp);
+    if (ret < 0) {
+        return ret;
+    }
     if (job->kind == ZONE_JOB_BACKUP) {
         return zone_io_co_import_adopt(job->target->zones, job->words,
                                        job->target, errp);
@@ -251,14 +296,17 @@ void zone_job_free(ZoneJob *job)
     if (!job) {
         return;
     }
-    if (job->target->zones->importing) {
-        zone_io_import_end(job->target);
+    if (bdrv_zone_node(job->target_bs) == job->target) {
+        job->target->zones->expected = false;
+        if (job->target->zones->importing) {
+            zone_io_import_end(job->target);
+        }
     }
     if (job->kind == ZONE_JOB_COMMIT) {
         zone_io_skip_offline(job->source->zones, false);
     }
     if (job->kind == ZONE_JOB_BACKUP) {
-        bdrv_unref(job->target);
+        bdrv_unref(job->target_bs);
     }
     g_free(job->words);
     g_free(job);
@@ -268,9 +316,8 @@ void zone_job_free(ZoneJob *job)
 
 typedef struct ZoneJobCo {
     ZoneJob **job;
-    BlockDriverState *bs;       /* NULL: the end */
+    bool begins;
     BlockDriverState *target;
-    ZoneJobKind kind;
     Error **errp;
     int ret;
     bool done;
@@ -280,9 +327,13 @@ static void coroutine_fn zone_job_entry(void *opaque)
 {
     ZoneJobCo *co = opaque;
 
-    co->ret = co->bs
-        ? zone_job_co_begin(co->job, co->bs, co->target, co->kind, co->errp)
-        : zone_job_co_end(*co->job, co->errp);
+    if (co->begins) {
+        WITH_GRAPH_RDLOCK_GUARD() {
+            co->ret = zone_job_co_start(*co->job, co->errp);
+        }
+    } else {
+        co->ret = zone_job_co_end(*co->job, co->errp);
+    }
     co->done = true;
     aio_wait_kick();
 }
@@ -300,20 +351,17 @@ static int zone_job_run(ZoneJobCo *co)
 }
 
 /* The target is written until the filter of the job has gone: it stays */
-int zone_job_begin_backup(ZoneJob **job, BlockDriverState *bs,
-                          BlockDriverState *target, MirrorSyncMode sync_mode,
-                          Error **errp)
+int zone_job_prepare_backup(ZoneJob **job, BlockDriverState *bs,
+                            BlockDriverState *target, MirrorSyncMode sync_mode,
+                            Error **errp)
 {
-    ZoneJobCo co = {
-        .job = job, .bs = bs, .target = target, .kind = ZONE_JOB_BACKUP,
-        .errp = errp,
-    };
-    int ret;
-
     GLOBAL_STATE_CODE();
+    bdrv_graph_rdlock_main_loop();
     if (!zone_job_check(bs, target, ZONE_JOB_BACKUP, errp)) {
+        bdrv_graph_rdunlock_main_loop();
         return -ENOTSUP;
     }
+    bdrv_graph_rdunlock_main_loop();
     if (bdrv_zone_node(bs) && sync_mode == MIRROR_SYNC_MODE_NONE) {
         error_setg(errp, "Node '%s' is zoned: a backup with sync 'none' would "
                    "never be finished; export a 'snapshot-access' node over "
@@ -321,11 +369,28 @@ int zone_job_begin_backup(ZoneJob **job, BlockDriverState *bs,
                    bdrv_get_device_or_node_name(bs));
         return -ENOTSUP;
     }
-    ret = zone_job_run(&co);
-    if (ret >= 0 && *job) {
-        bdrv_ref((*job)->target);
+    *job = zone_job_new(bs, target, ZONE_JOB_BACKUP);
+    if (*job) {
+        bdrv_ref(target);
+        (*job)->words = zone_job_get_words(*job);
+        if (!zone_io_check_words((*job)->target, (*job)->words, errp)) {
+            return -EINVAL;
+        }
+        (*job)->target->zones->expected = true;
     }
-    return ret;
+    return 0;
+}
+
+int zone_job_begin_backup(ZoneJob *job, Error **errp)
+{
+    ZoneJobCo co = { .job = &job, .begins = true, .errp = errp };
+
+    GLOBAL_STATE_CODE();
+    if (!job) {
+        return 0;
+    }
+    co.target = job->target;
+    return zone_job_run(&co);
 }
 
 int zone_job_end(ZoneJob *job)

@@ -42,12 +42,14 @@ int coroutine_fn GRAPH_UNLOCKED
 zone_job_co_begin(ZoneJob **job, BlockDriverState *bs,
                   BlockDriverState *target, ZoneJobKind kind, Error **errp);
 /*
- * The same in the main loop, for a backup, with bs drained: its zones now are
- * what the target will have.
+ * The same for a backup, in the main loop, with bs drained from the first to the
+ * end of the second: its zones now are what the target will have.  The first
+ * changes nothing; the second comes when the job has its permissions.
  */
-int zone_job_begin_backup(ZoneJob **job, BlockDriverState *bs,
-                          BlockDriverState *target, MirrorSyncMode sync_mode,
-                          Error **errp);
+int zone_job_prepare_backup(ZoneJob **job, BlockDriverState *bs,
+                            BlockDriverState *target, MirrorSyncMode sync_mode,
+                            Error **errp);
+int zone_job_begin_backup(ZoneJob *job, Error **errp);
 /*
  * All data is in the target, and bs drained (a backup: it does not matter).
  * Gives the target words and extensions, and then it is finished, durably.
