@@ -168,10 +168,7 @@ co_open_backing(BlockDriverState *file_bs,
     if (opts->has_backing_fmt) {
         qdict_put_str(options, "driver", BlockdevDriver_str(opts->backing_fmt));
     }
-    /* a name that says what is below says too much for an open without it */
-    return bdrv_co_open(path, NULL, options, BDRV_O_NO_IO |
-                        (g_str_has_prefix(path, "json:") ? 0
-                                                         : BDRV_O_NO_BACKING),
+    return bdrv_co_open(path, NULL, options, BDRV_O_NO_IO | BDRV_O_NO_BACKING,
                         errp);
 }
 
