@@ -40,7 +40,6 @@ zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
         .event = event,
         .data = event == ZONE_EVENT_FAULT_READ_ONLY, /* it stays readable */
     };
-
     uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
     int ret = 0;
 

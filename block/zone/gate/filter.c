@@ -186,8 +186,16 @@ BlockDriverState * TSA_NO_TSA bdrv_zone_node(BlockDriverState *bs)
 
 BlockDriverState *zone_filter_parent(BdrvChild *child)
 {
-    return child->klass == &child_of_bds &&
-           (child->role & BDRV_CHILD_FILTERED) ? child->opaque : NULL;
+    BlockDriverState *bs = child->klass == &child_of_bds ? child->opaque : NULL;
+
+    return bs && bs->drv && zone_filter_passes(bs->drv, child->role) ? bs
+                                                                     : NULL;
+}
+
+static bool zone_filter_is_backup(BlockDriverState *bs)
+{
+    return zone_filter_find(bs->drv->format_name)->co_before ==
+           zone_filter_co_copy_before;
 }
 
 /* Requests are being made, or the node is drained: the graph stays */
@@ -201,14 +209,14 @@ zone_filter_set_dirty(BlockDriverState *bs, int64_t offset, int64_t bytes)
     bdrv_set_dirty(bs, offset, bytes);
     QLIST_FOREACH(parent, &bs->parents, next_parent) {
         parent_bs = zone_filter_parent(parent);
-        filter = parent_bs && parent_bs->drv
-                 ? zone_filter_find(parent_bs->drv->format_name) : NULL;
-        if (filter && filter->mark) {
+        if (!parent_bs) {
+            continue;
+        }
+        filter = zone_filter_find(parent_bs->drv->format_name);
+        if (filter->mark) {
             filter->mark(parent_bs, offset, bytes);
         }
-        if (filter) {
-            zone_filter_set_dirty(parent_bs, offset, bytes);
-        }
+        zone_filter_set_dirty(parent_bs, offset, bytes);
     }
 }
 
@@ -219,9 +227,8 @@ bool zone_filter_copies_before(BlockDriverState *bs)
 
     QLIST_FOREACH(parent, &bs->parents, next_parent) {
         parent_bs = zone_filter_parent(parent);
-        if (parent_bs && parent_bs->drv &&
-            (g_str_equal(parent_bs->drv->format_name, "copy-before-write") ||
-             zone_filter_copies_before(parent_bs))) {
+        if (parent_bs && (zone_filter_is_backup(parent_bs) ||
+                          zone_filter_copies_before(parent_bs))) {
             return true;
         }
     }
@@ -240,12 +247,11 @@ zone_filter_co_before_loss(BlockDriverState *bs, int64_t offset, int64_t bytes)
 
     QLIST_FOREACH(parent, &bs->parents, next_parent) {
         parent_bs = zone_filter_parent(parent);
-        if (!parent_bs || !parent_bs->drv || ret < 0) {
+        if (!parent_bs || ret < 0) {
             continue;
         }
         ret = zone_filter_co_before_loss(parent_bs, offset, bytes);
-        if (ret >= 0 && g_str_equal(parent_bs->drv->format_name,
-                                    "copy-before-write")) {
+        if (ret >= 0 && zone_filter_is_backup(parent_bs)) {
             ret = zone_filter_co_copy_before(parent_bs, &req);
         }
     }

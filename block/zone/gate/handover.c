@@ -10,7 +10,6 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "block/aio-wait.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/zone/gate/internal.h"
@@ -20,8 +19,6 @@ typedef struct ZoneHandover {
     BlockDriverState *to;
     BlockDriverState *from;
     uint64_t *words;            /* of all zones */
-    int ret;
-    bool done;
 } ZoneHandover;
 
 /* Filters and plain images are left to bdrv_zone_check_child() */
@@ -76,43 +73,27 @@ zone_handover_check(BlockDriverState *to, BlockDriverState *from, Error **errp)
            zone_handover_check_state(to, from, errp);
 }
 
-static void coroutine_fn zone_handover_freeze_entry(void *opaque)
+static int coroutine_fn GRAPH_RDLOCK zone_handover_co_freeze(void *opaque)
 {
     ZoneHandover *h = opaque;
 
-    GRAPH_RDLOCK_GUARD();
-    h->ret = h->from->zones->ops->co_freeze(h->from, h->words);
-    h->done = true;
-    aio_wait_kick();
+    return h->from->zones->ops->co_freeze(h->from, h->words);
 }
 
-static void coroutine_fn zone_handover_adopt_entry(void *opaque)
+static int coroutine_fn GRAPH_RDLOCK zone_handover_co_adopt(void *opaque)
 {
     ZoneHandover *h = opaque;
 
-    GRAPH_RDLOCK_GUARD();
-    h->ret = h->to->zones->ops->co_adopt(h->to, h->from, h->words);
-    h->done = true;
-    aio_wait_kick();
-}
-
-/* Each node's part in the context where its timer runs */
-static int zone_handover_run(ZoneHandover *h, BlockDriverState *bs,
-                             CoroutineEntry *entry)
-{
-    h->done = false;
-    aio_co_enter(bdrv_get_aio_context(bs), qemu_coroutine_create(entry, h));
-    BDRV_POLL_WHILE(bs, !h->done);
-    return h->ret;
+    return h->to->zones->ops->co_adopt(h->to, h->from, h->words);
 }
 
 /*
  * 1. The words of from become durable, with all data below their write
  *    pointers, as by a Flush.  A crash leaves what it leaves of that.
  * 2. The extensions that are valid and all words are stored in to, and durable
- *    when that ends, unless to is temporary and read-only.  A crash leaves from complete, and all of it: nothing
- *    leads to to before the graph has changed, and whoever opens it all the
- *    same finds the zones of before, or of now.
+ *    when that ends, unless to is temporary and read-only.  A crash leaves from
+ *    complete, and all of it: nothing leads to to before the graph has changed,
+ *    and whoever opens it all the same finds the zones of before, or of now.
  *
  * Then the graph changes, in memory: a crash has no steps there.  Until the
  * next commit, to has written no data and no word.
@@ -139,14 +120,15 @@ int bdrv_zone_prepare_handover(BlockDriverState *to, BlockDriverState *from,
                    zone_io_geometry(from->zones)->nr_zones);
         return -ENOMEM;
     }
-    ret = zone_handover_run(&h, from, zone_handover_freeze_entry);
+    /* each node's part where its timer runs */
+    ret = zone_io_run(from, zone_handover_co_freeze, &h);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not make the zones of node '%s' "
                          "durable", bdrv_get_device_or_node_name(from));
         return ret;
     }
     if (zone_handover_stores(to)) {
-        ret = zone_handover_run(&h, to, zone_handover_adopt_entry);
+        ret = zone_io_run(to, zone_handover_co_adopt, &h);
     }
     if (ret < 0) {
         error_setg_errno(errp, -ret, "Could not store the zones of node '%s' "

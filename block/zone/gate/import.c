@@ -9,7 +9,6 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "block/aio-wait.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/dirty-bitmap.h"
@@ -395,34 +394,27 @@ typedef struct ZoneImportCo {
     const uint64_t *words;      /* NULL: begin */
     BlockDriverState *from;
     Error **errp;
-    int ret;
-    bool done;
 } ZoneImportCo;
 
-static void coroutine_fn zone_import_entry(void *opaque)
+static int coroutine_fn GRAPH_RDLOCK zone_import_co_step(void *opaque)
 {
     ZoneImportCo *co = opaque;
 
-    WITH_GRAPH_RDLOCK_GUARD() {
-        co->ret = co->words
-            ? zone_io_co_import_adopt(co->io, co->words, co->from, co->errp)
-            : zone_io_co_import_begin(co->io, co->mode, co->errp);
-    }
-    co->done = true;
-    aio_wait_kick();
+    return co->words
+        ? zone_io_co_import_adopt(co->io, co->words, co->from, co->errp)
+        : zone_io_co_import_begin(co->io, co->mode, co->errp);
 }
 
 /* With nothing in flight: no write is half in front of the zones */
 static int zone_import_run(ZoneImportCo *co)
 {
     BlockDriverState *bs = co->io->bs;
+    int ret;
 
     bdrv_drained_begin(bs);
-    aio_co_enter(bdrv_get_aio_context(bs),
-                 qemu_coroutine_create(zone_import_entry, co));
-    BDRV_POLL_WHILE(bs, !co->done);
+    ret = zone_io_run(bs, zone_import_co_step, co);
     bdrv_drained_end(bs);
-    return co->ret;
+    return ret;
 }
 
 int zone_io_import_begin(BlockDriverState *bs, ZoneImportMode mode,
@@ -430,7 +422,6 @@ int zone_io_import_begin(BlockDriverState *bs, ZoneImportMode mode,
 {
     ZoneImportCo co = { .io = bs->zones, .mode = mode, .errp = errp };
 
-    GLOBAL_STATE_CODE();
     return zone_import_run(&co);
 }
 
@@ -441,7 +432,6 @@ int zone_io_import_adopt(BlockDriverState *bs, const uint64_t *words,
         .io = bs->zones, .words = words, .from = from, .errp = errp,
     };
 
-    GLOBAL_STATE_CODE();
     return zone_import_run(&co);
 }
 

@@ -44,6 +44,13 @@ struct ZoneIO {
     char *create_options;       /* see bdrv_zone_create_options() */
 };
 
+/*
+ * From the main loop: runs co_fn(opaque) where bs runs, with the graph locked,
+ * and returns what it does.
+ */
+typedef int coroutine_fn GRAPH_RDLOCK ZoneIOFunc(void *opaque);
+int zone_io_run(BlockDriverState *bs, ZoneIOFunc *co_fn, void *opaque);
+
 /* Where the zones end; whatever lies beyond is plain storage */
 uint64_t zone_io_zoned_bytes(ZoneIO *io);
 

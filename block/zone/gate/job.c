@@ -7,7 +7,6 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "block/aio-wait.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/zone/gate/internal.h"
@@ -135,7 +134,10 @@ static uint64_t *zone_job_get_words(ZoneJob *job)
     return words;
 }
 
-/* Extensions of a backup go to their slots right away */
+/*
+ * Extensions of a backup go to their slots right away.  They are flushed with
+ * the words, and nobody looks at them before.
+ */
 static int coroutine_fn GRAPH_RDLOCK
 zone_job_co_freeze(ZoneJob *job, Error **errp)
 {
@@ -251,16 +253,12 @@ static int GRAPH_RDLOCK zone_job_look_again(ZoneJob *job, Error **errp)
  * 2. The target adopts words and extensions, behind all data.  A crash before
  *    leaves a target that is not finished, a crash after a whole one.
  */
-int coroutine_fn zone_job_co_end(ZoneJob *job, Error **errp)
+static int coroutine_fn GRAPH_RDLOCK
+zone_job_co_adopt(ZoneJob *job, Error **errp)
 {
     g_autofree uint64_t *words = NULL;
-    int ret = 0;
+    int ret = zone_job_look_again(job, errp);
 
-    if (!job) {
-        return 0;
-    }
-    GRAPH_RDLOCK_GUARD();
-    ret = zone_job_look_again(job, errp);
     if (ret < 0) {
         return ret;
     }
@@ -279,6 +277,23 @@ int coroutine_fn zone_job_co_end(ZoneJob *job, Error **errp)
     words = zone_job_get_words(job);
     return zone_io_co_import_adopt(job->target->zones, words, job->source,
                                    errp);
+}
+
+int coroutine_fn zone_job_co_end(ZoneJob *job, Error **errp)
+{
+    int ret = 0;
+
+    if (job) {
+        WITH_GRAPH_RDLOCK_GUARD() {
+            ret = zone_job_co_adopt(job, errp);
+        }
+    }
+    return ret;
+}
+
+bool zone_job_lacks_backing(ZoneJob *job)
+{
+    return job && job->target->backing_file[0] && !job->target->backing;
 }
 
 void zone_job_pivot(ZoneJob *job)
@@ -315,39 +330,34 @@ void zone_job_free(ZoneJob *job)
 /* From the main loop ******************************************************/
 
 typedef struct ZoneJobCo {
-    ZoneJob **job;
-    bool begins;
-    BlockDriverState *target;
+    ZoneJob *job;
     Error **errp;
-    int ret;
-    bool done;
 } ZoneJobCo;
 
-static void coroutine_fn zone_job_entry(void *opaque)
+static int coroutine_fn GRAPH_RDLOCK zone_job_co_run_start(void *opaque)
 {
     ZoneJobCo *co = opaque;
 
-    if (co->begins) {
-        WITH_GRAPH_RDLOCK_GUARD() {
-            co->ret = zone_job_co_start(*co->job, co->errp);
-        }
-    } else {
-        co->ret = zone_job_co_end(*co->job, co->errp);
-    }
-    co->done = true;
-    aio_wait_kick();
+    return zone_job_co_start(co->job, co->errp);
 }
 
-static int zone_job_run(ZoneJobCo *co)
+static int coroutine_fn GRAPH_RDLOCK zone_job_co_run_adopt(void *opaque)
 {
-    BlockDriverState *target = co->target;
+    ZoneJobCo *co = opaque;
+
+    return zone_job_co_adopt(co->job, co->errp);
+}
+
+static int zone_job_run(ZoneJob *job, ZoneIOFunc *co_fn, Error **errp)
+{
+    ZoneJobCo co = { .job = job, .errp = errp };
+    BlockDriverState *target = job->target;
+    int ret;
 
     bdrv_drained_begin(target);
-    aio_co_enter(bdrv_get_aio_context(target),
-                 qemu_coroutine_create(zone_job_entry, co));
-    BDRV_POLL_WHILE(target, !co->done);
+    ret = zone_io_run(target, co_fn, &co);
     bdrv_drained_end(target);
-    return co->ret;
+    return ret;
 }
 
 /* The target is written until the filter of the job has gone: it stays */
@@ -383,28 +393,14 @@ int zone_job_prepare_backup(ZoneJob **job, BlockDriverState *bs,
 
 int zone_job_begin_backup(ZoneJob *job, Error **errp)
 {
-    ZoneJobCo co = { .job = &job, .begins = true, .errp = errp };
-
-    GLOBAL_STATE_CODE();
-    if (!job) {
-        return 0;
-    }
-    co.target = job->target;
-    return zone_job_run(&co);
+    return job ? zone_job_run(job, zone_job_co_run_start, errp) : 0;
 }
 
 int zone_job_end(ZoneJob *job)
 {
     Error *local_err = NULL;
-    ZoneJobCo co = { .job = &job, .errp = &local_err };
-    int ret;
+    int ret = job ? zone_job_run(job, zone_job_co_run_adopt, &local_err) : 0;
 
-    GLOBAL_STATE_CODE();
-    if (!job) {
-        return 0;
-    }
-    co.target = job->target;
-    ret = zone_job_run(&co);
     if (ret < 0) {
         error_report_err(local_err);
     }
@@ -417,22 +413,14 @@ typedef struct ZoneStreamCo {
     BlockDriverState *bs;
     bool hides;
     Error *err;
-    int ret;
-    bool done;
 } ZoneStreamCo;
 
-static void coroutine_fn zone_stream_entry(void *opaque)
+static int coroutine_fn GRAPH_RDLOCK zone_stream_co_finish(void *opaque)
 {
     ZoneStreamCo *co = opaque;
+    int ret = co->hides ? zone_io_co_hide(co->bs->zones, &co->err) : 0;
 
-    WITH_GRAPH_RDLOCK_GUARD() {
-        co->ret = co->hides ? zone_io_co_hide(co->bs->zones, &co->err) : 0;
-        if (co->ret >= 0) {
-            co->ret = bdrv_co_flush(co->bs);
-        }
-    }
-    co->done = true;
-    aio_wait_kick();
+    return ret < 0 ? ret : bdrv_co_flush(co->bs);
 }
 
 /*
@@ -444,18 +432,12 @@ static void coroutine_fn zone_stream_entry(void *opaque)
 int zone_job_end_stream(BlockDriverState *bs, BlockDriverState *base)
 {
     ZoneStreamCo co = { .bs = bs, .hides = base };
+    int ret = bs->zones ? zone_io_run(bs, zone_stream_co_finish, &co) : 0;
 
-    GLOBAL_STATE_CODE();
-    if (!bs->zones) {
-        return 0;
-    }
-    aio_co_enter(bdrv_get_aio_context(bs),
-                 qemu_coroutine_create(zone_stream_entry, &co));
-    BDRV_POLL_WHILE(bs, !co.done);
     if (co.err) {
         error_report_err(co.err);
     }
-    return co.ret;
+    return ret;
 }
 
 /* Reads *******************************************************************/

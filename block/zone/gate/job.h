@@ -58,6 +58,12 @@ int zone_job_begin_backup(ZoneJob *job, Error **errp);
 int zone_job_end(ZoneJob *job);
 int coroutine_fn GRAPH_UNLOCKED zone_job_co_end(ZoneJob *job, Error **errp);
 /*
+ * The target has a backing file that comes at the end: what is no whole cluster
+ * would hide what that has around it.  Only the job, which copies all of one,
+ * writes to it until then.
+ */
+bool zone_job_lacks_backing(ZoneJob *job);
+/*
  * The target, finished and drained as bs is, has taken the place of bs: it has
  * what is in memory only, and whoever looks at the zones of bs looks at it.
  */

@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "block/aio-wait.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/dirty-bitmap.h"
@@ -295,6 +296,37 @@ void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx)
     zone_table_release(io->table, zone_idx);
     zone_io_wake(io);
     zone_io_unlock(io);
+}
+
+/* From the main loop ******************************************************/
+
+typedef struct ZoneIORun {
+    ZoneIOFunc *co_fn;
+    void *opaque;
+    int ret;
+    bool done;
+} ZoneIORun;
+
+static void coroutine_fn zone_io_run_entry(void *opaque)
+{
+    ZoneIORun *run = opaque;
+
+    WITH_GRAPH_RDLOCK_GUARD() {
+        run->ret = run->co_fn(run->opaque);
+    }
+    run->done = true;
+    aio_wait_kick();
+}
+
+int zone_io_run(BlockDriverState *bs, ZoneIOFunc *co_fn, void *opaque)
+{
+    ZoneIORun run = { .co_fn = co_fn, .opaque = opaque };
+
+    GLOBAL_STATE_CODE();
+    aio_co_enter(bdrv_get_aio_context(bs),
+                 qemu_coroutine_create(zone_io_run_entry, &run));
+    BDRV_POLL_WHILE(bs, !run.done);
+    return run.ret;
 }
 
 /* Checks and refusals *****************************************************/
