@@ -241,10 +241,6 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     if (ret < 0) {
         return ret;
     }
-    if (!req->write.tracked) {
-        /* nothing waits with clusters that it gives up, as a discard does */
-        *flags &= ~BDRV_REQ_MAY_UNMAP;
-    }
     ret = held ? zone_io_co_before(io, &req->write, &before) : 0;
     if (ret < 0) {
         zone_io_co_ended(io, &req->write, ret);

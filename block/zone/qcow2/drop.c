@@ -78,6 +78,9 @@ qcow2_zone_co_punch(BlockDriverState *bs, uint64_t offset, uint64_t end)
  *    where each cluster keeps its place.  A crash before leaves some of the old
  *    mapping, to old data or holes; afterwards nothing leads there, and the
  *    clusters can be used again.
+ *
+ * When that fails, so does the discard, but the clusters are free all the same:
+ * until a later flush goes well, a crash may show there what they got since.
  */
 int coroutine_fn qcow2_zone_co_end_discard(BlockDriverState *bs)
 {

@@ -263,19 +263,37 @@ const ZoneStoreOps qcow2_zone_store_ops = {
  * could get to disk before the data of that, and below the write pointer show
  * what the clusters had before.  So zeros are data there.
  */
-bool qcow2_zone_wants_zero_data(BlockDriverState *bs, int64_t offset)
+static bool qcow2_zone_wants_zero_data(const ZoneInfo *info)
 {
-    ZoneIO *io = bs->zones;
-    bool has_zrwa = false;
-    ZoneTable *table;
+    return info->attributes & ZONE_ATTR_ZRWAV;
+}
 
-    if (io) {
-        table = zone_io_table(io);
-        zone_io_lock(io);
-        has_zrwa = zone_table_has_zrwa(table, zone_table_idx(table, offset));
-        zone_io_unlock(io);
+/*
+ * Where no write pointer hides it, a crash could show what others have written
+ * to a cluster that zeros have given up, while tables on disk still lead there.
+ * A discard waits for these; zeros keep the cluster.
+ */
+static bool qcow2_zone_keeps_clusters(BlockDriverState *bs,
+                                      const ZoneInfo *info)
+{
+    return info->state == ZONE_STATE_CONVENTIONAL &&
+           !(qcow2_zone(bs)->flags & QCOW2_ZONE_FLAG_UNFINISHED);
+}
+
+bool qcow2_zone_takes_zeroes(BlockDriverState *bs, int64_t offset,
+                             BdrvRequestFlags *flags)
+{
+    ZoneInfo info;
+
+    if (!bs->zones) {
+        return true;
     }
-    return has_zrwa;
+    zone_io_get_info(bs->zones, zone_table_idx(zone_io_table(bs->zones),
+                                               offset), &info);
+    if (qcow2_zone_keeps_clusters(bs, &info)) {
+        *flags &= ~BDRV_REQ_MAY_UNMAP;
+    }
+    return !qcow2_zone_wants_zero_data(&info);
 }
 
 bool qcow2_zone_refuses_backing(BlockDriverState *bs)

@@ -192,8 +192,12 @@ qcow2_zone_co_commit(BlockDriverState *bs, bool flush_follows);
  */
 int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_end_discard(BlockDriverState *bs);
 
-/* Are zeros at offset to be written as data? */
-bool qcow2_zone_wants_zero_data(BlockDriverState *bs, int64_t offset);
+/*
+ * May zeros at offset be written otherwise than as data?  Takes from flags what
+ * may not be done with them.
+ */
+bool qcow2_zone_takes_zeroes(BlockDriverState *bs, int64_t offset,
+                             BdrvRequestFlags *flags);
 
 /* True, with an error, where the layout has no room for a backing file */
 bool qcow2_zone_refuses_backing(BlockDriverState *bs);
