@@ -61,28 +61,33 @@ void crash_epochs_close(CrashRun *run)
     }
 }
 
-char *crash_epoch_check(const CrashRun *run, const CrashOracle *oracle,
-                        uint64_t time, const CrashView *view)
+static char *
+crash_epoch_check_zones(const CrashRun *run, const CrashOracle *oracle,
+                        uint64_t time, const CrashView *view,
+                        char *(*check)(const CrashOracle *oracle, uint64_t time,
+                                       const CrashZone *zone))
 {
     char *fault = NULL;
     uint32_t i;
 
     for (i = 0; i < run->nr_hot && !fault; i++) {
-        fault = crash_oracle_check_zone(oracle, time, &view->zone[i]);
+        fault = check(oracle, time, &view->zone[i]);
     }
     return fault;
+}
+
+char *crash_epoch_check(const CrashRun *run, const CrashOracle *oracle,
+                        uint64_t time, const CrashView *view)
+{
+    return crash_epoch_check_zones(run, oracle, time, view,
+                                   crash_oracle_check_zone);
 }
 
 char *crash_epoch_check_copy(const CrashRun *run, const CrashOracle *oracle,
                              uint64_t time, const CrashView *view)
 {
-    char *fault = NULL;
-    uint32_t i;
-
-    for (i = 0; i < run->nr_hot && !fault; i++) {
-        fault = crash_oracle_check_copy(oracle, time, &view->zone[i]);
-    }
-    return fault;
+    return crash_epoch_check_zones(run, oracle, time, view,
+                                   crash_oracle_check_copy);
 }
 
 /* An epoch that has begun, and has not surely been followed by another */

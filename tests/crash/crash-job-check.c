@@ -274,25 +274,7 @@ char *crash_jobs_do_again(const CrashRun *run, uint64_t time,
                           CrashImage *image, const CrashView *view)
 {
     const CrashJob *job = crash_job_to_do(run, time);
-    g_autoptr(CrashView) now = g_new0(CrashView, 1);
-    char *fault, *text;
 
-    if (!job) {
-        return NULL;
-    }
-    fault = crash_job_commit(job, image);
-    if (!fault && !crash_image_open(image, NULL)) {
-        fault = g_strdup("it cannot be opened");
-    }
-    if (!fault) {
-        fault = crash_view_fill(run, image, now);
-    }
-    if (!fault) {
-        fault = crash_view_compare(run, view, now);
-    }
-    crash_image_close(image);
-    text = fault ? g_strdup_printf("a commit that was done again: %s", fault)
-                 : NULL;
-    g_free(fault);
-    return text;
+    return job ? crash_stage_check_again(run, image, view,
+                                         crash_job_commit(job, image)) : NULL;
 }

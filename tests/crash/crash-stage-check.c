@@ -219,17 +219,11 @@ char *crash_stages_check_others(const CrashRun *run, uint64_t time,
            crash_stage_check_below(run, image, stage) : NULL;
 }
 
-char *crash_stages_finish(const CrashRun *run, uint64_t time,
-                          CrashImage *image, const CrashView *view)
+char *crash_stage_check_again(const CrashRun *run, CrashImage *image,
+                              const CrashView *view, char *fault)
 {
-    const CrashStage *next = crash_stage_after(run, time);
     g_autoptr(CrashView) now = g_new0(CrashView, 1);
-    char *fault;
 
-    if (!next || next->kind != CRASH_STAGE_COMMIT) {
-        return crash_jobs_do_again(run, time, image, view);
-    }
-    fault = crash_stages_commit(image, false);
     if (!fault && !crash_image_open(image, NULL)) {
         fault = g_strdup("it cannot be opened");
     }
@@ -241,4 +235,15 @@ char *crash_stages_finish(const CrashRun *run, uint64_t time,
     }
     crash_image_close(image);
     return crash_stage_explain("a commit that was done again", fault);
+}
+
+char *crash_stages_finish(const CrashRun *run, uint64_t time,
+                          CrashImage *image, const CrashView *view)
+{
+    const CrashStage *next = crash_stage_after(run, time);
+
+    return next && next->kind == CRASH_STAGE_COMMIT
+        ? crash_stage_check_again(run, image, view,
+                                  crash_stages_commit(image, false))
+        : crash_jobs_do_again(run, time, image, view);
 }

@@ -44,6 +44,13 @@ typedef struct CrashStage {
 
 /* A disk that the drive is not on; CRASH_MAX_DISKS: there is none */
 unsigned crash_free_disk(const CrashRun *run);
+/*
+ * After a commit that was done again (fault: NULL if it could be): the image has
+ * what view shows
+ */
+char *crash_stage_check_again(const CrashRun *run, CrashImage *image,
+                              const CrashView *view, char *fault);
+
 /* With the open image */
 void crash_stages_init(CrashRun *run);
 void crash_stages_free(CrashRun *run);
