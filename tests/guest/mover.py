@@ -47,9 +47,17 @@ class Mover(threading.Thread):
             return self.qmp.cmd(name, **{key.replace('_', '-'): value
                                          for key, value in arguments.items()})
         except (QMPError, OSError) as error:
-            if getattr(error, 'error', None):   # an answer: not the end
+            if getattr(error, 'error', None) and not self.is_over():
                 raise GuestError(f'{name}: {error}') from error
             raise PowerOff from error
+
+    def is_over(self):
+        """Whether the guest has gone, and its jobs: they cannot be found"""
+        try:
+            events = self.qmp.get_events()
+        except (QMPError, OSError):
+            return True
+        return any(event['event'] == 'SHUTDOWN' for event in events)
 
     def wait(self, *names):
         """The next of these events"""
@@ -162,5 +170,6 @@ class Mover(threading.Thread):
         except GuestError as error:
             self.error = error
         finally:
-            with contextlib.suppress(QMPError, OSError):
+            # EOFError: the monitor went while something was read
+            with contextlib.suppress(QMPError, OSError, EOFError):
                 self.qmp.close()
