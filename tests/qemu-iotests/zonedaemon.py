@@ -18,7 +18,8 @@ import struct
 from typing import Any, ContextManager, Dict, Iterator, List, Optional, Tuple
 
 import iotests
-from zoneimage import KIB, ZDEV, ZonedImage, encode_word, run_tool
+from zoneimage import KIB, ZDEV, ZonedImage, describe_zones, encode_word, \
+    run_tool
 
 FMT = iotests.imgfmt
 base_path = os.path.join(iotests.test_dir, 'base.img')
@@ -174,8 +175,7 @@ class ZoneDaemonCase(iotests.QMPTestCase):
 
     def zones(self, node: str) -> List[str]:
         zones = self.execute('query-block-zones', node_name=node)['zones']
-        return [f"{zone['state']} {zone.get('wp', 0) - zone['start']}"
-                if 'wp' in zone else zone['state'] for zone in zones]
+        return describe_zones(zones)
 
     def create_over(self, idx: int) -> ZonedImage:
         iotests.qemu_img_create('-f', FMT, '-b', base_path, '-F', FMT,

@@ -143,6 +143,12 @@ def run_job(vm: iotests.VM, command: str, job_id: str = 'job0',
     vm.cmd('job-dismiss', id=job_id)
 
 
+def describe_zones(zones: List[Dict]) -> List[str]:
+    """Of query-block-zones: state and bytes below the write pointer"""
+    return [f"{zone['state']} {zone['wp'] - zone['start']}"
+            if 'wp' in zone else zone['state'] for zone in zones]
+
+
 def log_map(filename: str, fmt: str) -> None:
     """What lies where: data, or zeros"""
     for extent in iotests.qemu_img_map('-f', fmt, filename):

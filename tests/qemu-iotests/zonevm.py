@@ -12,7 +12,7 @@ import os
 from typing import Any, Dict, List
 
 import iotests
-from zoneimage import ZonedImage, run_tool
+from zoneimage import ZonedImage, describe_zones, run_tool
 
 FMT = iotests.imgfmt
 BACKEND = '/machine/peripheral/disk0/virtio-backend'
@@ -89,8 +89,7 @@ class ZoneVMCase(iotests.QMPTestCase):
 
     def zones(self, node: str) -> List[str]:
         zones = self.execute('query-block-zones', node_name=node)['zones']
-        return [f"{zone['state']} {zone.get('wp', 0) - zone['start']}"
-                if 'wp' in zone else zone['state'] for zone in zones]
+        return describe_zones(zones)
 
     def wait_ready(self) -> None:
         event = self.vm.event_wait('BLOCK_JOB_READY', timeout=60.0)

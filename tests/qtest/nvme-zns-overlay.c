@@ -1,5 +1,5 @@
 /*
- * qtest of zoned namespaces: external snapshots of the drive
+ * qtest of zoned namespaces: external snapshots and mirrors of the drive
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
@@ -7,10 +7,12 @@
  * image.  Zones stay open as they were, with their ZRWAs and what was written
  * in these; appends in flight end well, and go on; events still come from the
  * zones that the controller sees.  So it is when a transaction takes the
- * overlay back.
+ * overlay back.  A mirror has zeros wherever the drive has them, also where it
+ * had something else when that was copied.
  *
  * How: blockdev-snapshot-sync, alone or in a transaction that fails, with
  * commands queued right before it.  At last QEMU starts again on the overlay.
+ * A power cut takes what a mirror has copied; a ZRWA makes a gap of it.
  */
 
 #include "qemu/osdep.h"
@@ -22,6 +24,7 @@
 #define NR_IN_FLIGHT  24
 #define FLIGHT_BLOCKS 8
 
+/* Nothing is durable before it is flushed */
 static const ZnsSpec spec_overlay = {
     .device_bytes = 64 * MiB,
     .zone_bytes = 4 * MiB,
@@ -31,6 +34,7 @@ static const ZnsSpec spec_overlay = {
     .zde_bytes = 64,
     .block_bytes = 512,
     .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=16384,zoned.numzrwa=2",
+    .drive_options = ",zone-commit-interval=0",
 };
 
 /* A name for an overlay; the caller frees it */
@@ -245,10 +249,64 @@ static void host_goes_on_often(ZnsDrive *drive)
     zns_assert_zone(drive, 0, CLOSED, 3);
 }
 
+static void start_mirror(ZnsDrive *drive, const char *target,
+                         const char *copy_mode)
+{
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'drive-mirror', 'arguments': { 'device': 'zns0', "
+        "'job-id': 'job0', 'target': %s, 'format': 'qcow2', 'sync': 'full', "
+        "'copy-mode': %s } }", target, copy_mode);
+    qtest_qmp_eventwait(drive->qts, "BLOCK_JOB_READY");
+}
+
+static void pivot(ZnsDrive *drive)
+{
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'block-job-complete', "
+        "'arguments': { 'device': 'job0' } }");
+    qtest_qmp_eventwait(drive->qts, "BLOCK_JOB_COMPLETED");
+}
+
+static void mirror_gap(ZnsDrive *drive, const char *copy_mode)
+{
+    g_autofree char *target = g_strconcat(drive->image, ".mirror", NULL);
+    uint64_t window = zns_lba(drive, 1);
+
+    zns_assert_ok(zns_write(drive, window, WINDOW_BLOCKS, 1));
+    start_mirror(drive, target, copy_mode);
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'block-zone-power-cut', "
+        "'arguments': { 'node-name': 'zns0' } }");
+    zns_assert_zone(drive, 1, EMPTY, 0);
+    zns_assert_ok(zns_send(drive, window,
+                           NVME_ZONE_ACTION_OPEN | ZNS_ZRWA_ALLOC));
+    zns_assert_ok(zns_write(drive, window + 64, 32, 2));
+    zns_assert_ok(zns_send(drive, window + 95, NVME_ZONE_ACTION_ZRWA_FLUSH));
+    pivot(drive);
+    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 96);
+    g_assert_true(zns_reads_zeros(drive, window, 64));
+    g_assert_true(zns_holds(drive, window + 64, 32, 2));
+    unlink(target);
+}
+
+static void mirror_gap_background(ZnsDrive *drive)
+{
+    mirror_gap(drive, "background");
+}
+
+static void mirror_gap_write_blocking(ZnsDrive *drive)
+{
+    mirror_gap(drive, "write-blocking");
+}
+
 const ZnsTest zns_overlay_tests[] = {
     { "overlay/host-goes-on", host_goes_on, ZNS_QCOW2, &spec_overlay },
     { "overlay/host-goes-on-without", host_goes_on_without, ZNS_QCOW2,
       &spec_overlay },
     { "overlay/host-goes-on-often", host_goes_on_often, ZNS_QCOW2 },
+    { "mirror/has-zeros-in-a-gap", mirror_gap_background, ZNS_QCOW2,
+      &spec_overlay },
+    { "mirror/has-zeros-in-a-gap-at-once", mirror_gap_write_blocking,
+      ZNS_QCOW2, &spec_overlay },
     { }
 };
