@@ -18,9 +18,10 @@ parameter list P;
  { ... }
 
 @@
+identifier f = {nvme_misc_cb, nvme_format_check};
 @@
 - static
- nvme_misc_cb(...) { ... }
+ f(...) { ... }
 
 @@
 identifier f = {nvme_enqueue_req_completion, nvme_process_aers};

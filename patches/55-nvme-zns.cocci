@@ -7,7 +7,8 @@
 //   was never started. Compare, Verify and Dataset Management check zones as
 //   reads do, which they did not. Format NVM, which the base refuses there,
 //   empties the zones. The base has neither the event nor the log page of
-//   changed zones; a controller that is unplugged counts as shut down. The
+//   changed zones; a controller that is unplugged counts as shut down, one that
+//   is reset does not. Format of all namespaces checks all of them first. The
 //   block layer assigns the position of an append when it reserves it: only
 //   then it is known where metadata belongs, and what to remap reference tags
 //   to.
@@ -213,7 +214,7 @@ statement S;
 @@
 identifier f = {
     nvme_misc_cb, nvme_verify_cb, nvme_compare_data_cb, nvme_compare_mdata_cb,
-    nvme_copy_in_completed_cb, nvme_copy_out_completed_cb
+    nvme_copy_out_completed_cb
 };
 identifier S = {
     NVME_INTERNAL_DEV_ERROR, NVME_UNRECOVERED_READ, NVME_WRITE_FAULT
@@ -224,18 +225,41 @@ identifier S = {
  <...
  req->status =
 - S
-+ nvme_zns_status(req, ret, S)
++ nvme_zns_status(req->ns, req, ret, S)
  ;
  ...>
  }
 
 @@
+identifier f = {nvme_copy_in_completed_cb, nvme_copy_out_cb};
+expression E;
+identifier g;
+@@
+ f(...)
+ {
+ <...
+(
+ req->status =
+- NVME_UNRECOVERED_READ
++ nvme_zns_status(iocb->sns, req, ret, NVME_UNRECOVERED_READ)
+ ;
+|
+ blk_aio_pwritev(dns->blkconf.blk, E, &iocb->iov,
+- 0
++ nvme_zns_fua(req)
+ , g, iocb)
+)
+ ...>
+ }
+
+@@
+typedef NvmeIdCtrlZoned;
 @@
  nvme_identify_ctrl_csi(...)
  {
  <...
-- n->params.zasl
-+ nvme_zns_zasl(n)
+- ((NvmeIdCtrlZoned *)&id)->zasl = n->params.zasl;
++ nvme_zns_identify_ctrl(n, id);
  ...>
  }
 
@@ -337,9 +361,13 @@ statement S;
  }
 
 @@
+statement S;
 @@
  nvme_ctrl_reset(...)
  {
+ ...
++ nvme_zns_begin_reset(n);
+ for (i = 1; i <= NVME_MAX_NAMESPACES; i++) S
  ...
  n->aer_mask = 0;
 + nvme_zns_repeat_events(n);
@@ -384,6 +412,19 @@ statement S;
 - ns->params.zoned
 + nvme_zns_refuses_format(ns, lbaf)
  ...>
+ }
+
+@@
+@@
+ nvme_format(...)
+ {
+ ...
++ status = nvme_check_format(n, iocb->ns, iocb->lbaf, pi);
++ if (status) {
++     goto out;
++ }
+ req->aiocb = &iocb->common;
+ ...
  }
 
 @@

@@ -81,12 +81,14 @@ ZoneCounts blk_get_zone_counts(BlockBackend *blk)
     return counts;
 }
 
-uint32_t blk_find_zone(BlockBackend *blk, ZoneState state, uint32_t zone_idx)
+uint32_t blk_find_zone(BlockBackend *blk, ZoneState state, uint32_t zone_idx,
+                       uint32_t end_idx)
 {
     ZoneIO *io = blk_zone_io(blk);
 
     zone_io_lock(io);
-    zone_idx = zone_table_find(zone_io_table(io), state, zone_idx);
+    zone_idx = zone_table_find_among(zone_io_table(io), ZONE_STATE_BIT(state),
+                                     zone_idx, end_idx);
     zone_io_unlock(io);
     return zone_idx;
 }
@@ -254,15 +256,14 @@ static int coroutine_fn blk_co_do_zone_action(BlockBackend *blk,
 }
 
 static int coroutine_fn
-blk_co_do_get_zone_extensions(BlockBackend *blk, const uint32_t *zone_idx,
-                              uint32_t nr, void *zdes)
+blk_co_do_get_zone_extension(BlockBackend *blk, uint32_t zone_idx, void *zde)
 {
     BlockDriverState *bs;
 
     blk_wait_while_drained(blk, 0);
     GRAPH_RDLOCK_GUARD();
     bs = blk_zone_node(blk);
-    return bs ? bdrv_zone_co_get_extensions(bs, zone_idx, nr, zdes)
+    return bs ? bdrv_zone_co_get_extensions(bs, &zone_idx, 1, zde)
               : -ENOMEDIUM;
 }
 
@@ -292,7 +293,7 @@ int coroutine_fn blk_co_get_zone_extension(BlockBackend *blk,
     int ret;
 
     blk_inc_in_flight(blk);
-    ret = blk_co_do_get_zone_extensions(blk, &zone_idx, 1, zde);
+    ret = blk_co_do_get_zone_extension(blk, zone_idx, zde);
     blk_dec_in_flight(blk);
     return ret;
 }
@@ -309,18 +310,13 @@ int coroutine_fn blk_co_zone_power_cycle(BlockBackend *blk)
 
 /* Callbacks **************************************************************/
 
-typedef struct BlkZoneAIOCB BlkZoneAIOCB;
-struct BlkZoneAIOCB {
+typedef struct BlkZoneAIOCB {
     BlockAIOCB common;
     BlockBackend *blk;
-    int coroutine_fn (*request)(BlkZoneAIOCB *acb);
     const ZoneAction *action;
-    const uint32_t *zone_idx;
-    uint32_t nr;
-    void *zdes;
     int ret;
     bool has_returned;
-};
+} BlkZoneAIOCB;
 
 static const AIOCBInfo blk_zone_aiocb_info = {
     .aiocb_size = sizeof(BlkZoneAIOCB),
@@ -341,7 +337,7 @@ static void coroutine_fn blk_zone_aio_entry(void *opaque)
 {
     BlkZoneAIOCB *acb = opaque;
 
-    acb->ret = acb->request(acb);
+    acb->ret = blk_co_do_zone_action(acb->blk, acb->action);
     if (acb->has_returned) {
         blk_zone_aio_complete(acb);
     } else {
@@ -350,56 +346,17 @@ static void coroutine_fn blk_zone_aio_entry(void *opaque)
     }
 }
 
-static BlkZoneAIOCB *blk_zone_aio_get(BlockBackend *blk,
-                                      BlockCompletionFunc *cb, void *opaque)
+BlockAIOCB *blk_aio_zone_action(BlockBackend *blk, const ZoneAction *action,
+                                BlockCompletionFunc *cb, void *opaque)
 {
     BlkZoneAIOCB *acb = blk_aio_get(&blk_zone_aiocb_info, blk, cb, opaque);
 
     acb->blk = blk;
+    acb->action = action;
     acb->has_returned = false;
-    return acb;
-}
-
-static BlockAIOCB *blk_zone_aio_start(BlkZoneAIOCB *acb)
-{
-    blk_inc_in_flight(acb->blk);
+    blk_inc_in_flight(blk);
     aio_co_enter(qemu_get_current_aio_context(),
                  qemu_coroutine_create(blk_zone_aio_entry, acb));
     acb->has_returned = true;
     return &acb->common;
-}
-
-static int coroutine_fn blk_zone_aio_action(BlkZoneAIOCB *acb)
-{
-    return blk_co_do_zone_action(acb->blk, acb->action);
-}
-
-BlockAIOCB *blk_aio_zone_action(BlockBackend *blk, const ZoneAction *action,
-                                BlockCompletionFunc *cb, void *opaque)
-{
-    BlkZoneAIOCB *acb = blk_zone_aio_get(blk, cb, opaque);
-
-    acb->request = blk_zone_aio_action;
-    acb->action = action;
-    return blk_zone_aio_start(acb);
-}
-
-static int coroutine_fn blk_zone_aio_extensions(BlkZoneAIOCB *acb)
-{
-    return blk_co_do_get_zone_extensions(acb->blk, acb->zone_idx, acb->nr,
-                                         acb->zdes);
-}
-
-BlockAIOCB *blk_aio_get_zone_extensions(BlockBackend *blk,
-                                        const uint32_t *zone_idx, uint32_t nr,
-                                        void *zdes,
-                                        BlockCompletionFunc *cb, void *opaque)
-{
-    BlkZoneAIOCB *acb = blk_zone_aio_get(blk, cb, opaque);
-
-    acb->request = blk_zone_aio_extensions;
-    acb->zone_idx = zone_idx;
-    acb->nr = nr;
-    acb->zdes = zdes;
-    return blk_zone_aio_start(acb);
 }

@@ -13,6 +13,7 @@ uint16_t nvme_c2h(NvmeCtrl *n, void *ptr, uint32_t len, NvmeRequest *req);
 uint16_t nvme_h2c(NvmeCtrl *n, void *ptr, uint32_t len, NvmeRequest *req);
 uint16_t nvme_check_mdts(NvmeCtrl *n, size_t len);
 uint16_t nvme_check_bounds(NvmeNamespace *ns, uint64_t slba, uint32_t nlb);
+uint16_t nvme_format_check(NvmeNamespace *ns, uint8_t lbaf, uint8_t pi);
 void nvme_misc_cb(void *opaque, int ret);
 void nvme_enqueue_req_completion(NvmeCQueue *cq, NvmeRequest *req);
 void nvme_process_aers(void *opaque);

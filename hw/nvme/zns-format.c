@@ -27,20 +27,41 @@ static int coroutine_fn format_all(NvmeNamespace *ns, BlockZoneOp op)
     return blk_zone_action(ns->blkconf.blk, &action);
 }
 
-/* Select All leaves Empty zones alone, recommendations to the host included */
-static int coroutine_fn format_attributes(NvmeNamespace *ns)
+/* How many zones are looked at before others get their turn */
+#define NVME_ZNS_FORMAT_LOOK (64 * 1024)
+
+static int coroutine_fn format_zone_attributes(NvmeNamespace *ns,
+                                               uint32_t zone_idx)
 {
     ZoneAction action = { .op = BLK_ZO_RESET };
     ZoneInfo info;
-    uint32_t i;
+
+    blk_get_zone_info(ns->blkconf.blk, zone_idx, &info);
+    if (info.state != ZONE_STATE_EMPTY) {
+        return 0;
+    }
+    action.offset_bytes = info.start_bytes;
+    return blk_zone_action(ns->blkconf.blk, &action);
+}
+
+/* Select All leaves Empty zones alone, recommendations to the host included */
+static int coroutine_fn format_attributes(NvmeNamespace *ns)
+{
+    BlockBackend *blk = ns->blkconf.blk;
+    uint32_t zone_idx = 0, end_idx = 0;
     int ret = 0;
 
-    for (i = 0; i < ns->num_zones && ret >= 0; i++) {
-        blk_get_zone_info(ns->blkconf.blk, i, &info);
-        if (info.state == ZONE_STATE_EMPTY && info.attributes) {
-            action.offset_bytes = info.start_bytes;
-            ret = blk_zone_action(ns->blkconf.blk, &action);
+    while (end_idx < ns->num_zones && ret >= 0) {
+        end_idx += MIN(ns->num_zones - end_idx, NVME_ZNS_FORMAT_LOOK);
+        while (ret >= 0 && blk_get_zone_model(blk) != BLK_Z_NONE) {
+            zone_idx = blk_find_zone(blk, ZONE_WITH_ATTRIBUTES, zone_idx,
+                                     end_idx);
+            if (zone_idx == end_idx) {
+                break;
+            }
+            ret = format_zone_attributes(ns, zone_idx++);
         }
+        zone_io_co_give_way();
     }
 
     return ret;
@@ -124,4 +145,20 @@ BlockAIOCB *nvme_zns_format(NvmeNamespace *ns, BlockCompletionFunc *cb,
 bool nvme_zns_refuses_format(NvmeNamespace *ns, uint8_t lbaf)
 {
     return ns->params.zoned && lbaf != NVME_ID_NS_FLBAS_INDEX(ns->id_ns.flbas);
+}
+
+uint16_t nvme_check_format(NvmeCtrl *n, NvmeNamespace *ns, uint8_t lbaf,
+                           uint8_t pi)
+{
+    uint16_t status = NVME_SUCCESS;
+    uint32_t nsid;
+
+    if (ns) {
+        return nvme_format_check(ns, lbaf, pi);
+    }
+    for (nsid = 1; nsid <= NVME_MAX_NAMESPACES && !status; nsid++) {
+        ns = nvme_ns(n, nsid);
+        status = ns ? nvme_format_check(ns, lbaf, pi) : NVME_SUCCESS;
+    }
+    return status;
 }

@@ -6,12 +6,21 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/coroutine.h"
+#include "block/aio.h"
 #include "system/block-backend.h"
 #include "zns.h"
 #include "trace.h"
 
+/*
+ * A report looks at no more zones than this before others get their turn, as a
+ * host may ask for any of millions, again and again.
+ */
+#define NVME_ZNS_REPORT_LOOK    (64 * 1024)
+
 /* One Zone Management Receive command */
 typedef struct ZoneReport {
+    BlockAIOCB common;
     NvmeRequest *req;
 
     /* The command */
@@ -20,15 +29,18 @@ typedef struct ZoneReport {
     bool partial;
     bool extended;
     uint32_t max_zones;         /* for how many there is room */
+    uint32_t nr_zones;          /* how many are in the buffer */
+    uint32_t next_idx;          /* all below have been looked at */
+    bool filled;
+    int ret;
     size_t slot_bytes;          /* one zone in the report */
     size_t buf_bytes;
     uint8_t *buf;
 
-    /* The extensions to be read: zone and slot of each, one after the other */
+    /* The extensions to be read: zone and slot of each */
     uint32_t nr_zdes;
     uint32_t *zde_zones;
     uint32_t *zde_slots;
-    uint8_t *zdes;
 } ZoneReport;
 
 /* Zones with RZR, FZR or ZFC; the value below it is reserved */
@@ -45,13 +57,26 @@ static const ZoneState filter_states[] = {
     [NVME_ZONE_REPORT_ATTRIBUTES]      = ZONE_WITH_ATTRIBUTES,
 };
 
+static const AIOCBInfo report_aiocb_info = {
+    .aiocb_size = sizeof(ZoneReport),
+};
+
+static ZoneReport *report_new(NvmeRequest *req)
+{
+    ZoneReport *report = blk_aio_get(&report_aiocb_info, req->ns->blkconf.blk,
+                                     nvme_misc_cb, req);
+    BlockAIOCB common = report->common;
+
+    *report = (ZoneReport) { .common = common, .req = req };
+    return report;
+}
+
 static void report_free(ZoneReport *report)
 {
     g_free(report->buf);
     g_free(report->zde_zones);
     g_free(report->zde_slots);
-    g_free(report->zdes);
-    g_free(report);
+    qemu_aio_unref(report);
 }
 
 static bool filter_exists(uint8_t filter)
@@ -82,12 +107,13 @@ static void encode_zone(NvmeNamespace *ns, const ZoneInfo *info,
     };
 }
 
-/* The first zone from zone_idx on that matches; num_zones if there is none */
-static uint32_t report_next(ZoneReport *report, uint32_t zone_idx)
+/* The first zone from next_idx on that matches; end_idx if there is none */
+static uint32_t report_find(ZoneReport *report, uint32_t end_idx)
 {
-    return report->filter == NVME_ZONE_REPORT_ALL ? zone_idx :
+    return report->filter == NVME_ZONE_REPORT_ALL ? report->next_idx :
            blk_find_zone(report->req->ns->blkconf.blk,
-                         filter_states[report->filter], zone_idx);
+                         filter_states[report->filter], report->next_idx,
+                         end_idx);
 }
 
 /* How many zones match from where the report starts; looks at few of them */
@@ -101,55 +127,116 @@ static uint64_t report_count(ZoneReport *report)
                                report->zone_idx);
 }
 
-/* Fills the buffer but for the extensions, which take I/O */
-static void report_fill(ZoneReport *report)
+static void report_add(ZoneReport *report, uint32_t zone_idx)
+{
+    NvmeNamespace *ns = report->req->ns;
+    uint32_t slot = report->nr_zones++;
+    ZoneInfo info;
+
+    blk_get_zone_info(ns->blkconf.blk, zone_idx, &info);
+    encode_zone(ns, &info, (NvmeZoneDescr *)report_slot(report, slot));
+    if (report->extended && info.attributes & ZONE_ATTR_ZDEV) {
+        report->zde_zones[report->nr_zdes] = zone_idx;
+        report->zde_slots[report->nr_zdes] = slot;
+        report->nr_zdes++;
+    }
+}
+
+/*
+ * Fills the buffer but for the extensions, which take I/O; false when there is
+ * more to look at.
+ */
+static bool report_fill(ZoneReport *report)
 {
     NvmeNamespace *ns = report->req->ns;
     NvmeZoneReportHeader *header = (NvmeZoneReportHeader *)report->buf;
-    uint32_t zone_idx = report->zone_idx;
-    uint32_t slot;
+    uint32_t end_idx = report->next_idx +
+                       MIN(ns->num_zones - report->next_idx,
+                           NVME_ZNS_REPORT_LOOK);
 
-    for (slot = 0; slot < report->max_zones; slot++, zone_idx++) {
-        ZoneInfo info;
-
-        zone_idx = report_next(report, zone_idx);
-        if (zone_idx >= ns->num_zones) {
+    while (report->nr_zones < report->max_zones) {
+        report->next_idx = report_find(report, end_idx);
+        if (report->next_idx == end_idx) {
             break;
         }
-
-        blk_get_zone_info(ns->blkconf.blk, zone_idx, &info);
-        encode_zone(ns, &info, (NvmeZoneDescr *)report_slot(report, slot));
-        if (report->extended && info.attributes & ZONE_ATTR_ZDEV) {
-            report->zde_zones[report->nr_zdes] = zone_idx;
-            report->zde_slots[report->nr_zdes] = slot;
-            report->nr_zdes++;
-        }
+        report_add(report, report->next_idx++);
     }
-
-    header->nr_zones = cpu_to_le64(report->partial ? slot
+    if (report->nr_zones < report->max_zones &&
+        report->next_idx < ns->num_zones) {
+        return false;
+    }
+    header->nr_zones = cpu_to_le64(report->partial ? report->nr_zones
                                                    : report_count(report));
+    return true;
 }
 
-static void report_zdes_cb(void *opaque, int ret)
+/* Commands *****************************************************************/
+
+/* The drive may go while others have their turn */
+static int coroutine_fn report_co_fill(ZoneReport *report)
+{
+    BlockBackend *blk = report->req->ns->blkconf.blk;
+    int ret = 0;
+    bool done;
+
+    blk_inc_in_flight(blk);
+    do {
+        zone_io_co_give_way();
+        if (blk_get_zone_model(blk) == BLK_Z_NONE) {
+            ret = -ENOMEDIUM;
+            break;
+        }
+        done = report_fill(report);
+    } while (!done);
+    blk_dec_in_flight(blk);
+    return ret;
+}
+
+static int coroutine_fn report_co_add_extensions(ZoneReport *report)
+{
+    BlockBackend *blk = report->req->ns->blkconf.blk;
+    uint32_t i;
+    int ret = 0;
+
+    for (i = 0; i < report->nr_zdes && ret >= 0; i++) {
+        uint8_t *slot = report_slot(report, report->zde_slots[i]);
+
+        ret = blk_co_get_zone_extension(blk, report->zde_zones[i],
+                                        slot + sizeof(NvmeZoneDescr));
+    }
+    return ret;
+}
+
+static uint16_t report_transfer(ZoneReport *report)
+{
+    return nvme_c2h(nvme_ctrl(report->req), report->buf, report->buf_bytes,
+                    report->req);
+}
+
+static void report_complete(void *opaque)
 {
     ZoneReport *report = opaque;
     NvmeRequest *req = report->req;
-    uint32_t zde_bytes = blk_get_zd_ext_size(req->ns->blkconf.blk);
-    uint32_t i;
 
     /* A request that was aborted meanwhile keeps its status */
-    if (!ret && !req->status) {
-        for (i = 0; i < report->nr_zdes; i++) {
-            memcpy(report_slot(report, report->zde_slots[i]) +
-                   sizeof(NvmeZoneDescr),
-                   report->zdes + (size_t)i * zde_bytes, zde_bytes);
-        }
-        req->status = nvme_c2h(nvme_ctrl(req), report->buf, report->buf_bytes,
-                               req);
+    if (report->ret >= 0 && !req->status) {
+        req->status = report_transfer(report);
     }
-
+    report->common.cb(req, report->ret);
     report_free(report);
-    nvme_misc_cb(req, ret);
+}
+
+static void coroutine_fn report_entry(void *opaque)
+{
+    ZoneReport *report = opaque;
+
+    report->ret = report->filled ? 0 : report_co_fill(report);
+    if (report->ret >= 0) {
+        report->ret = report_co_add_extensions(report);
+    }
+    /* Not from here: the caller may not have its BlockAIOCB yet */
+    aio_bh_schedule_oneshot(qemu_get_current_aio_context(), report_complete,
+                            report);
 }
 
 /* The fields of the command; the same order of checks as in the base */
@@ -170,6 +257,7 @@ static uint16_t report_decode(NvmeCtrl *n, NvmeRequest *req,
     }
 
     report->zone_idx = nvme_zns_idx(ns, slba);
+    report->next_idx = report->zone_idx;
     report->extended = action == NVME_ZONE_REPORT_EXTENDED;
     report->filter = dw13 >> 8;
     report->partial = dw13 >> 16 & 1;
@@ -184,10 +272,10 @@ static uint16_t report_decode(NvmeCtrl *n, NvmeRequest *req,
 
     report->slot_bytes = sizeof(NvmeZoneDescr) +
                          (report->extended ? zde_bytes : 0);
-    report->buf_bytes = data_bytes;
     report->max_zones = MIN((data_bytes - sizeof(NvmeZoneReportHeader)) /
                             report->slot_bytes,
                             ns->num_zones - report->zone_idx);
+    report->buf_bytes = data_bytes;
     return nvme_check_mdts(n, data_bytes);
 }
 
@@ -201,8 +289,7 @@ uint16_t nvme_zone_mgmt_recv(NvmeCtrl *n, NvmeRequest *req)
         return NVME_INTERNAL_DEV_ERROR | NVME_DNR; /* the drive is gone */
     }
 
-    report = g_new0(ZoneReport, 1);
-    report->req = req;
+    report = report_new(req);
     status = report_decode(n, req, report);
     if (status) {
         report_free(report);
@@ -214,19 +301,15 @@ uint16_t nvme_zone_mgmt_recv(NvmeCtrl *n, NvmeRequest *req)
         report->zde_zones = g_new(uint32_t, report->max_zones);
         report->zde_slots = g_new(uint32_t, report->max_zones);
     }
-    report_fill(report);
-
-    if (report->nr_zdes) {
-        report->zdes = g_malloc_n(report->nr_zdes,
-                                  blk_get_zd_ext_size(ns->blkconf.blk));
-        req->aiocb = blk_aio_get_zone_extensions(ns->blkconf.blk,
-                                                 report->zde_zones,
-                                                 report->nr_zdes, report->zdes,
-                                                 report_zdes_cb, report);
-        return NVME_NO_COMPLETE;
+    report->filled = report_fill(report);
+    if (report->filled && !report->nr_zdes) {
+        status = report_transfer(report);
+        report_free(report);
+        return status;
     }
 
-    status = nvme_c2h(n, report->buf, report->buf_bytes, req);
-    report_free(report);
-    return status;
+    req->aiocb = &report->common;
+    aio_co_enter(qemu_get_current_aio_context(),
+                 qemu_coroutine_create(report_entry, report));
+    return NVME_NO_COMPLETE;
 }

@@ -19,6 +19,8 @@
 #define NVME_ZNS_ZDES_MAX               (UINT8_MAX * NVME_ZNS_ZDES_UNIT)
 /* ZASL counts powers of two of pages, of which 0 means "no limit" */
 #define NVME_ZNS_PAGE_SIZE              4096
+/* The revision that zone-conformance.rst is about: 1.1.0 */
+#define NVME_ZNS_VERSION                0x00010100
 #define NVME_ZNS_MIN_APPEND_LIMIT       (2 * NVME_ZNS_PAGE_SIZE)
 
 /* A zoned.* property that was given has to agree with the image */
@@ -365,6 +367,25 @@ void nvme_zns_cleanup(NvmeNamespace *ns)
     ns->id_ns_zoned = NULL;
 }
 
+void nvme_zns_begin_reset(NvmeCtrl *n)
+{
+    uint32_t csts = ldl_le_p(&n->bar.csts);
+
+    n->outstanding_aers = 0;
+    if (NVME_CSTS_RDY(csts)) {
+        n->zns_left_open = !NVME_CC_SHN(ldl_le_p(&n->bar.cc)) &&
+                           NVME_CSTS_SHST(csts) !=
+                           NVME_CSTS_SHST(NVME_CSTS_SHST_COMPLETE);
+    }
+}
+
+static bool ctrl_has_shut_down(NvmeCtrl *n)
+{
+    uint32_t cc = ldl_le_p(&n->bar.cc);
+
+    return NVME_CC_EN(cc) ? NVME_CC_SHN(cc) : !n->zns_left_open;
+}
+
 void nvme_zns_shutdown(NvmeNamespace *ns)
 {
     uint32_t nsid = nvme_nsid(ns);
@@ -372,9 +393,8 @@ void nvme_zns_shutdown(NvmeNamespace *ns)
 
     for (cntlid = 0; ns->subsys && cntlid < NVME_MAX_CONTROLLERS; cntlid++) {
         NvmeCtrl *n = nvme_subsys_ctrl(ns->subsys, cntlid);
-        uint32_t cc = n ? ldl_le_p(&n->bar.cc) : 0;
 
-        if (NVME_CC_EN(cc) && !NVME_CC_SHN(cc) && nvme_ns(n, nsid) == ns) {
+        if (n && nvme_ns(n, nsid) == ns && !ctrl_has_shut_down(n)) {
             return;
         }
     }
@@ -401,26 +421,76 @@ void nvme_zns_ctrl_exit(NvmeCtrl *n)
     }
 }
 
-uint8_t nvme_zns_zasl(NvmeCtrl *n)
+/* Identify Controller *****************************************************/
+
+/* As revision 1.4 has it; what comes after ZASL was reserved before */
+typedef struct QEMU_PACKED NvmeZnsIdCtrl {
+    uint8_t  zasl;
+    uint8_t  rsvd1[3];
+    uint32_t zctratt;
+    uint32_t tar;
+    uint32_t uar;
+    uint32_t tor;
+    uint32_t uor;
+    uint32_t tzrwar;
+    uint32_t uzrwar;
+    uint32_t ver;
+    uint8_t  rsvd36[4060];
+} NvmeZnsIdCtrl;
+
+QEMU_BUILD_BUG_ON(sizeof(NvmeZnsIdCtrl) != 4096);
+
+uint64_t nvme_zns_page_bytes(NvmeCtrl *n)
+{
+    return UINT64_C(4096) << NVME_CAP_MPSMIN(ldq_le_p(&n->bar.cap));
+}
+
+/* Without a limit of its own, 0 says "as MDTS" */
+static uint8_t announced_zasl(NvmeCtrl *n, uint32_t limit_bytes)
 {
     uint8_t zasl = n->params.zasl ?: n->params.mdts;
-    uint32_t nsid;
+
+    if (limit_bytes) {
+        zasl = MIN(zasl, 31 - clz32(limit_bytes / nvme_zns_page_bytes(n)));
+    }
+    return zasl == n->params.mdts ? n->params.zasl : zasl;
+}
+
+/* One that has no limit makes the sum one without */
+static uint32_t add_resources(uint32_t total, uint32_t limit)
+{
+    return limit && total < UINT32_MAX - limit ? total + limit : UINT32_MAX;
+}
+
+/*
+ * Resources belong to namespaces, and each has its own: the totals are sums,
+ * and nothing is left unallocated.
+ */
+void nvme_zns_identify_ctrl(NvmeCtrl *n, void *data)
+{
+    uint32_t active = 0, open = 0, zrwa = 0, append_bytes = 0, nsid;
+    NvmeZnsIdCtrl *id = data;
 
     for (nsid = 1; nsid <= NVME_MAX_NAMESPACES; nsid++) {
         NvmeNamespace *ns = nvme_ns(n, nsid);
-        uint32_t limit_bytes;
+        ZoneGeometry geo;
 
-        if (!ns || !ns->params.zoned) {
+        if (!ns || !ns->params.zoned ||
+            blk_get_zone_model(ns->blkconf.blk) == BLK_Z_NONE) {
             continue;
         }
-        limit_bytes = blk_get_max_append_bytes(ns->blkconf.blk);
-        if (limit_bytes) {
-            uint8_t pages_log2 = 31 - clz32(limit_bytes / NVME_ZNS_PAGE_SIZE);
-
-            zasl = MIN(zasl, pages_log2);
+        geo = *blk_get_zone_geometry(ns->blkconf.blk);
+        active = add_resources(active, geo.max_active_zones);
+        open = add_resources(open, geo.max_open_zones ?: geo.max_active_zones);
+        if (geo.zrwa_bytes) {
+            zrwa = add_resources(zrwa, geo.max_zrwa_zones ?:
+                                 geo.max_active_zones ?: geo.nr_zones);
         }
+        append_bytes = MIN_NON_ZERO(append_bytes, geo.max_append_bytes);
     }
-
-    /* Without a limit of its own, 0 says "as MDTS" */
-    return zasl == n->params.mdts ? n->params.zasl : zasl;
+    id->zasl = announced_zasl(n, append_bytes);
+    id->tar = cpu_to_le32(active);
+    id->tor = cpu_to_le32(open);
+    id->tzrwar = cpu_to_le32(zrwa);
+    id->ver = cpu_to_le32(NVME_ZNS_VERSION);
 }

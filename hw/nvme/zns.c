@@ -45,15 +45,15 @@ static uint64_t cmd_slba(const NvmeRequest *req)
            le32_to_cpu(req->cmd.cdw10);
 }
 
-static void trace_refusal(NvmeRequest *req, ZoneStatus reason, uint16_t status)
+static void trace_refusal(NvmeNamespace *ns, NvmeRequest *req,
+                          ZoneStatus reason, uint16_t status)
 {
-    NvmeNamespace *ns = req->ns;
     uint64_t slba = cmd_slba(req);
     uint16_t nlb = le32_to_cpu(req->cmd.cdw12);
     ZoneInfo info;
     uint64_t zslba;
 
-    if (!ns || !ns->params.zoned || nvme_zns_idx(ns, slba) >= ns->num_zones) {
+    if (ns != req->ns || nvme_zns_idx(ns, slba) >= ns->num_zones) {
         trace_pci_nvme_err_zone_write_not_ok(slba, nlb, status);
         return;
     }
@@ -104,13 +104,14 @@ static bool is_zrwa_flush(const NvmeRequest *req)
            cmd->zsa == NVME_ZONE_ACTION_ZRWA_FLUSH;
 }
 
-uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic)
+uint16_t nvme_zns_status(NvmeNamespace *ns, NvmeRequest *req, int ret,
+                         uint16_t generic)
 {
     ZoneStatus reason = zone_status_from_errno(ret);
     uint16_t status;
 
-    if (reason == ZONE_OK) {
-        return generic;
+    if (!ns || !ns->params.zoned || reason == ZONE_OK) {
+        return generic; /* elsewhere the same numbers are ordinary errors */
     }
 
     status = nvme_statuses[reason] | NVME_DNR;
@@ -118,7 +119,7 @@ uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic)
         (reason == ZONE_ERR_BOUNDARY || reason == ZONE_ERR_UNALIGNED)) {
         status = NVME_INVALID_ZONE_OP | NVME_DNR; /* not in the window */
     }
-    trace_refusal(req, reason, status);
+    trace_refusal(ns, req, reason, status);
     return status;
 }
 
@@ -130,7 +131,7 @@ int nvme_zns_complete(NvmeRequest *req, int ret)
     if (!ns->params.zoned) {
         return ret;
     }
-    status = nvme_zns_status(req, ret, NVME_SUCCESS);
+    status = nvme_zns_status(ns, req, ret, NVME_SUCCESS);
     if (status) {
         /* Neither done nor failed: the medium has not been touched */
         block_acct_invalid(blk_get_stats(ns->blkconf.blk),
@@ -193,11 +194,13 @@ uint16_t nvme_zns_check_read(NvmeNamespace *ns, uint64_t slba, uint32_t nlb)
 static bool range_meets(NvmeNamespace *ns, uint64_t slba, uint32_t nlb,
                         ZoneState state)
 {
+    uint32_t end_idx = nvme_zns_idx(ns, slba + nlb - 1) + 1;
+
     if (blk_get_zone_model(ns->blkconf.blk) == BLK_Z_NONE) {
         return state == ZONE_STATE_OFFLINE;
     }
-    return blk_find_zone(ns->blkconf.blk, state, nvme_zns_idx(ns, slba)) <=
-           nvme_zns_idx(ns, slba + nlb - 1);
+    return blk_find_zone(ns->blkconf.blk, state, nvme_zns_idx(ns, slba),
+                         end_idx) < end_idx;
 }
 
 /*
@@ -257,17 +260,35 @@ uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb)
         return NVME_SUCCESS;
     }
 
-    return nvme_zns_status(req, zone_status_errno(reason), NVME_SUCCESS);
+    return nvme_zns_status(ns, req, zone_status_errno(reason), NVME_SUCCESS);
 }
 
-static uint16_t check_append_size(NvmeCtrl *n, NvmeNamespace *ns,
-                                  uint64_t bytes)
+/* Interleaved metadata is transferred, unless the controller makes it */
+static uint64_t transfer_bytes(NvmeNamespace *ns, const NvmeRwCmd *rw)
 {
-    uint32_t limit_bytes = blk_get_max_append_bytes(ns->blkconf.blk);
+    uint32_t nlb = le16_to_cpu(rw->nlb) + 1;
+    bool generates = NVME_ID_NS_DPS_TYPE(ns->id_ns.dps) &&
+                     NVME_RW_PRINFO(le16_to_cpu(rw->control)) &
+                     NVME_PRINFO_PRACT &&
+                     ns->lbaf.ms == nvme_pi_tuple_size(ns);
 
-    if ((n->params.zasl && bytes > (uint64_t)n->page_size << n->params.zasl) ||
+    return nvme_l2b(ns, nlb) +
+           (nvme_ns_ext(ns) && !generates ? nvme_m2b(ns, nlb) : 0);
+}
+
+/* The controller's limit is one of transfers, that of the image one of data */
+static uint16_t check_append_size(NvmeCtrl *n, NvmeRequest *req)
+{
+    NvmeNamespace *ns = req->ns;
+    const NvmeRwCmd *rw = (const NvmeRwCmd *)&req->cmd;
+    uint32_t limit_bytes = blk_get_max_append_bytes(ns->blkconf.blk);
+    uint64_t bytes = nvme_l2b(ns, le16_to_cpu(rw->nlb) + 1);
+    uint64_t moved_bytes = transfer_bytes(ns, rw);
+
+    if ((n->params.zasl &&
+         moved_bytes > nvme_zns_page_bytes(n) << n->params.zasl) ||
         (limit_bytes && bytes > limit_bytes)) {
-        trace_pci_nvme_err_zasl(bytes);
+        trace_pci_nvme_err_zasl(moved_bytes);
         return NVME_INVALID_FIELD | NVME_DNR;
     }
 
@@ -293,7 +314,6 @@ static uint16_t check_append(NvmeCtrl *n, NvmeRequest *req)
     NvmeRwCmd *rw = (NvmeRwCmd *)&req->cmd;
     bool piremap = le16_to_cpu(rw->control) & NVME_RW_PIREMAP;
     uint64_t slba = le64_to_cpu(rw->slba);
-    uint32_t nlb = le16_to_cpu(rw->nlb) + 1;
     ZoneInfo info;
     uint16_t status;
 
@@ -304,12 +324,12 @@ static uint16_t check_append(NvmeCtrl *n, NvmeRequest *req)
         return NVME_INVALID_FIELD | NVME_DNR;
     }
 
-    status = check_append_size(n, ns, nvme_l2b(ns, nlb));
+    status = check_append_size(n, req);
     if (!status) {
         status = check_append_piremap(ns, piremap);
     }
     if (!status && info.attributes & ZONE_ATTR_ZRWAV) {
-        status = nvme_zns_status(req, zone_status_errno(ZONE_ERR_NO_ZRWA),
+        status = nvme_zns_status(ns, req, zone_status_errno(ZONE_ERR_NO_ZRWA),
                                  NVME_SUCCESS);
     }
 
@@ -321,8 +341,8 @@ uint16_t nvme_zns_check_write(NvmeCtrl *n, NvmeRequest *req, bool append)
     return append ? check_append(n, req) : NVME_SUCCESS;
 }
 
-/* Contract C1: Force Unit Access is kept, in zoned namespaces */
-static BdrvRequestFlags fua_flag(NvmeRequest *req)
+/* Write, Append, Write Zeroes and Copy have the bit in the same place */
+BdrvRequestFlags nvme_zns_fua(NvmeRequest *req)
 {
     NvmeRwCmd *rw = (NvmeRwCmd *)&req->cmd;
 
@@ -332,7 +352,7 @@ static BdrvRequestFlags fua_flag(NvmeRequest *req)
 
 BdrvRequestFlags nvme_wrz_flags(NvmeRequest *req)
 {
-    return BDRV_REQ_MAY_UNMAP | fua_flag(req);
+    return BDRV_REQ_MAY_UNMAP | nvme_zns_fua(req);
 }
 
 /*
@@ -404,7 +424,7 @@ static ZoneAppend *append_new(NvmeRequest *req, BlockCompletionFunc *cb,
 static void blk_append(BlockBackend *blk, int64_t zone_start_bytes,
                        BlockCompletionFunc *cb, NvmeRequest *req)
 {
-    BdrvRequestFlags flags = fua_flag(req);
+    BdrvRequestFlags flags = nvme_zns_fua(req);
     void *opaque = req;
 
     if (req->ns->lbaf.ms) {
@@ -425,7 +445,7 @@ static void blk_append(BlockBackend *blk, int64_t zone_start_bytes,
 void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
                         BlockCompletionFunc *cb, NvmeRequest *req)
 {
-    BdrvRequestFlags flags = fua_flag(req);
+    BdrvRequestFlags flags = nvme_zns_fua(req);
 
     /* Behind the zones lies metadata */
     if (req->cmd.opcode == NVME_CMD_ZONE_APPEND &&
@@ -448,13 +468,13 @@ void nvme_zns_dif_write(NvmeBounceContext *ctx, int64_t offset_bytes,
 
     if (req->cmd.opcode != NVME_CMD_ZONE_APPEND) {
         req->aiocb = blk_aio_pwritev(blk, offset_bytes, &ctx->data.iov,
-                                     fua_flag(req), cb, ctx);
+                                     nvme_zns_fua(req), cb, ctx);
         return;
     }
 
     req->append_bytes = offset_bytes;
     req->aiocb = blk_aio_zone_append(blk, &req->append_bytes, &ctx->data.iov,
-                                     fua_flag(req), append_data_cb,
+                                     nvme_zns_fua(req), append_data_cb,
                                      append_new(req, cb, ctx,
                                                 ctx->mdata.bounce));
 }
@@ -565,7 +585,7 @@ static uint16_t send_open(NvmeRequest *req, bool all, uint64_t slba)
         return NVME_INVALID_FIELD | NVME_DNR;
     }
     if (!blk_get_zrwa_size(ns->blkconf.blk)) {
-        return nvme_zns_status(req, zone_status_errno(ZONE_ERR_NO_ZRWA),
+        return nvme_zns_status(ns, req, zone_status_errno(ZONE_ERR_NO_ZRWA),
                                NVME_SUCCESS);
     }
     return send_action(req, BLK_ZO_OPEN_ZRWA, all, slba);
@@ -612,14 +632,14 @@ static uint16_t send_zrwa_flush(NvmeRequest *req, bool all, uint64_t slba)
         return NVME_INVALID_FIELD | NVME_DNR;
     }
     if (!blk_get_zrwa_size(ns->blkconf.blk)) {
-        return nvme_zns_status(req, zone_status_errno(ZONE_ERR_NO_ZRWA),
+        return nvme_zns_status(ns, req, zone_status_errno(ZONE_ERR_NO_ZRWA),
                                NVME_SUCCESS);
     }
 
     nvme_zns_info(ns, slba, &info);
     if (!(info.attributes & ZONE_ATTR_ZRWAV) ||
         nvme_l2b(ns, slba) < info.wp_bytes) {
-        return nvme_zns_status(req, zone_status_errno(ZONE_ERR_NO_ZRWA),
+        return nvme_zns_status(ns, req, zone_status_errno(ZONE_ERR_NO_ZRWA),
                                NVME_SUCCESS);
     }
 

@@ -32,9 +32,10 @@ void nvme_zns_cleanup(NvmeNamespace *ns);
 void nvme_zns_init_format(NvmeNamespace *ns);
 
 /*
- * A controller shuts down.  The zones see a power cycle when no controller is
- * left that is enabled, has not shut down and has the namespace attached
- * (section 2.1.1.3).
+ * A controller shuts down.  The zones see a power cycle when all that have the
+ * namespace attached have reported shutdown complete (section 2.1.1.3).  One
+ * that is being reset, or was and has not been enabled again, has not reported
+ * it, unless it did before; one that nobody has enabled has nothing to report.
  */
 void nvme_zns_shutdown(NvmeNamespace *ns);
 /*
@@ -48,6 +49,12 @@ void nvme_zns_ctrl_exit(NvmeCtrl *n);
  * logical blocks, and an image does not remember a format.
  */
 bool nvme_zns_refuses_format(NvmeNamespace *ns, uint8_t lbaf);
+/*
+ * Would a Format be accepted, of ns or (NULL) of all namespaces of the
+ * controller?  One that is not stops it before any of them is erased.
+ */
+uint16_t nvme_check_format(NvmeCtrl *n, NvmeNamespace *ns, uint8_t lbaf,
+                           uint8_t pi);
 /*
  * Empties all zones but those that cannot be written any more: Read Only zones
  * go Offline, which takes their data away too, and Offline zones stay so.
@@ -72,14 +79,21 @@ void nvme_zns_detached(NvmeCtrl *n, NvmeNamespace *ns);
 void nvme_zns_free_logs(NvmeCtrl *n);
 /* Sends what can be sent: requests have come in, or notices are not masked */
 void nvme_zns_send_events(NvmeCtrl *n);
+/*
+ * A reset begins, before anything is polled: the requests that wait for events
+ * go with their queue, and a controller that was not shut down stays so.
+ */
+void nvme_zns_begin_reset(NvmeCtrl *n);
 /* After a reset: a log that was not read is news again */
 void nvme_zns_repeat_events(NvmeCtrl *n);
 /* Get Log Page; retain: Retain Asynchronous Event */
 uint16_t nvme_zns_changed_zones(NvmeCtrl *n, bool retain, size_t len,
                                 uint64_t off, NvmeRequest *req);
 
-/* Zone Append Size Limit to announce: that of the images included */
-uint8_t nvme_zns_zasl(NvmeCtrl *n);
+/* Unit of ZASL (and of MDTS): CAP.MPSMIN, whatever page size the host takes */
+uint64_t nvme_zns_page_bytes(NvmeCtrl *n);
+/* Fills Identify Controller data of the command set, 4096 bytes of zeros */
+void nvme_zns_identify_ctrl(NvmeCtrl *n, void *data);
 
 /*
  * Checks that come before the zones are asked; all return an NVMe status.  The
@@ -111,14 +125,20 @@ void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
  */
 void nvme_zns_dif_write(NvmeBounceContext *ctx, int64_t offset_bytes,
                         BlockCompletionFunc *cb);
+/*
+ * Contract C1: BDRV_REQ_FUA where the command has Force Unit Access, in zoned
+ * namespaces; 0 in others
+ */
+BdrvRequestFlags nvme_zns_fua(NvmeRequest *req);
 /* Block layer flags for Write Zeroes, to namespaces of any kind */
 BdrvRequestFlags nvme_wrz_flags(NvmeRequest *req);
 
 /*
- * The status of a request that the block layer has completed with ret: that
- * of the refusal if the zones refused it, else generic.
+ * The status of a request that the block layer has completed with ret for ns
+ * (NULL: for all): that of the refusal if its zones refused it, else generic.
  */
-uint16_t nvme_zns_status(NvmeRequest *req, int ret, uint16_t generic);
+uint16_t nvme_zns_status(NvmeNamespace *ns, NvmeRequest *req, int ret,
+                         uint16_t generic);
 /*
  * Sets status and result when a read, write or append is through.  Returns what
  * is left to report: 0 after a refusal, ret in namespaces without zones.

@@ -397,6 +397,12 @@ bdrv_zone_hand_back(BlockDriverState *to, BlockDriverState *from);
 /* HMP "commit", which does not carry zones: true, once it has said so */
 bool bdrv_zone_refuses_commit(BlockDriverState *bs);
 
+/*
+ * Lets whatever else the AioContext has to do run: what goes over many zones
+ * does this between stretches of bounded length.
+ */
+void coroutine_fn zone_io_co_give_way(void);
+
 /* What block/io.c calls, of a node with zones *****************************/
 
 /* A write on its way through the gate */

@@ -197,6 +197,10 @@ int64_t zone_table_next_in_state(const ZoneTable *table, ZoneState state,
  */
 uint32_t zone_table_find(const ZoneTable *table, ZoneState state,
                          uint32_t zone_idx);
+/* The first zone in one of some states, from zone_idx on, or end_idx */
+#define ZONE_STATE_BIT(state) (UINT32_C(1) << (state))
+uint32_t zone_table_find_among(const ZoneTable *table, uint32_t states,
+                               uint32_t zone_idx, uint32_t end_idx);
 uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
                                uint32_t zone_idx);
 

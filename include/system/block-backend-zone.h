@@ -48,8 +48,12 @@ const ZoneGeometry *blk_get_zone_geometry(BlockBackend *blk);
  */
 void blk_get_zone_info(BlockBackend *blk, uint32_t zone_idx, ZoneInfo *info);
 ZoneCounts blk_get_zone_counts(BlockBackend *blk);
-/* zone_table_find() and zone_table_count_from(); only with zones */
-uint32_t blk_find_zone(BlockBackend *blk, ZoneState state, uint32_t zone_idx);
+/*
+ * The first zone in a state, from zone_idx on, or end_idx; how many there are
+ * from zone_idx on (zone_table_count_from()).  Only with zones.
+ */
+uint32_t blk_find_zone(BlockBackend *blk, ZoneState state, uint32_t zone_idx,
+                       uint32_t end_idx);
 uint32_t blk_count_zones_from(BlockBackend *blk, ZoneState state,
                               uint32_t zone_idx);
 
@@ -87,15 +91,6 @@ int coroutine_fn blk_co_get_zone_extension(BlockBackend *blk,
                                            uint32_t zone_idx, void *zde);
 int co_wrapper_mixed blk_get_zone_extension(BlockBackend *blk,
                                             uint32_t zone_idx, void *zde);
-/*
- * The same for nr zones: slot i of zdes is the extension of zone_idx[i].  Both
- * arrays stay valid until cb is called.
- */
-BlockAIOCB *blk_aio_get_zone_extensions(BlockBackend *blk,
-                                        const uint32_t *zone_idx, uint32_t nr,
-                                        void *zdes,
-                                        BlockCompletionFunc *cb, void *opaque);
-
 /*
  * Zone management.  action (and action->zde) stay valid until cb is called.
  * Reset, Finish, Offline and Set Zone Descriptor Extension are durable when cb

@@ -16,6 +16,15 @@
 #include "qemu/units.h"
 #include "nvme-zns-drive.h"
 
+/* Identify Controller of the command set, as revision 1.4 has it */
+#define ID_CTRL_ZNS_TAR     8
+#define ID_CTRL_ZNS_UAR     12
+#define ID_CTRL_ZNS_TOR     16
+#define ID_CTRL_ZNS_UOR     20
+#define ID_CTRL_ZNS_TZRWAR  24
+#define ID_CTRL_ZNS_UZRWAR  28
+#define ID_CTRL_ZNS_VER     32
+
 /* Identify */
 
 void zns_identify(ZnsDrive *drive, uint8_t cns, uint8_t csi, void *data)
@@ -102,6 +111,58 @@ static void identify_zasl_of_image(ZnsDrive *drive)
     g_assert_cmpuint(ctrl.zasl, ==, 4);
 }
 
+static void identify_resources(ZnsDrive *drive, uint32_t nr_active,
+                               uint32_t nr_open, uint32_t nr_zrwa)
+{
+    g_autofree uint8_t *data = g_malloc(4096);
+
+    zns_identify(drive, NVME_ID_CNS_CS_CTRL, NVME_CSI_ZONED, data);
+    g_assert_cmphex((uint32_t)ldl_le_p(data + ID_CTRL_ZNS_TAR), ==, nr_active);
+    g_assert_cmphex((uint32_t)ldl_le_p(data + ID_CTRL_ZNS_UAR), ==, 0);
+    g_assert_cmphex((uint32_t)ldl_le_p(data + ID_CTRL_ZNS_TOR), ==, nr_open);
+    g_assert_cmphex((uint32_t)ldl_le_p(data + ID_CTRL_ZNS_UOR), ==, 0);
+    g_assert_cmphex((uint32_t)ldl_le_p(data + ID_CTRL_ZNS_TZRWAR), ==, nr_zrwa);
+    g_assert_cmphex((uint32_t)ldl_le_p(data + ID_CTRL_ZNS_UZRWAR), ==, 0);
+    g_assert_cmphex((uint32_t)ldl_le_p(data + ID_CTRL_ZNS_VER), ==, 0x10100);
+}
+
+static void identify_sums(ZnsDrive *drive)
+{
+    identify_resources(drive, 5 + 7, 3 + 6, 2);
+}
+
+static void identify_sum_without_limit(ZnsDrive *drive)
+{
+    identify_resources(drive, UINT32_MAX, UINT32_MAX, 0);
+}
+
+#define SECOND_NS(limits)                                                   \
+    " -blockdev driver=null-co,node-name=disk1,size=67108864"              \
+    " -blockdev driver=zoned,node-name=zones1,file=disk1,zone-size=4M"     \
+    limits                                                                  \
+    " -device nvme-ns,drive=zones1,bus=nvme0,nsid=2"
+
+static const ZnsSpec spec_two = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 3,
+    .max_active_zones = 5,
+    .block_bytes = 512,
+    .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=16384,zoned.numzrwa=2"
+                  SECOND_NS(",max-open-zones=6,max-active-zones=7"),
+};
+
+static const ZnsSpec spec_two_without_limit = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 3,
+    .max_active_zones = 5,
+    .block_bytes = 512,
+    .ns_options = SECOND_NS(""),
+};
+
 static const ZnsSpec spec_image_append_100k = {
     .device_bytes = 64 * MiB,
     .zone_bytes = 4 * MiB,
@@ -151,6 +212,10 @@ const ZnsTest zns_identify_tests[] = {
       ZNS_QCOW2, &spec_image_append_100k },
     { "identify/shows-the-smaller-append-limit", identify_zasl_of_image,
       ZNS_QCOW2, &spec_image_append_and_zasl },
+    { "identify/shows-the-resources-of-all-namespaces", identify_sums,
+      ZNS_BOTH, &spec_two },
+    { "identify/shows-resources-without-limit", identify_sum_without_limit,
+      ZNS_BOTH, &spec_two_without_limit },
     { }
 };
 

@@ -4,14 +4,16 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What it shows: open zones of a shared namespace stay so until all its
- * controllers that are in use have shut down, or were unplugged; data in the
+ * controllers that were ever enabled have shut down, or were unplugged; data in the
  * controller's memory buffer is written and appended like data in RAM; a
  * controller that is reset in the midst of commands leaves zones that work;
- * blocks that hold nothing are an error where the host asked for it; the drive
+ * blocks that hold nothing are an error where the host asked for it; errors of
+ * a namespace without zones are never taken for what zones refuse; the drive
  * of a namespace cannot be changed where zones would come or go.
  *
  * How: a second controller beside the first; a memory buffer at BAR 2; a reset
- * right behind the doorbell; Set Features with DULBE; the QOM property "drive".
+ * right behind the doorbell; Set Features with DULBE; blkdebug below other
+ * namespaces; the QOM property "drive".
  */
 
 #include "qemu/osdep.h"
@@ -103,13 +105,33 @@ static void unused_controller_does_not_count(ZnsDrive *drive)
     check_power_cycled(drive);
 }
 
-/* Enabled once, disabled since */
-static void disabled_controller_does_not_count(ZnsDrive *drive)
+/* It was reset, and is not enabled: it still has to report its shutdown */
+static void reset_is_no_shutdown(ZnsDrive *drive)
 {
     ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
                                    QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
 
     prepare_open_zones(drive);
+    zns_ctrl_disable(second);
+    zns_ctrl_shutdown(drive->ctrl);
+    check_still_open(drive);
+
+    zns_ctrl_notify_shutdown(drive->ctrl);
+    zns_ctrl_reset(second);
+    zns_ctrl_notify_shutdown(second);
+    zns_ctrl_reset(drive->ctrl);
+    check_power_cycled(drive);
+    zns_ctrl_free(second);
+}
+
+/* A reset behind the shutdown takes nothing of it back */
+static void shutdown_before_reset_counts(ZnsDrive *drive)
+{
+    ZnsCtrl *second = zns_ctrl_new(drive->qts, drive->bus,
+                                   QPCI_DEVFN(SECOND_SLOT, 0), &drive->alloc);
+
+    prepare_open_zones(drive);
+    zns_ctrl_notify_shutdown(second);
     zns_ctrl_disable(second);
     check_still_open(drive);
     zns_ctrl_shutdown(drive->ctrl);
@@ -313,6 +335,50 @@ static void deallocated_is_an_error(ZnsDrive *drive)
                                nr_blocks), NVME_DULB);
 }
 
+/* Errors of a drive without zones that have the numbers of refusals */
+
+#define BAD_NS(nsid, number)                                                \
+    " -blockdev driver=null-co,node-name=disk" #nsid ",size=67108864"       \
+    " -blockdev driver=blkdebug,node-name=bad" #nsid ",image=disk" #nsid ","\
+    "inject-error.0.event=none,inject-error.0.errno=" #number               \
+    " -device nvme-ns,drive=bad" #nsid ",bus=nvme0,nsid=" #nsid
+
+static const ZnsSpec spec_errors = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    /* EMFILE, ESPIPE, ERANGE */
+    .ns_options = BAD_NS(2, 24) BAD_NS(3, 29) BAD_NS(4, 34),
+};
+
+static uint16_t exec_on(ZnsDrive *drive, uint32_t nsid, uint8_t opcode)
+{
+    NvmeCmd cmd = zns_rw_cmd(opcode, 0, 8);
+
+    cmd.nsid = cpu_to_le32(nsid);
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                    8 * drive->spec->block_bytes).status;
+}
+
+static void errors_without_zones(ZnsDrive *drive)
+{
+    uint32_t nsid;
+
+    for (nsid = 2; nsid <= 4; nsid++) {
+        zns_assert_status(exec_on(drive, nsid, NVME_CMD_READ),
+                          NVME_UNRECOVERED_READ);
+        zns_assert_status(exec_on(drive, nsid, NVME_CMD_WRITE),
+                          NVME_WRITE_FAULT);
+        zns_assert_status(exec_on(drive, nsid, NVME_CMD_COMPARE),
+                          NVME_UNRECOVERED_READ);
+        zns_assert_status(exec_on(drive, nsid, NVME_CMD_VERIFY),
+                          NVME_UNRECOVERED_READ);
+        zns_assert_status(exec_on(drive, nsid, NVME_CMD_FLUSH),
+                          NVME_WRITE_FAULT);
+    }
+}
+
 /* Another drive for a namespace that is in use */
 
 static const ZnsSpec spec_drives = {
@@ -375,8 +441,10 @@ const ZnsTest zns_ctrl_tests[] = {
       shared_until_all_shut_down, ZNS_BOTH, &spec_shared },
     { "shared/controller-never-enabled-does-not-count",
       unused_controller_does_not_count, ZNS_BOTH, &spec_shared },
-    { "shared/controller-that-is-disabled-does-not-count",
-      disabled_controller_does_not_count, ZNS_BOTH, &spec_shared },
+    { "shared/controller-that-was-reset-has-not-shut-down",
+      reset_is_no_shutdown, ZNS_BOTH, &spec_shared },
+    { "shared/controller-that-was-reset-later-has-shut-down",
+      shutdown_before_reset_counts, ZNS_BOTH, &spec_shared },
     { "shared/controller-that-is-detached-does-not-count",
       detached_controller_does_not_count, ZNS_BOTH, &spec_shared },
     { "shared/controller-that-is-unplugged-does-not-count",
@@ -391,6 +459,8 @@ const ZnsTest zns_ctrl_tests[] = {
       &spec_cmb },
     { "controller/reset-amid-commands-leaves-zones-that-work",
       reset_amid_commands, ZNS_BOTH },
+    { "controller/errors-of-namespaces-without-zones-are-ordinary-ones",
+      errors_without_zones, ZNS_BOTH, &spec_errors },
     { "controller/drive-is-fixed-where-zones-are",
       drive_is_fixed_where_zones_are, ZNS_BOTH, &spec_drives },
     { "read/deallocated-blocks-are-errors-on-request",

@@ -10,6 +10,7 @@
 #include "nvme-zns-driver.h"
 
 #define PAGE_BYTES      (4 * KiB)
+#define MAX_PAGE_BYTES  (8 * KiB)
 #define TIME_LIMIT_US   (20 * G_USEC_PER_SEC)
 #define POLL_SLEEP_US   20
 #define DOORBELL_BASE   0x1000
@@ -39,6 +40,7 @@ struct ZnsCtrl {
     QTestState *qts;
     QPCIDevice *pci;
     QPCIBar bar;
+    unsigned mps;               /* CC.MPS: pages of PAGE_BYTES << mps */
     ZnsQueue queues[ZNS_QUEUE__MAX];
 };
 
@@ -51,11 +53,17 @@ static void write_doorbell(ZnsCtrl *ctrl, const ZnsQueue *queue,
                    DOORBELL_BASE + idx * DOORBELL_STRIDE, value);
 }
 
+static uint64_t alloc_pages(QGuestAllocator *alloc, size_t bytes)
+{
+    return QEMU_ALIGN_UP(guest_alloc(alloc, bytes + MAX_PAGE_BYTES),
+                         MAX_PAGE_BYTES);
+}
+
 static void alloc_queue(ZnsQueue *queue, uint16_t qid, QGuestAllocator *alloc)
 {
     queue->qid = qid;
-    queue->sq_addr = guest_alloc(alloc, ZNS_QUEUE_DEPTH * sizeof(NvmeCmd));
-    queue->cq_addr = guest_alloc(alloc, ZNS_QUEUE_DEPTH * sizeof(NvmeCqe));
+    queue->sq_addr = alloc_pages(alloc, ZNS_QUEUE_DEPTH * sizeof(NvmeCmd));
+    queue->cq_addr = alloc_pages(alloc, ZNS_QUEUE_DEPTH * sizeof(NvmeCqe));
     queue->prp_list_addr = guest_alloc(alloc, ZNS_QUEUE_DEPTH * PAGE_BYTES);
 }
 
@@ -94,6 +102,7 @@ static void write_cc(ZnsCtrl *ctrl, bool enable, bool shutdown)
 
     NVME_SET_CC_EN(cc, enable);
     NVME_SET_CC_CSS(cc, NVME_CC_CSS_ALL);
+    NVME_SET_CC_MPS(cc, ctrl->mps);
     NVME_SET_CC_SHN(cc, shutdown);
     NVME_SET_CC_IOSQES(cc, ctz32(sizeof(NvmeCmd)));
     NVME_SET_CC_IOCQES(cc, ctz32(sizeof(NvmeCqe)));
@@ -176,6 +185,13 @@ void zns_ctrl_reset(ZnsCtrl *ctrl)
     enable_ctrl(ctrl);
 }
 
+void zns_ctrl_reset_to_pages(ZnsCtrl *ctrl, size_t page_bytes)
+{
+    g_assert_cmpuint(page_bytes, <=, MAX_PAGE_BYTES);
+    ctrl->mps = ctz32(page_bytes / PAGE_BYTES);
+    zns_ctrl_reset(ctrl);
+}
+
 void zns_ctrl_notify_shutdown(ZnsCtrl *ctrl)
 {
     write_cc(ctrl, true, true);
@@ -199,9 +215,10 @@ static void set_prps(ZnsCtrl *ctrl, ZnsQueue *queue, uint16_t cid,
                      NvmeCmd *cmd, uint64_t addr, size_t bytes)
 {
     uint64_t list_addr = queue->prp_list_addr + cid * PAGE_BYTES;
-    size_t first_bytes = MIN(bytes, PAGE_BYTES - addr % PAGE_BYTES);
+    size_t page_bytes = PAGE_BYTES << ctrl->mps;
+    size_t first_bytes = MIN(bytes, page_bytes - addr % page_bytes);
     uint64_t next_addr = addr + first_bytes;
-    size_t nr_pages = DIV_ROUND_UP(bytes - first_bytes, PAGE_BYTES);
+    size_t nr_pages = DIV_ROUND_UP(bytes - first_bytes, page_bytes);
     uint64_t list[PAGE_BYTES / sizeof(uint64_t)];
     size_t i;
 
@@ -210,7 +227,7 @@ static void set_prps(ZnsCtrl *ctrl, ZnsQueue *queue, uint16_t cid,
     cmd->dptr.prp2 = cpu_to_le64(nr_pages ? next_addr : 0);
     if (nr_pages > 1) {
         for (i = 0; i < nr_pages; i++) {
-            list[i] = cpu_to_le64(next_addr + i * PAGE_BYTES);
+            list[i] = cpu_to_le64(next_addr + i * page_bytes);
         }
         qtest_memwrite(ctrl->qts, list_addr, list, nr_pages * sizeof(list[0]));
         cmd->dptr.prp2 = cpu_to_le64(list_addr);

@@ -43,6 +43,8 @@ void zns_ctrl_free(ZnsCtrl *ctrl);
 void zns_ctrl_disable(ZnsCtrl *ctrl);
 /* The same, then everything as in zns_ctrl_new() */
 void zns_ctrl_reset(ZnsCtrl *ctrl);
+/* The same, and from then on with pages of another size: 4 or 8 KiB */
+void zns_ctrl_reset_to_pages(ZnsCtrl *ctrl, size_t page_bytes);
 /* A normal shutdown notification (CC.SHN), waited for */
 void zns_ctrl_notify_shutdown(ZnsCtrl *ctrl);
 /* The same; then as reset */

@@ -35,6 +35,19 @@ static const ZnsSpec spec_4096 = {
     .block_bytes = 4096,
 };
 
+static const ZnsSpec spec_two = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .zde_bytes = 64,
+    .block_bytes = 512,
+    .ns_options = " -blockdev driver=null-co,node-name=disk1,size=67108864"
+                  " -blockdev driver=zoned,node-name=zones1,file=disk1,"
+                  "zone-size=4M"
+                  " -device nvme-ns,drive=zones1,bus=nvme0,nsid=2,"
+                  "logical_block_size=4096,physical_block_size=4096",
+};
+
 /* 16 zones with their metadata behind them */
 static const ZnsSpec spec_meta = {
     .device_bytes = 66 * MiB,
@@ -112,6 +125,15 @@ static void check_empty_drive(ZnsDrive *drive)
             g_assert_true(zns_zde_is_zero(drive, i));
         }
     }
+}
+
+/* The second of two namespaces has blocks that the first one may not get */
+static void all_or_none(ZnsDrive *drive)
+{
+    prepare_zones(drive);
+    zns_assert_status(format_ns(drive, NVME_NSID_BROADCAST, FORMAT_512, 0),
+                      NVME_INVALID_FORMAT);
+    check_prepared_zones(drive);
 }
 
 static void empties_every_zone(ZnsDrive *drive)
@@ -289,6 +311,7 @@ const ZnsTest zns_format_tests[] = {
     { "format/is-durable-when-it-completes", is_durable, ZNS_QCOW2 },
     { "format/broadcast-takes-the-namespace", takes_all_namespaces,
       ZNS_BOTH },
+    { "format/of-all-namespaces-or-none", all_or_none, ZNS_BOTH, &spec_two },
     { "format/to-another-lba-format-is-invalid-format",
       refuses_other_formats, ZNS_BOTH },
     { "format/amid-appends-leaves-zones-that-work", amid_writes, ZNS_BOTH },

@@ -515,6 +515,13 @@ static void append_above_64k(ZnsDrive *drive)
     zns_assert_ok(zns_write(drive, most_blocks, most_blocks + 1, 2));
 }
 
+/* The unit is the smallest page, not the one that the host has chosen */
+static void append_above_64k_with_larger_pages(ZnsDrive *drive)
+{
+    zns_ctrl_reset_to_pages(drive->ctrl, 8 * KiB);
+    append_above_64k(drive);
+}
+
 static void append_above_mdts(ZnsDrive *drive)
 {
     uint32_t nr_blocks = MiB / drive->spec->block_bytes;
@@ -662,6 +669,8 @@ const ZnsTest zns_io_tests[] = {
       ZNS_BOTH },
     { "append/above-the-controllers-limit-is-invalid-field",
       append_above_64k, ZNS_BOTH, &spec_zasl_64k },
+    { "append/limit-is-the-same-with-larger-pages",
+      append_above_64k_with_larger_pages, ZNS_BOTH, &spec_zasl_64k },
     { "append/above-the-images-limit-is-invalid-field", append_above_64k,
       ZNS_QCOW2, &spec_image_append_64k },
     { "append/above-mdts-is-invalid-field", append_above_mdts, ZNS_BOTH },

@@ -38,6 +38,15 @@ static const ZnsSpec spec_pi2 = META_SPEC(",ms=8,pi=2");
 static const ZnsSpec spec_pi3 = META_SPEC(",ms=8,pi=3");
 
 static const ZnsSpec spec_extended = META_SPEC(",ms=8,mset=1");
+/* Appends of 8 KiB: 15 blocks of 520 bytes */
+static const ZnsSpec spec_extended_8k = {
+    .device_bytes = 66 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .ns_options = ",ms=8,mset=1",
+    .ctrl_options = ",zoned.zasl=1",
+};
 static const ZnsSpec spec_pi2_guard64 = META_SPEC(",ms=16,pi=2,pif=2");
 
 /* Each request waits 5 ms: what is assigned too early is assigned twice */
@@ -119,6 +128,25 @@ static void meta_follows_data(ZnsDrive *drive)
     g_assert_true(meta_is(drive, lba + 16, 8, 0));
     g_assert_true(zns_holds(drive, lba, 8, 1));
     g_assert_true(zns_holds(drive, lba + 8, 8, 2));
+}
+
+static ZnsReply append_extended(ZnsDrive *drive, uint32_t nr_blocks,
+                                uint32_t flags)
+{
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_ZONE_APPEND, 0, nr_blocks);
+
+    cmd.cdw12 |= cpu_to_le32(flags);
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                    nr_blocks * (drive->spec->block_bytes + META_BYTES));
+}
+
+static void append_limit_counts_metadata(ZnsDrive *drive)
+{
+    zns_assert_status(append_extended(drive, 16, 0).status,
+                      NVME_INVALID_FIELD);
+    zns_assert_zone(drive, 0, EMPTY, 0);
+    zns_assert_ok(append_extended(drive, 15, 0).status);
+    zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 15);
 }
 
 static void refused_write_keeps_meta(ZnsDrive *drive)
@@ -436,6 +464,8 @@ const ZnsTest zns_meta_tests[] = {
       ZNS_MEMORY, &spec_meta_slow },
     { "metadata/in-extended-blocks", extended_blocks, ZNS_MEMORY,
       &spec_extended },
+    { "metadata/counts-for-the-append-limit", append_limit_counts_metadata,
+      ZNS_MEMORY, &spec_extended_8k },
     { "metadata/is-gone-after-reset", reset_clears_meta, ZNS_MEMORY,
       &spec_meta },
     { "protection/append-remaps-the-reference-tag", pi_append_is_remapped,

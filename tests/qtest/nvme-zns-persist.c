@@ -20,6 +20,15 @@
 enum { UNTOUCHED, IMPLICIT, EXPLICIT, OPENED_EMPTY, CLOSED, WITH_ZDE,
        FINISHED, FINISHED_EMPTY, WRITTEN_FULL, RESET };
 
+/* Nothing is durable by itself */
+static const ZnsSpec spec_no_commit = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .drive_options = ",zone-commit-interval=0",
+};
+
 static const ZnsSpec spec_many_zones = {
     .device_bytes = 64 * MiB,
     .zone_bytes = 4 * MiB,
@@ -267,6 +276,34 @@ static void kill_after_fua(ZnsDrive *drive)
     g_assert_true(zns_reads_zeros(drive, 16, 256));
 }
 
+static void kill_after_fua_zeroes(ZnsDrive *drive)
+{
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_WRITE_ZEROES, 8, 8);
+
+    cmd.cdw12 |= cpu_to_le32((uint32_t)NVME_RW_FUA << 16);
+    zns_assert_ok(zns_write(drive, 0, 8, 1));
+    zns_assert_ok(zns_exec(drive->ctrl, ZNS_IO, &cmd, 0, 0).status);
+    zns_kill_and_restart(drive);
+    zns_assert_zone(drive, 0, CLOSED, 16);
+    g_assert_true(zns_holds(drive, 0, 8, 1));
+    g_assert_true(zns_reads_zeros(drive, 8, 8));
+}
+
+static void kill_after_fua_copy(ZnsDrive *drive)
+{
+    NvmeCopySourceRangeFormat0_2 range = { .nlb = cpu_to_le16(8 - 1) };
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_COPY, zns_lba(drive, 1), 1);
+
+    cmd.cdw12 |= cpu_to_le32((uint32_t)NVME_RW_FUA << 16);
+    zns_assert_ok(zns_write(drive, 0, 8, 1));
+    qtest_memwrite(drive->qts, drive->buf_addr, &range, sizeof(range));
+    zns_assert_ok(zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                           sizeof(range)).status);
+    zns_kill_and_restart(drive);
+    zns_assert_zone(drive, 1, CLOSED, 8);
+    g_assert_true(zns_holds(drive, zns_lba(drive, 1), 8, 1));
+}
+
 static void kill_after_reset(ZnsDrive *drive)
 {
     zns_assert_ok(zns_write(drive, 0, 256, 1));
@@ -387,6 +424,10 @@ const ZnsTest zns_persist_tests[] = {
     { "kill/after-flush-keeps-every-zone", survives_kill_after_flush,
       ZNS_QCOW2, &spec_many_zones },
     { "kill/after-fua-write-keeps-it", kill_after_fua, ZNS_QCOW2 },
+    { "kill/after-fua-write-zeroes-keeps-it", kill_after_fua_zeroes,
+      ZNS_QCOW2, &spec_no_commit },
+    { "kill/after-fua-copy-keeps-it", kill_after_fua_copy, ZNS_QCOW2,
+      &spec_no_commit },
     { "kill/after-reset-keeps-it-empty", kill_after_reset, ZNS_QCOW2 },
     { "kill/after-finish-keeps-it-full", kill_after_finish, ZNS_QCOW2 },
     { "kill/after-set-zde-keeps-it", kill_after_set_zde, ZNS_QCOW2 },

@@ -4,7 +4,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What it shows: that commands which never post a completion keep nothing of
- * the controller, and that Format NVM takes no LBA format that does not exist.
+ * the controller, that Format NVM takes no LBA format that does not exist, and
+ * that the limit of a transfer does not depend on the host's page size.
  * Each test fails without its repair (patches/series).  Those of the block
  * layer are in tests/fuzz/block/base-repairs.c; the permission of qemu-io's
  * zone commands is in the iotest zone-qmp.
@@ -107,10 +108,27 @@ static void format_that_does_not_exist(ZnsDrive *drive)
     zns_ctrl_free(ctrl);
 }
 
+/* 512 KiB in units of 4 KiB, with pages of 8 KiB as well */
+static void transfer_limit_with_larger_pages(ZnsDrive *drive)
+{
+    ZnsCtrl *ctrl = second_ctrl(drive);
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_READ, 0, 1025);
+
+    zns_ctrl_reset_to_pages(ctrl, 8 * KiB);
+    zns_assert_status(zns_exec(ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                               1025 * 512).status, NVME_INVALID_FIELD);
+    cmd = zns_rw_cmd(NVME_CMD_READ, 0, 1024);
+    zns_assert_ok(zns_exec(ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                           1024 * 512).status);
+    zns_ctrl_free(ctrl);
+}
+
 const ZnsTest zns_repair_tests[] = {
     { "repairs/cancelled-commands-are-unmapped",
       cancelled_commands_are_unmapped, ZNS_QCOW2, &spec_second },
     { "repairs/format-that-does-not-exist-is-invalid",
       format_that_does_not_exist, ZNS_QCOW2, &spec_second },
+    { "repairs/transfer-limit-is-the-same-with-larger-pages",
+      transfer_limit_with_larger_pages, ZNS_QCOW2, &spec_second },
     { }
 };

@@ -165,10 +165,8 @@ ZoneStatus zone_transaction_plan_event(ZoneTransaction *t, uint32_t zone_idx,
 void zone_transaction_finish_event(ZoneTransaction *t, uint32_t zone_idx,
                                    int ret);
 
-/* Does Select All mean zones in this state for an event? */
-bool zone_event_selects(ZoneEvent event, ZoneState state);
-/* The zones that an event selects now, in ascending order */
-GArray *zone_io_select(ZoneIO *io, ZoneEvent event);
+/* The states (ZONE_STATE_BIT) of the zones that Select All means for an event */
+uint32_t zone_event_selects(ZoneEvent event);
 
 /* Open, Close: events that change no stored word */
 int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,

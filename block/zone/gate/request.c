@@ -153,6 +153,9 @@ bdrv_zone_co_mgmt(BdrvChild *child, BlockZoneOp op, int64_t offset, int64_t len)
 
 /* Reports *****************************************************************/
 
+/* Others get their turn when so many zones have been described */
+#define ZONE_REPORT_BATCH 4096
+
 static BlockZoneDescriptor zone_io_descriptor(const ZoneInfo *info)
 {
     return (BlockZoneDescriptor) {
@@ -189,13 +192,14 @@ bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
     if (offset == zone_io_zoned_bytes(io)) {
         return 0; /* a caller that goes on where the last report ended */
     }
-    zone_io_lock(io);
     zone_idx = zone_table_idx(io->table, offset);
     while (*nr_zones < max && zone_idx < zone_io_geometry(io)->nr_zones) {
-        zone_table_info(io->table, zone_idx++, &info);
+        if (*nr_zones && *nr_zones % ZONE_REPORT_BATCH == 0) {
+            zone_io_co_give_way();
+        }
+        zone_io_get_info(io, zone_idx++, &info);
         zones[(*nr_zones)++] = zone_io_descriptor(&info);
     }
-    zone_io_unlock(io);
     return 0;
 }
 

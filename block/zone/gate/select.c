@@ -9,69 +9,110 @@
 #include "block/zone/gate/internal.h"
 #include "block/zone/trace.h"
 
-/* Durable actions on many zones hold at most this many at the same time */
-#define ZONE_ACTION_BATCH 1024
+/*
+ * Zones are taken in batches, each after a look at a number of zones that the
+ * length of the drive does not change; others get their turn in between.
+ */
+#define ZONE_SELECT_BATCH   1024
+#define ZONE_SELECT_LOOK    (64 * 1024)
 
-bool zone_event_selects(ZoneEvent event, ZoneState state)
+typedef struct ZoneSelection {
+    ZoneEvent event;
+    uint32_t next_idx;          /* all zones below have been looked at */
+    uint32_t nr;
+    uint32_t zone_idx[ZONE_SELECT_BATCH];   /* ascending */
+} ZoneSelection;
+
+uint32_t zone_event_selects(ZoneEvent event)
 {
-    bool open = state == ZONE_STATE_IMPLICITLY_OPENED ||
-                state == ZONE_STATE_EXPLICITLY_OPENED;
-    bool active = open || state == ZONE_STATE_CLOSED;
+    uint32_t open = ZONE_STATE_BIT(ZONE_STATE_IMPLICITLY_OPENED) |
+                    ZONE_STATE_BIT(ZONE_STATE_EXPLICITLY_OPENED);
+    uint32_t active = open | ZONE_STATE_BIT(ZONE_STATE_CLOSED);
 
     switch (event) {
+    case ZONE_EVENT_OPEN:
+        return ZONE_STATE_BIT(ZONE_STATE_CLOSED);
     case ZONE_EVENT_CLOSE:
         return open;
     case ZONE_EVENT_FINISH:
     case ZONE_EVENT_POWER_CYCLE:
         return active;
     case ZONE_EVENT_RESET:
-        return active || state == ZONE_STATE_FULL;
+        return active | ZONE_STATE_BIT(ZONE_STATE_FULL);
     case ZONE_EVENT_OFFLINE:
-        return state == ZONE_STATE_READ_ONLY;
+        return ZONE_STATE_BIT(ZONE_STATE_READ_ONLY);
     default:
+        return 0;
+    }
+}
+
+/* The next batch, which may be an empty one; false when there is no more */
+static bool coroutine_fn
+zone_io_co_select(ZoneIO *io, ZoneSelection *selection)
+{
+    uint32_t states = zone_event_selects(selection->event);
+    uint32_t nr_zones = zone_io_geometry(io)->nr_zones;
+    uint32_t zone_idx = selection->next_idx;
+    uint32_t end_idx;
+
+    if (zone_idx >= nr_zones) {
         return false;
     }
-}
-
-static int zone_io_compare_idx(gconstpointer a, gconstpointer b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static void zone_io_add_selected(ZoneIO *io, ZoneState state, GArray *selected)
-{
-    int64_t next = zone_table_next_in_state(io->table, state, -1);
-
-    while (next >= 0) {
-        uint32_t zone_idx = next;
-
-        g_array_append_val(selected, zone_idx);
-        next = zone_table_next_in_state(io->table, state, next);
+    if (zone_idx) {
+        zone_io_co_give_way();
     }
-}
-
-GArray *zone_io_select(ZoneIO *io, ZoneEvent event)
-{
-    GArray *selected = g_array_new(false, false, sizeof(uint32_t));
-    int state;
-
+    end_idx = zone_idx + MIN(nr_zones - zone_idx, ZONE_SELECT_LOOK);
+    selection->nr = 0;
     zone_io_lock(io);
-    for (state = 0; state < ZONE_STATE__MAX; state++) {
-        if (zone_event_selects(event, state)) {
-            zone_io_add_selected(io, state, selected);
+    while (selection->nr < ZONE_SELECT_BATCH) {
+        zone_idx = zone_table_find_among(io->table, states, zone_idx, end_idx);
+        if (zone_idx == end_idx) {
+            break;
         }
+        selection->zone_idx[selection->nr++] = zone_idx++;
     }
     zone_io_unlock(io);
-    g_array_sort(selected, zone_io_compare_idx);
-    return selected;
+    selection->next_idx = zone_idx;
+    return true;
+}
+
+static void coroutine_fn zone_io_co_open_closed(ZoneIO *io, uint32_t zone_idx)
+{
+    ZoneInfo info;
+
+    zone_io_lock(io);
+    while (zone_table_held(io->table, zone_idx)) {
+        zone_io_wait(io);
+    }
+    zone_table_info(io->table, zone_idx, &info);
+    if (info.state == ZONE_STATE_CLOSED) {
+        zone_table_event(io->table, zone_idx, ZONE_EVENT_OPEN, NULL);
+    }
+    zone_io_unlock(io);
+}
+
+/* Where nothing limits open zones there is no need to open all at once */
+static int coroutine_fn zone_io_co_open_one_by_one(ZoneIO *io)
+{
+    g_autofree ZoneSelection *selection = g_new0(ZoneSelection, 1);
+    uint32_t i;
+
+    selection->event = ZONE_EVENT_OPEN;
+    while (zone_io_co_select(io, selection)) {
+        for (i = 0; i < selection->nr; i++) {
+            zone_io_co_open_closed(io, selection->zone_idx[i]);
+        }
+    }
+    return 0;
 }
 
 static int coroutine_fn zone_io_co_open_all(ZoneIO *io)
 {
     ZoneStatus status;
 
+    if (!zone_io_geometry(io)->max_open_zones) {
+        return zone_io_co_open_one_by_one(io);
+    }
     zone_io_lock(io);
     while ((status = zone_table_open_all(io->table)) == ZONE_BUSY) {
         zone_io_wait(io);
@@ -82,13 +123,16 @@ static int coroutine_fn zone_io_co_open_all(ZoneIO *io)
 
 static int coroutine_fn zone_io_co_close_all(ZoneIO *io)
 {
-    g_autoptr(GArray) selected = zone_io_select(io, ZONE_EVENT_CLOSE);
+    g_autofree ZoneSelection *selection = g_new0(ZoneSelection, 1);
     uint32_t i;
 
-    for (i = 0; i < selected->len; i++) {
-        /* a zone that has moved on by itself meanwhile is none of ours */
-        zone_io_co_plain_event(io, g_array_index(selected, uint32_t, i),
-                               ZONE_EVENT_CLOSE);
+    selection->event = ZONE_EVENT_CLOSE;
+    while (zone_io_co_select(io, selection)) {
+        for (i = 0; i < selection->nr; i++) {
+            /* a zone that has moved on by itself meanwhile is none of ours */
+            zone_io_co_plain_event(io, selection->zone_idx[i],
+                                   ZONE_EVENT_CLOSE);
+        }
     }
     return 0;
 }
@@ -96,7 +140,7 @@ static int coroutine_fn zone_io_co_close_all(ZoneIO *io)
 static int coroutine_fn GRAPH_RDLOCK
 zone_io_co_durable_all(ZoneIO *io, ZoneEvent event)
 {
-    g_autoptr(GArray) selected = zone_io_select(io, event);
+    g_autofree ZoneSelection *selection = g_new0(ZoneSelection, 1);
     ZoneTransaction t = {
         .io = io,
         .plan = zone_transaction_plan_event,
@@ -105,14 +149,14 @@ zone_io_co_durable_all(ZoneIO *io, ZoneEvent event)
         .select_all = true,
         .data = event == ZONE_EVENT_FINISH,
     };
-    uint32_t i, nr;
     int ret = 0;
 
-    trace_zone_io_select_all(io->bs, zone_event_str(event), selected->len);
-    for (i = 0; i < selected->len && ret >= 0; i += nr) {
-        nr = MIN(selected->len - i, ZONE_ACTION_BATCH);
-        ret = zone_io_co_transact(&t, &g_array_index(selected, uint32_t, i),
-                                  nr);
+    selection->event = event;
+    while (ret >= 0 && zone_io_co_select(io, selection)) {
+        trace_zone_io_select_all(io->bs, zone_event_str(event), selection->nr);
+        if (selection->nr) {
+            ret = zone_io_co_transact(&t, selection->zone_idx, selection->nr);
+        }
     }
     return ret;
 }
@@ -134,24 +178,31 @@ zone_io_co_action_all(ZoneIO *io, BlockZoneOp op, ZoneEvent event)
     }
 }
 
+static void coroutine_fn zone_io_co_power_cycle(ZoneIO *io, uint32_t zone_idx)
+{
+    zone_io_co_hold(io, zone_idx);
+    zone_io_lock(io);
+    zone_table_event(io->table, zone_idx, ZONE_EVENT_POWER_CYCLE, NULL);
+    zone_io_unlock(io);
+    zone_io_co_release(io, zone_idx);
+}
+
 /* Stored words already are what a power cycle makes of a zone */
 int coroutine_fn bdrv_zone_co_power_cycle(BlockDriverState *bs)
 {
     ZoneIO *io = bdrv_zone_io(bs);
-    g_autoptr(GArray) selected = zone_io_select(io, ZONE_EVENT_POWER_CYCLE);
-    uint32_t zone_idx, i;
+    g_autofree ZoneSelection *selection = g_new0(ZoneSelection, 1);
+    uint32_t i;
 
     if (io->importing) {
         return -EBUSY;
     }
+    selection->event = ZONE_EVENT_POWER_CYCLE;
     bdrv_inc_in_flight(bs);
-    for (i = 0; i < selected->len; i++) {
-        zone_idx = g_array_index(selected, uint32_t, i);
-        zone_io_co_hold(io, zone_idx);
-        zone_io_lock(io);
-        zone_table_event(io->table, zone_idx, ZONE_EVENT_POWER_CYCLE, NULL);
-        zone_io_unlock(io);
-        zone_io_co_release(io, zone_idx);
+    while (zone_io_co_select(io, selection)) {
+        for (i = 0; i < selection->nr; i++) {
+            zone_io_co_power_cycle(io, selection->zone_idx[i]);
+        }
     }
     bdrv_dec_in_flight(bs);
     return 0;

@@ -220,7 +220,8 @@ ZoneStatus zone_transaction_plan_event(ZoneTransaction *t, uint32_t zone_idx,
     ZoneInfo info;
 
     zone_table_info(table, zone_idx, &info);
-    if (t->select_all && !zone_event_selects(t->event, info.state)) {
+    if (t->select_all &&
+        !(zone_event_selects(t->event) & ZONE_STATE_BIT(info.state))) {
         return ZONE_ERR_INVALID_TRANSITION;
     }
     if (status == ZONE_OK) {

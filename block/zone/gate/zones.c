@@ -298,6 +298,12 @@ void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx)
     zone_io_unlock(io);
 }
 
+void coroutine_fn zone_io_co_give_way(void)
+{
+    aio_co_schedule(qemu_get_current_aio_context(), qemu_coroutine_self());
+    qemu_coroutine_yield();
+}
+
 /* From the main loop ******************************************************/
 
 typedef struct ZoneIORun {

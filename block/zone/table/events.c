@@ -313,6 +313,10 @@ ZoneStatus zone_table_open_all(ZoneTable *table)
     if (table->geometry.max_open_zones) {
         room = table->geometry.max_open_zones - table->counts.open;
     }
+    if (table->geometry.max_open_zones &&
+        nr_closed > table->geometry.max_open_zones) {
+        return ZONE_ERR_TOO_MANY_OPEN; /* however many there are to look at */
+    }
     for (i = 0; i < nr_closed; i++) {
         if (zone_is_held(table, zone_idx)) {
             return ZONE_BUSY;

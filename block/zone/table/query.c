@@ -44,29 +44,50 @@ uint32_t zone_table_idx(const ZoneTable *table, uint64_t offset_bytes)
 }
 
 static bool zone_matches(const ZoneTable *table, uint32_t zone_idx,
-                         ZoneState state)
+                         uint32_t states)
 {
-    return state == ZONE_WITH_ATTRIBUTES
-        ? zone_word_attributes(table->words[zone_idx]) & ZONE_ATTR_REPORTED
-        : zone_state(table, zone_idx) == state;
+    return (states & ZONE_STATE_BIT(zone_state(table, zone_idx))) ||
+           ((states & ZONE_STATE_BIT(ZONE_WITH_ATTRIBUTES)) &&
+            (zone_word_attributes(table->words[zone_idx]) &
+             ZONE_ATTR_REPORTED));
 }
 
-uint32_t zone_table_find(const ZoneTable *table, ZoneState state,
-                         uint32_t zone_idx)
+static bool group_matches(const ZoneTable *table, uint32_t zone_idx,
+                          uint32_t states)
 {
-    const uint32_t nr_zones = table->geometry.nr_zones;
+    const ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];
+    int state;
 
-    while (zone_idx < nr_zones) {
+    for (state = 0; states; state++, states >>= 1) {
+        if ((states & 1) && group->by_state[state]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t zone_table_find_among(const ZoneTable *table, uint32_t states,
+                               uint32_t zone_idx, uint32_t end_idx)
+{
+    assert(end_idx <= table->geometry.nr_zones);
+    while (zone_idx < end_idx) {
         if (zone_idx % ZONE_GROUP_ZONES == 0 &&
-            !table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state]) {
+            !group_matches(table, zone_idx, states)) {
             zone_idx += ZONE_GROUP_ZONES;
-        } else if (zone_matches(table, zone_idx, state)) {
+        } else if (zone_matches(table, zone_idx, states)) {
             return zone_idx;
         } else {
             zone_idx++;
         }
     }
-    return nr_zones;
+    return end_idx;
+}
+
+uint32_t zone_table_find(const ZoneTable *table, ZoneState state,
+                         uint32_t zone_idx)
+{
+    return zone_table_find_among(table, ZONE_STATE_BIT(state), zone_idx,
+                                 table->geometry.nr_zones);
 }
 
 uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
@@ -76,7 +97,7 @@ uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
     uint32_t nr = 0;
 
     for (; zone_idx < nr_zones && zone_idx % ZONE_GROUP_ZONES; zone_idx++) {
-        nr += zone_matches(table, zone_idx, state);
+        nr += zone_matches(table, zone_idx, ZONE_STATE_BIT(state));
     }
     for (; zone_idx < nr_zones; zone_idx += ZONE_GROUP_ZONES) {
         nr += table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state];
