@@ -89,6 +89,7 @@ extern const ZnsTest zns_repair_tests[];
 extern const ZnsTest zns_persist_tests[];
 extern const ZnsTest zns_kill_tests[];
 extern const ZnsTest zns_overlay_tests[];
+extern const ZnsTest zns_large_tests[];
 /* Tests that need no running drive; registers them itself */
 void zns_add_refuse_tests(void);
 

@@ -320,6 +320,11 @@ bool zns_poll(ZnsCtrl *ctrl, ZnsQueueId id, uint16_t cid, ZnsReply *reply)
     return true;
 }
 
+bool zns_has_completed(ZnsCtrl *ctrl, ZnsQueueId id, uint16_t cid)
+{
+    return ctrl->queues[id].slots[cid].done;
+}
+
 ZnsReply zns_wait(ZnsCtrl *ctrl, ZnsQueueId id, uint16_t cid)
 {
     int64_t end_us = g_get_monotonic_time() + TIME_LIMIT_US;

@@ -62,6 +62,8 @@ uint16_t zns_queue_cmd(ZnsCtrl *ctrl, ZnsQueueId id, const NvmeCmd *cmd,
 void zns_ring(ZnsCtrl *ctrl, ZnsQueueId id);
 /* True when the command has completed: its slot is free again */
 bool zns_poll(ZnsCtrl *ctrl, ZnsQueueId id, uint16_t cid, ZnsReply *reply);
+/* True when it has, so far as completions were taken; its slot stays in use */
+bool zns_has_completed(ZnsCtrl *ctrl, ZnsQueueId id, uint16_t cid);
 ZnsReply zns_wait(ZnsCtrl *ctrl, ZnsQueueId id, uint16_t cid);
 /* All three in a row */
 ZnsReply zns_exec(ZnsCtrl *ctrl, ZnsQueueId id, const NvmeCmd *cmd,
