@@ -9,7 +9,9 @@
 // Spatch-Options: --no-includes
 
 @@
-identifier f = {nvme_c2h, nvme_h2c, nvme_check_mdts, nvme_check_bounds};
+identifier f = {
+    nvme_c2h, nvme_h2c, nvme_check_mdts, nvme_check_bounds, nvme_sg_unmap
+};
 type T;
 parameter list P;
 @@
@@ -18,7 +20,7 @@ parameter list P;
  { ... }
 
 @@
-identifier f = {nvme_misc_cb, nvme_format_check};
+identifier f = {nvme_misc_cb, nvme_format_check, nvme_tx, nvme_map_mdata};
 @@
 - static
  f(...) { ... }

@@ -11,7 +11,7 @@
 //   is reset does not. Format of all namespaces checks all of them first. The
 //   block layer assigns the position of an append when it reserves it: only
 //   then it is known where metadata belongs, and what to remap reference tags
-//   to.
+//   to. A write has not ended before its metadata is written.
 // Retire-When: upstream's nvme-ns uses zones of the block layer.
 // Files: hw/nvme/ctrl.c hw/nvme/dif.c hw/nvme/ns.c hw/nvme/nvme.h
 // Spatch-Options: --no-includes
@@ -113,8 +113,10 @@ identifier z = zone;
 - if (!(zone->d.za & NVME_ZA_ZRWA_VALID)) { ... }
 + slba = le64_to_cpu(rw->slba);
 |
-- BDRV_REQ_MAY_UNMAP
-+ nvme_wrz_flags(req)
+- blk_aio_pwrite_zeroes(blk, data_offset, data_size, BDRV_REQ_MAY_UNMAP,
+-                       nvme_rw_cb, req)
++ nvme_zns_write_zeroes(req, data_offset, data_size, nvme_rw_cb,
++                       nvme_rw_complete_cb)
 )
  ...>
  }
@@ -231,11 +233,8 @@ identifier S = {
  }
 
 @@
-identifier f = {nvme_copy_in_completed_cb, nvme_copy_out_cb};
-expression E;
-identifier g;
 @@
- f(...)
+ nvme_copy_in_completed_cb(...)
  {
  <...
 (
@@ -244,10 +243,10 @@ identifier g;
 + nvme_zns_status(iocb->sns, req, ret, NVME_UNRECOVERED_READ)
  ;
 |
- blk_aio_pwritev(dns->blkconf.blk, E, &iocb->iov,
-- 0
-+ nvme_zns_fua(req)
- , g, iocb)
+- blk_aio_pwritev(dns->blkconf.blk, nvme_l2b(dns, iocb->slba), &iocb->iov, 0,
+-                 nvme_copy_out_cb, iocb)
++ nvme_zns_copy_write(req, iocb->slba, &iocb->iov, nvme_copy_out_cb,
++                     nvme_copy_out_completed_cb, iocb)
 )
  ...>
  }
@@ -462,8 +461,14 @@ statement S;
  nvme_dif_rw(...)
  {
  <...
-- req->aiocb = blk_aio_pwritev(ns->blkconf.blk, offset, &ctx->data.iov, 0,
--                              nvme_dif_rw_mdata_out_cb, ctx);
-+ nvme_zns_dif_write(ctx, offset, nvme_dif_rw_mdata_out_cb);
+(
+- blk_aio_pwritev(ns->blkconf.blk, offset, &ctx->data.iov, 0,
+-                 nvme_dif_rw_mdata_out_cb, ctx)
++ nvme_zns_dif_write(ctx, offset, nvme_dif_rw_mdata_out_cb, nvme_dif_rw_cb)
+|
+- blk_aio_pwrite_zeroes(blk, offset, len, flags, nvme_dif_rw_mdata_out_cb, ctx)
++ nvme_zns_dif_write_zeroes(ctx, offset, len, flags, nvme_dif_rw_mdata_out_cb,
++                           nvme_dif_rw_cb)
+)
  ...>
  }

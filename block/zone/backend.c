@@ -235,6 +235,17 @@ blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
 
 /* Requests of our own ****************************************************/
 
+int coroutine_fn blk_zone_co_tail(BlockBackend *blk, int64_t offset,
+                                  int64_t bytes, QEMUIOVector *qiov)
+{
+    ThrottleGroupMember *tgm;
+    BdrvChild *root = blk_zone_root(blk, &tgm);
+
+    return qiov ? bdrv_co_pwritev(root, offset, bytes, qiov, 0)
+                : bdrv_co_pwrite_zeroes(root, offset, bytes,
+                                        BDRV_REQ_MAY_UNMAP);
+}
+
 /* The node, once requests may begin; NULL when its zones are gone */
 static BlockDriverState *coroutine_fn GRAPH_RDLOCK
 blk_zone_node(BlockBackend *blk)
@@ -253,6 +264,20 @@ static int coroutine_fn blk_co_do_zone_action(BlockBackend *blk,
         return -ENOMEDIUM;
     }
     return bdrv_zone_co_action(blk_zone_charge(blk, 0), action);
+}
+
+static int coroutine_fn blk_co_do_zone_write(BlockBackend *blk,
+                                             ZoneIOWrite *write)
+{
+    blk_wait_while_drained(blk, 0);
+    GRAPH_RDLOCK_GUARD();
+    if (!blk_zone_node(blk)) {
+        return -ENOMEDIUM;
+    }
+    if (!blk_enable_write_cache(blk)) {
+        write->flags |= BDRV_REQ_FUA;
+    }
+    return bdrv_zone_co_write(blk_zone_charge(blk, write->length_bytes), write);
 }
 
 static int coroutine_fn
@@ -314,6 +339,7 @@ typedef struct BlkZoneAIOCB {
     BlockAIOCB common;
     BlockBackend *blk;
     const ZoneAction *action;
+    ZoneIOWrite *write;         /* one of the two */
     int ret;
     bool has_returned;
 } BlkZoneAIOCB;
@@ -337,7 +363,8 @@ static void coroutine_fn blk_zone_aio_entry(void *opaque)
 {
     BlkZoneAIOCB *acb = opaque;
 
-    acb->ret = blk_co_do_zone_action(acb->blk, acb->action);
+    acb->ret = acb->write ? blk_co_do_zone_write(acb->blk, acb->write)
+                          : blk_co_do_zone_action(acb->blk, acb->action);
     if (acb->has_returned) {
         blk_zone_aio_complete(acb);
     } else {
@@ -346,17 +373,32 @@ static void coroutine_fn blk_zone_aio_entry(void *opaque)
     }
 }
 
-BlockAIOCB *blk_aio_zone_action(BlockBackend *blk, const ZoneAction *action,
-                                BlockCompletionFunc *cb, void *opaque)
+static BlockAIOCB *blk_zone_aio_start(BlockBackend *blk,
+                                      const ZoneAction *action,
+                                      ZoneIOWrite *write,
+                                      BlockCompletionFunc *cb, void *opaque)
 {
     BlkZoneAIOCB *acb = blk_aio_get(&blk_zone_aiocb_info, blk, cb, opaque);
 
     acb->blk = blk;
     acb->action = action;
+    acb->write = write;
     acb->has_returned = false;
     blk_inc_in_flight(blk);
     aio_co_enter(qemu_get_current_aio_context(),
                  qemu_coroutine_create(blk_zone_aio_entry, acb));
     acb->has_returned = true;
     return &acb->common;
+}
+
+BlockAIOCB *blk_aio_zone_action(BlockBackend *blk, const ZoneAction *action,
+                                BlockCompletionFunc *cb, void *opaque)
+{
+    return blk_zone_aio_start(blk, action, NULL, cb, opaque);
+}
+
+BlockAIOCB *blk_aio_zone_write(BlockBackend *blk, ZoneIOWrite *write,
+                               BlockCompletionFunc *cb, void *opaque)
+{
+    return blk_zone_aio_start(blk, NULL, write, cb, opaque);
 }

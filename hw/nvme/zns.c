@@ -350,95 +350,18 @@ BdrvRequestFlags nvme_zns_fua(NvmeRequest *req)
            ? BDRV_REQ_FUA : 0;
 }
 
-BdrvRequestFlags nvme_wrz_flags(NvmeRequest *req)
-{
-    return BDRV_REQ_MAY_UNMAP | nvme_zns_fua(req);
-}
-
-/*
- * An append with metadata: the data goes first, the block layer says where to,
- * and the metadata follows it there.
- */
-typedef struct ZoneAppend {
-    NvmeRequest *req;
-    BlockCompletionFunc *cb;    /* goes on with the metadata */
-    void *opaque;
-    uint8_t *tuples;            /* protection information, or NULL */
-} ZoneAppend;
-
-/* Reference tags count from the zone start; PIREMAP makes that the position */
-static void remap_tuples(NvmeNamespace *ns, uint8_t *tuples, uint32_t nlb,
-                         uint64_t distance)
-{
-    uint32_t at = ns->id_ns.dps & NVME_ID_NS_DPS_FIRST_EIGHT
-                  ? 0 : ns->lbaf.ms - nvme_pi_tuple_size(ns);
-    uint64_t reftag;
-    uint32_t i;
-
-    for (i = 0; i < nlb; i++, at += ns->lbaf.ms) {
-        NvmeDifTuple *dif = (NvmeDifTuple *)(tuples + at);
-
-        if (ns->pif == NVME_PI_GUARD_16) {
-            reftag = be32_to_cpu(dif->g16.reftag) + distance;
-            dif->g16.reftag = cpu_to_be32(reftag);
-        } else {
-            reftag = ((uint64_t)lduw_be_p(dif->g64.sr) << 32 |
-                      (uint32_t)ldl_be_p(dif->g64.sr + 2)) + distance;
-            stw_be_p(dif->g64.sr, reftag >> 32);
-            stl_be_p(dif->g64.sr + 2, reftag);
-        }
-    }
-}
-
-static void append_data_cb(void *opaque, int ret)
-{
-    ZoneAppend *append = opaque;
-    NvmeRequest *req = append->req;
-    NvmeNamespace *ns = req->ns;
-    NvmeRwCmd *rw = (NvmeRwCmd *)&req->cmd;
-    uint64_t zslba = le64_to_cpu(rw->slba);
-    uint64_t slba = nvme_zns_b2l(ns, req->append_bytes);
-
-    if (!ret) {
-        if (append->tuples && le16_to_cpu(rw->control) & NVME_RW_PIREMAP) {
-            remap_tuples(ns, append->tuples, le16_to_cpu(rw->nlb) + 1,
-                         slba - zslba);
-        }
-        rw->slba = cpu_to_le64(slba);
-    }
-    append->cb(append->opaque, ret);
-    g_free(append);
-}
-
-static ZoneAppend *append_new(NvmeRequest *req, BlockCompletionFunc *cb,
-                              void *opaque, uint8_t *tuples)
-{
-    ZoneAppend *append = g_new(ZoneAppend, 1);
-
-    *append = (ZoneAppend) {
-        .req = req, .cb = cb, .opaque = opaque, .tuples = tuples,
-    };
-    return append;
-}
-
 static void blk_append(BlockBackend *blk, int64_t zone_start_bytes,
                        BlockCompletionFunc *cb, NvmeRequest *req)
 {
     BdrvRequestFlags flags = nvme_zns_fua(req);
-    void *opaque = req;
-
-    if (req->ns->lbaf.ms) {
-        opaque = append_new(req, cb, req, NULL);
-        cb = append_data_cb;
-    }
 
     req->append_bytes = zone_start_bytes;
     if (req->sg.flags & NVME_SG_DMA) {
         req->aiocb = dma_blk_zone_append(blk, &req->sg.qsg, &req->append_bytes,
-                                         flags, cb, opaque);
+                                         flags, cb, req);
     } else {
         req->aiocb = blk_aio_zone_append(blk, &req->append_bytes,
-                                         &req->sg.iov, flags, cb, opaque);
+                                         &req->sg.iov, flags, cb, req);
     }
 }
 
@@ -447,9 +370,9 @@ void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
 {
     BdrvRequestFlags flags = nvme_zns_fua(req);
 
-    /* Behind the zones lies metadata */
-    if (req->cmd.opcode == NVME_CMD_ZONE_APPEND &&
-        offset_bytes < req->ns->moff) {
+    if (req->ns->lbaf.ms) {
+        nvme_zns_meta_write(req, offset_bytes, nvme_rw_complete_cb);
+    } else if (req->cmd.opcode == NVME_CMD_ZONE_APPEND) {
         blk_append(blk, offset_bytes, cb, req);
     } else if (req->sg.flags & NVME_SG_DMA) {
         req->aiocb = dma_blk_zone_write(blk, &req->sg.qsg, offset_bytes, flags,
@@ -460,32 +383,12 @@ void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
     }
 }
 
-void nvme_zns_dif_write(NvmeBounceContext *ctx, int64_t offset_bytes,
-                        BlockCompletionFunc *cb)
-{
-    NvmeRequest *req = ctx->req;
-    BlockBackend *blk = req->ns->blkconf.blk;
-
-    if (req->cmd.opcode != NVME_CMD_ZONE_APPEND) {
-        req->aiocb = blk_aio_pwritev(blk, offset_bytes, &ctx->data.iov,
-                                     nvme_zns_fua(req), cb, ctx);
-        return;
-    }
-
-    req->append_bytes = offset_bytes;
-    req->aiocb = blk_aio_zone_append(blk, &req->append_bytes, &ctx->data.iov,
-                                     nvme_zns_fua(req), append_data_cb,
-                                     append_new(req, cb, ctx,
-                                                ctx->mdata.bounce));
-}
-
 /* One Zone Management Send command */
 typedef struct ZoneSend {
     NvmeRequest *req;
     ZoneAction action;
-    /* Zones whose metadata is still to be cleared before a reset */
+    ZoneTail tail;              /* clears metadata */
     uint32_t zone_idx;
-    uint32_t end_idx;
     uint8_t zde[];
 } ZoneSend;
 
@@ -501,60 +404,18 @@ static void send_cb(void *opaque, int ret)
     nvme_misc_cb(req, ret);
 }
 
-/*
- * Metadata lies behind the zones, where the block layer knows nothing of them.
- * It goes before the data: once the zone is Empty, it may be written again.
- */
-static void reset_cb(void *opaque, int ret)
-{
-    ZoneSend *send = opaque;
-    NvmeRequest *req = send->req;
-    NvmeNamespace *ns = req->ns;
-    BlockBackend *blk = ns->blkconf.blk;
-
-    if (!ret && req->status) {
-        ret = -ECANCELED;
-    }
-
-    while (!ret && send->zone_idx < send->end_idx) {
-        uint32_t zone_idx = send->zone_idx++;
-        uint64_t zslba = zone_idx * ns->zone_size;
-        ZoneInfo info;
-
-        blk_get_zone_info(blk, zone_idx, &info);
-        if (info.state == ZONE_STATE_EMPTY ||
-            blk_check_zone_event(blk, zone_idx, ZONE_EVENT_RESET) != ZONE_OK) {
-            continue;
-        }
-
-        trace_pci_nvme_zns_zone_reset(zslba);
-        req->aiocb = blk_aio_pwrite_zeroes(blk, nvme_moff(ns, zslba),
-                                           nvme_m2b(ns, ns->zone_size),
-                                           BDRV_REQ_MAY_UNMAP, reset_cb, send);
-        return;
-    }
-
-    if (ret) {
-        send_cb(send, ret);
-        return;
-    }
-    req->aiocb = blk_aio_zone_action(blk, &send->action, send_cb, send);
-}
-
 static uint16_t submit_action(NvmeRequest *req, ZoneSend *send)
 {
     NvmeNamespace *ns = req->ns;
 
     send->req = req;
     if (send->action.op == BLK_ZO_RESET && ns->lbaf.ms) {
-        send->end_idx = send->action.select_all ? ns->num_zones
-                                                : send->zone_idx + 1;
-        reset_cb(send, 0);
-    } else {
-        req->aiocb = blk_aio_zone_action(ns->blkconf.blk, &send->action,
-                                         send_cb, send);
+        send->tail.co_fn = nvme_zns_co_reset_meta;
+        send->tail.opaque = ns;
+        send->action.tail = &send->tail;
     }
-
+    req->aiocb = blk_aio_zone_action(ns->blkconf.blk, &send->action, send_cb,
+                                     send);
     return NVME_NO_COMPLETE;
 }
 

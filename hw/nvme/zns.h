@@ -113,25 +113,50 @@ uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb);
 uint16_t nvme_zns_check_write(NvmeCtrl *n, NvmeRequest *req, bool append);
 
 /*
- * Writes or appends the mapped data of the request.  After an append with
- * metadata the command names the position when cb is called.
+ * Writes or appends the mapped data of the request, with its metadata where the
+ * format has any: then cb, which would write that, is not called, but what comes
+ * behind it.
  */
 void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
                         BlockCompletionFunc *cb, NvmeRequest *req);
+
 /*
- * The same for the bounced data of a write with protection information, of
- * namespaces of any kind; ctx goes to cb.  The reference tags of an append
- * with PIREMAP are remapped when cb is called.
+ * Writes with metadata, as one: cb comes when both are written.  Those that take
+ * data_cb are for namespaces of any kind; of a namespace without zones they
+ * write the data alone, and data_cb goes on with metadata.
  */
-void nvme_zns_dif_write(NvmeBounceContext *ctx, int64_t offset_bytes,
-                        BlockCompletionFunc *cb);
+void nvme_zns_meta_write(NvmeRequest *req, int64_t offset_bytes,
+                         BlockCompletionFunc *cb);
+BlockAIOCB *nvme_zns_write_zeroes(NvmeRequest *req, int64_t offset_bytes,
+                                  int64_t length_bytes,
+                                  BlockCompletionFunc *data_cb,
+                                  BlockCompletionFunc *cb);
+/*
+ * With protection information, bounced; ctx goes to the callbacks.  The
+ * reference tags of an append with PIREMAP are remapped on the way.
+ */
+BlockAIOCB *nvme_zns_dif_write(NvmeBounceContext *ctx, int64_t offset_bytes,
+                               BlockCompletionFunc *data_cb,
+                               BlockCompletionFunc *cb);
+BlockAIOCB *nvme_zns_dif_write_zeroes(NvmeBounceContext *ctx,
+                                      int64_t offset_bytes,
+                                      int64_t length_bytes,
+                                      BdrvRequestFlags flags,
+                                      BlockCompletionFunc *data_cb,
+                                      BlockCompletionFunc *cb);
+/* One range of a Copy, to slba */
+BlockAIOCB *nvme_zns_copy_write(NvmeRequest *req, uint64_t slba,
+                                QEMUIOVector *iov, BlockCompletionFunc *data_cb,
+                                BlockCompletionFunc *cb, void *opaque);
+/* Of the zone at offset_bytes; opaque: the namespace (ZoneTail) */
+int coroutine_fn GRAPH_RDLOCK
+nvme_zns_co_reset_meta(void *opaque, int64_t offset_bytes);
+
 /*
  * Contract C1: BDRV_REQ_FUA where the command has Force Unit Access, in zoned
  * namespaces; 0 in others
  */
 BdrvRequestFlags nvme_zns_fua(NvmeRequest *req);
-/* Block layer flags for Write Zeroes, to namespaces of any kind */
-BdrvRequestFlags nvme_wrz_flags(NvmeRequest *req);
 
 /*
  * The status of a request that the block layer has completed with ret for ns

@@ -13,6 +13,29 @@
 typedef struct ZoneIO ZoneIO;
 
 /*
+ * What belongs to the data of a zone and lies elsewhere, as the metadata of a
+ * device does.  co_fn comes with the graph read lock held, and may make requests
+ * of nodes (blk_zone_co_tail()), but none that waits for the end of a drain.  It
+ * returns 0 or a negative errno, which is then the result of all.
+ */
+typedef struct ZoneTail {
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_fn)(void *opaque, int64_t offset_bytes);
+    void *opaque;
+} ZoneTail;
+
+/* A write or append.  It stays valid until that completes. */
+typedef struct ZoneIOWrite {
+    int64_t offset_bytes;   /* an append: of its zone, then its place */
+    int64_t length_bytes;
+    QEMUIOVector *qiov;     /* NULL: zeros, of a write */
+    BdrvRequestFlags flags;
+    bool append;
+    const ZoneTail *tail;   /* with the position, when the data is written and
+                               before the write has ended; NULL: none */
+} ZoneIOWrite;
+
+/*
  * One management action.  It stays valid until the action completes.
  */
 typedef struct ZoneAction {
@@ -21,6 +44,9 @@ typedef struct ZoneAction {
     int64_t offset_bytes;   /* zone start; for BLK_ZO_FLUSH_ZRWA the first
                                byte that is not flushed */
     const void *zde;        /* BLK_ZO_SET_ZDED: zd_extension_bytes bytes */
+    const ZoneTail *tail;   /* BLK_ZO_RESET: with the start of each zone that
+                               was reset, before anything can be written to it
+                               again; NULL: none */
 } ZoneAction;
 
 /* When the old data of a zone that was reset goes */
@@ -409,12 +435,13 @@ void coroutine_fn zone_io_co_give_way(void);
 typedef struct ZoneRequest {
     ZoneIO *io;                 /* NULL: nothing to end */
     ZoneWrite write;
+    const ZoneTail *tail;
     bool flush;                 /* stands for FUA */
 } ZoneRequest;
 
 /*
- * Begins a write (no data is written yet), or with BDRV_REQ_ZONE_APPEND an
- * append to the zone at *offset, which becomes its position.  Waits for
+ * Begins a write (no data is written yet), or with BDRV_REQ_ZONE one that
+ * tracked is a part of; the position of an append goes to *offset.  Waits for
  * management of the zone.  Takes from *flags what zone_io_co_end() does.
  * Returns 0, with req->io set (it is NULL before) when zone_io_co_end() has
  * something to end; or an errno: zone_status_from_errno() tells a refusal.
@@ -461,6 +488,8 @@ void zone_io_refresh_limits(BlockDriverState *bs);
 int coroutine_fn GRAPH_RDLOCK
 bdrv_zone_co_append(BdrvChild *child, int64_t *offset, QEMUIOVector *qiov,
                     BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+bdrv_zone_co_write(BdrvChild *child, ZoneIOWrite *write);
 /* len 0, or all of several zones: Select All */
 int coroutine_fn GRAPH_RDLOCK
 bdrv_zone_co_mgmt(BdrvChild *child, BlockZoneOp op, int64_t offset,

@@ -104,6 +104,17 @@ int co_wrapper_mixed blk_zone_action(BlockBackend *blk,
                                      const ZoneAction *action);
 
 /*
+ * A write or append that has more to it than data.  All of it stays valid until
+ * cb is called; an append has its place in it then.
+ */
+BlockAIOCB *blk_aio_zone_write(BlockBackend *blk, ZoneIOWrite *write,
+                               BlockCompletionFunc *cb, void *opaque);
+/* For a ZoneTail: writes behind the zones of blk; qiov NULL: zeros */
+int coroutine_fn GRAPH_RDLOCK
+blk_zone_co_tail(BlockBackend *blk, int64_t offset, int64_t bytes,
+                 QEMUIOVector *qiov);
+
+/*
  * A power cycle of the zones without closing the node (section 2.1.1.3): open
  * zones become Closed or Empty, ZRWAs are gone.  Writes in flight first end.
  */

@@ -130,6 +130,45 @@ static void meta_follows_data(ZnsDrive *drive)
     g_assert_true(zns_holds(drive, lba + 8, 8, 2));
 }
 
+/* Both are on their way: the write comes first, with all that belongs to it */
+static void write_before_reset_leaves_no_meta(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    NvmeCmd write = zns_rw_cmd(NVME_CMD_WRITE, lba, 8);
+    NvmeCmd reset = zns_rw_cmd(NVME_CMD_ZONE_MGMT_SEND, lba, 1);
+    uint16_t write_cid, reset_cid;
+
+    zns_put_pattern(drive, drive->buf_addr, 8, 7);
+    qtest_memset(drive->qts, meta_addr(drive), 7, 8 * META_BYTES);
+    write.mptr = cpu_to_le64(meta_addr(drive));
+    reset.cdw13 = cpu_to_le32(NVME_ZONE_ACTION_RESET);
+    write_cid = zns_queue_cmd(drive->ctrl, ZNS_IO, &write, drive->buf_addr,
+                              8 * drive->spec->block_bytes);
+    reset_cid = zns_queue_cmd(drive->ctrl, ZNS_IO, &reset, 0, 0);
+    zns_ring(drive->ctrl, ZNS_IO);
+    zns_assert_ok(zns_wait(drive->ctrl, ZNS_IO, write_cid).status);
+    zns_assert_ok(zns_wait(drive->ctrl, ZNS_IO, reset_cid).status);
+    zns_assert_zone(drive, 1, EMPTY, 0);
+    g_assert_true(meta_is(drive, lba, 8, 0));
+    zns_assert_ok(store(drive, NVME_CMD_WRITE, lba, 4, 1).status);
+    g_assert_true(meta_is(drive, lba, 4, 1));
+    g_assert_true(meta_is(drive, lba + 4, 4, 0));
+}
+
+static void copy_takes_meta_along(ZnsDrive *drive)
+{
+    uint64_t to_lba = zns_lba(drive, 2);
+
+    zns_assert_ok(store(drive, NVME_CMD_WRITE, 0, 4, 1).status);
+    zns_assert_ok(store(drive, NVME_CMD_WRITE, 4, 4, 2).status);
+    zns_assert_ok(zns_copy_two(drive, to_lba, 4, 0, 4));
+    zns_assert_zone(drive, 2, IMPLICITLY_OPEN, 8);
+    g_assert_true(meta_is(drive, to_lba, 4, 2));
+    g_assert_true(meta_is(drive, to_lba + 4, 4, 1));
+    g_assert_true(zns_holds(drive, to_lba, 4, 2));
+    g_assert_true(zns_holds(drive, to_lba + 4, 4, 1));
+}
+
 static ZnsReply append_extended(ZnsDrive *drive, uint32_t nr_blocks,
                                 uint32_t flags)
 {
@@ -464,6 +503,10 @@ const ZnsTest zns_meta_tests[] = {
       ZNS_MEMORY, &spec_meta_slow },
     { "metadata/in-extended-blocks", extended_blocks, ZNS_MEMORY,
       &spec_extended },
+    { "metadata/in-flight-before-a-reset-is-gone",
+      write_before_reset_leaves_no_meta, ZNS_MEMORY, &spec_meta_slow },
+    { "metadata/goes-with-a-copy", copy_takes_meta_along, ZNS_MEMORY,
+      &spec_meta },
     { "metadata/counts-for-the-append-limit", append_limit_counts_metadata,
       ZNS_MEMORY, &spec_extended_8k },
     { "metadata/is-gone-after-reset", reset_clears_meta, ZNS_MEMORY,

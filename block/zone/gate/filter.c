@@ -19,8 +19,9 @@
 typedef struct ZoneFilterRequest {
     int64_t offset_bytes;       /* an append: of its zone, then its place */
     int64_t length_bytes;       /* of the data of an append, else of zones */
-    QEMUIOVector *qiov;         /* NULL: management */
+    QEMUIOVector *qiov;         /* NULL: no data */
     BdrvRequestFlags flags;
+    bool append;                /* offset_bytes is that of its zone, for now */
     bool changes_data;
     bool select_all;            /* ... of some zones of the range alone */
     void *opaque;               /* the filter's */
@@ -90,7 +91,7 @@ zone_filter_co_copy_before(BlockDriverState *bs, ZoneFilterRequest *req)
     if (!req->changes_data) {
         return 0;
     }
-    if (req->qiov) {
+    if (req->append) {
         zone_io_get_info(io, zone_table_idx(zone_io_table(io), offset), &info);
         if (!zone_state_has_wp(info.state)) {
             return 0; /* it will be refused */
@@ -113,7 +114,7 @@ zone_filter_co_mirror_before(BlockDriverState *bs, ZoneFilterRequest *req)
     if (!req->changes_data) {
         return 0;
     }
-    if (req->qiov) {
+    if (req->append) {
         bytes = zone_io_geometry(bdrv_zone_io(bs))->zone_bytes;
     }
     req->opaque = zone_mirror_co_begin(bs, req->offset_bytes, bytes,
@@ -284,24 +285,42 @@ zone_filter_co_end(BlockDriverState *bs, ZoneFilterRequest *req, int ret)
     return ret;
 }
 
-int coroutine_fn
-zone_filter_co_append(BlockDriverState *bs, int64_t *offset,
-                      QEMUIOVector *qiov, BdrvRequestFlags flags)
+/* Zeros go down as other writes do; their tail comes behind them */
+static int coroutine_fn GRAPH_RDLOCK
+zone_filter_co_zero(BdrvChild *child, ZoneIOWrite *write)
 {
+    int ret = bdrv_co_pwrite_zeroes(child, write->offset_bytes,
+                                    write->length_bytes, write->flags);
+
+    return ret >= 0 && write->tail
+        ? write->tail->co_fn(write->tail->opaque, write->offset_bytes) : ret;
+}
+
+int coroutine_fn zone_filter_co_write(BdrvChild *child, ZoneIOWrite *write)
+{
+    BlockDriverState *bs = child->bs;
     ZoneFilterRequest req = {
-        .offset_bytes = *offset,
-        .length_bytes = qiov->size,
-        .qiov = qiov,
-        .flags = flags,
+        .offset_bytes = write->offset_bytes,
+        .length_bytes = write->length_bytes,
+        .qiov = write->qiov,
+        .flags = write->flags,
+        .append = write->append,
         .changes_data = true,
     };
-    int ret = zone_filter_co_begin(bs, &req);
+    ZoneIOWrite below = *write;
+    int ret;
 
-    if (ret >= 0) {
-        ret = bdrv_zone_co_append(zone_filter_child(bs), offset, req.qiov,
-                                  req.flags);
+    if (!write->qiov) {
+        return zone_filter_co_zero(child, write);
     }
-    req.offset_bytes = *offset;
+    ret = zone_filter_co_begin(bs, &req);
+    if (ret >= 0) {
+        below.qiov = req.qiov;
+        below.flags = req.flags;
+        ret = bdrv_zone_co_write(zone_filter_child(bs), &below);
+        write->offset_bytes = below.offset_bytes;
+    }
+    req.offset_bytes = write->offset_bytes;
     return zone_filter_co_end(bs, &req, ret);
 }
 

@@ -89,6 +89,12 @@ void coroutine_fn zone_io_wake(ZoneIO *io);
 
 /* Takes the zone over once nothing else owns it, writes to it or discards */
 void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx);
+/* A write of block/zone on its way through block/io.c (BDRV_REQ_ZONE) */
+typedef struct ZoneTracked {
+    BdrvTrackedRequest req;
+    const ZoneIOWrite *write;
+} ZoneTracked;
+
 /* Ends a hold */
 void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx);
 
@@ -114,6 +120,7 @@ struct ZoneTransaction {
     bool select_all;            /* leave out zones that refuse */
     bool data;                  /* words may cover data that is not flushed */
     const void *zde;            /* of one zone: stored before its word */
+    const ZoneTail *tail;       /* of each zone, while it is held */
 
     uint64_t word_before;       /* of one zone */
     bool changed;               /* one zone: its state or attributes */
@@ -154,8 +161,7 @@ zone_filter_co_before_loss(BlockDriverState *bs, int64_t offset,
 bool GRAPH_RDLOCK zone_filter_copies_before(BlockDriverState *bs);
 /* Requests on zones that a filter shows, on the way to the node below it */
 int coroutine_fn GRAPH_RDLOCK
-zone_filter_co_append(BlockDriverState *bs, int64_t *offset,
-                      QEMUIOVector *qiov, BdrvRequestFlags flags);
+zone_filter_co_write(BdrvChild *child, ZoneIOWrite *write);
 int coroutine_fn GRAPH_RDLOCK
 zone_filter_co_action(BlockDriverState *bs, const ZoneAction *action);
 
@@ -173,7 +179,7 @@ int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
                                         ZoneEvent event);
 /* An event on all zones that it selects; or, of op, what the standard says */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_action_all(ZoneIO *io, BlockZoneOp op, ZoneEvent event);
+zone_io_co_action_all(ZoneIO *io, const ZoneAction *action, ZoneEvent event);
 
 /* Everything that a host does to zones but reads, writes and appends */
 int coroutine_fn GRAPH_RDLOCK

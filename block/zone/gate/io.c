@@ -73,13 +73,14 @@ static bool zone_io_plan_before(ZoneIO *io, const ZoneWrite *write,
  */
 static int coroutine_fn
 zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
-                   BdrvRequestFlags flags, ZoneIOBefore *before, bool *held)
+                   BdrvRequestFlags flags, bool append, ZoneIOBefore *before,
+                   bool *held)
 {
     ZoneStatus status;
 
     zone_io_lock(io);
     while (true) {
-        status = (flags & BDRV_REQ_ZONE_APPEND)
+        status = append
             ? zone_table_append_begin(io->table, write, offset, bytes)
             : zone_table_write_begin(io->table, write, offset, bytes);
         if (status != ZONE_BUSY) {
@@ -218,10 +219,14 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
                  BdrvRequestFlags *flags)
 {
     ZoneIO *io = bs->zones;
+    const ZoneIOWrite *more = *flags & BDRV_REQ_ZONE
+        ? container_of(tracked, ZoneTracked, req)->write : NULL;
+    bool append = more && more->append;
     ZoneIOBefore before = { 0 };
     bool held = false;
     int ret;
 
+    *flags &= ~BDRV_REQ_ZONE;
     if (bytes == 0 || *offset >= zone_io_zoned_bytes(io) || io->importing) {
         return 0;
     }
@@ -236,8 +241,8 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     if (bdrv_zone_is_frozen(bs)) {
         return -EPERM; /* an overlay relies on it */
     }
-    ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, &before,
-                             &held);
+    ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, append,
+                             &before, &held);
     if (ret < 0) {
         return ret;
     }
@@ -247,9 +252,9 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
         return ret;
     }
     req->io = io;
+    req->tail = more ? more->tail : NULL;
     req->flush = zone_io_takes_fua(io, flags);
-    if (*flags & BDRV_REQ_ZONE_APPEND) {
-        *flags &= ~BDRV_REQ_ZONE_APPEND;
+    if (append) {
         *offset = req->write.start_bytes;
         tracked->offset = *offset; /* what the caller has come for */
         bdrv_write_threshold_check_write(bs, *offset, bytes);
@@ -271,6 +276,9 @@ int coroutine_fn zone_io_co_end(ZoneRequest *req, int ret)
 
     if (!io) {
         return ret;
+    }
+    if (ret >= 0 && req->tail) {
+        ret = req->tail->co_fn(req->tail->opaque, req->write.start_bytes);
     }
     zone_io_co_ended(io, &req->write, ret);
     if (ret >= 0 && req->flush) {

@@ -29,7 +29,8 @@ int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
 
 /* Reset, Finish, Offline: a zone that needs no resources for it */
 static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
+zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event,
+                         const ZoneTail *tail)
 {
     ZoneTransaction t = {
         .io = io,
@@ -37,6 +38,7 @@ zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
         .finish = zone_transaction_finish_event,
         .event = event,
         .data = event == ZONE_EVENT_FINISH,
+        .tail = tail,
     };
 
     return zone_io_co_transact(&t, &zone_idx, 1);
@@ -190,7 +192,7 @@ zone_io_co_action_one(ZoneIO *io, const ZoneAction *action)
     case ZONE_EVENT_FINISH:
     case ZONE_EVENT_RESET:
     case ZONE_EVENT_OFFLINE:
-        return zone_io_co_durable_event(io, zone_idx, event);
+        return zone_io_co_durable_event(io, zone_idx, event, action->tail);
     default:
         return zone_io_co_plain_event(io, zone_idx, event);
     }
@@ -199,8 +201,7 @@ zone_io_co_action_one(ZoneIO *io, const ZoneAction *action)
 int coroutine_fn zone_io_co_action(ZoneIO *io, const ZoneAction *action)
 {
     if (action->select_all) {
-        return zone_io_co_action_all(io, action->op,
-                                     zone_event_of_op(action->op));
+        return zone_io_co_action_all(io, action, zone_event_of_op(action->op));
     }
     if (action->op == BLK_ZO_FLUSH_ZRWA) {
         return zone_io_co_zrwa_flush(io, action->offset_bytes);

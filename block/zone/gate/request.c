@@ -14,7 +14,7 @@
 #include "block/zone/gate/block-io.h"
 #include "block/zone/gate/internal.h"
 
-/* Appends *****************************************************************/
+/* Writes and appends ******************************************************/
 
 /*
  * All that can be said of an append before it has a place.  The zone is what it
@@ -42,34 +42,66 @@ static int zone_io_check_append(ZoneIO *io, int64_t offset, int64_t bytes,
     return 0;
 }
 
-int coroutine_fn
-bdrv_zone_co_append(BdrvChild *child, int64_t *offset, QEMUIOVector *qiov,
-                    BdrvRequestFlags flags)
+static int zone_io_check_write(ZoneIO *io, const ZoneIOWrite *write)
+{
+    if (write->append) {
+        return zone_io_check_append(io, write->offset_bytes,
+                                    write->length_bytes, write->flags);
+    }
+    return write->offset_bytes >= 0 && write->length_bytes > 0 &&
+           QEMU_IS_ALIGNED(write->offset_bytes | write->length_bytes,
+                           io->bs->bl.request_alignment) &&
+           write->length_bytes <= zone_io_zoned_bytes(io) &&
+           write->offset_bytes <= zone_io_zoned_bytes(io) -
+                                  write->length_bytes ? 0 : -EINVAL;
+}
+
+int coroutine_fn bdrv_zone_co_write(BdrvChild *child, ZoneIOWrite *write)
 {
     BlockDriverState *bs = child->bs;
-    BdrvTrackedRequest req;
+    ZoneTracked tracked = { .write = write };
+    BdrvRequestFlags flags = write->flags | BDRV_REQ_ZONE;
     int ret = zone_io_check_writable(child);
 
     if (ret >= 0) {
-        ret = zone_io_check_append(bdrv_zone_io(bs), *offset, qiov->size,
-                                   flags);
+        ret = zone_io_check_write(bdrv_zone_io(bs), write);
     }
     if (ret < 0) {
         return ret;
     }
     if (!bs->zones) {
-        return zone_filter_co_append(bs, offset, qiov, flags);
+        return zone_filter_co_write(child, write);
     }
     bdrv_inc_in_flight(bs);
-    tracked_request_begin(&req, bs, *offset,
-                          zone_io_geometry(bs->zones)->zone_bytes,
-                          BDRV_TRACKED_WRITE);
-    ret = bdrv_aligned_pwritev(child, &req, *offset, qiov->size,
-                               bs->bl.request_alignment, qiov, 0,
-                               flags | BDRV_REQ_ZONE_APPEND);
-    *offset = req.offset;
-    tracked_request_end(&req);
+    tracked_request_begin(&tracked.req, bs, write->offset_bytes,
+                          write->append
+                          ? zone_io_geometry(bs->zones)->zone_bytes
+                          : write->length_bytes, BDRV_TRACKED_WRITE);
+    ret = bdrv_aligned_pwritev(child, &tracked.req, write->offset_bytes,
+                               write->length_bytes, bs->bl.request_alignment,
+                               write->qiov, 0,
+                               write->qiov ? flags
+                                           : flags | BDRV_REQ_ZERO_WRITE);
+    write->offset_bytes = tracked.req.offset;
+    tracked_request_end(&tracked.req);
     bdrv_dec_in_flight(bs);
+    return ret;
+}
+
+int coroutine_fn
+bdrv_zone_co_append(BdrvChild *child, int64_t *offset, QEMUIOVector *qiov,
+                    BdrvRequestFlags flags)
+{
+    ZoneIOWrite write = {
+        .offset_bytes = *offset,
+        .length_bytes = qiov->size,
+        .qiov = qiov,
+        .flags = flags,
+        .append = true,
+    };
+    int ret = bdrv_zone_co_write(child, &write);
+
+    *offset = write.offset_bytes;
     return ret;
 }
 

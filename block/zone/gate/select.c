@@ -138,7 +138,7 @@ static int coroutine_fn zone_io_co_close_all(ZoneIO *io)
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_durable_all(ZoneIO *io, ZoneEvent event)
+zone_io_co_durable_all(ZoneIO *io, ZoneEvent event, const ZoneTail *tail)
 {
     g_autofree ZoneSelection *selection = g_new0(ZoneSelection, 1);
     ZoneTransaction t = {
@@ -148,6 +148,7 @@ zone_io_co_durable_all(ZoneIO *io, ZoneEvent event)
         .event = event,
         .select_all = true,
         .data = event == ZONE_EVENT_FINISH,
+        .tail = tail,
     };
     int ret = 0;
 
@@ -162,9 +163,9 @@ zone_io_co_durable_all(ZoneIO *io, ZoneEvent event)
 }
 
 int coroutine_fn
-zone_io_co_action_all(ZoneIO *io, BlockZoneOp op, ZoneEvent event)
+zone_io_co_action_all(ZoneIO *io, const ZoneAction *action, ZoneEvent event)
 {
-    switch (op) {
+    switch (action->op) {
     case BLK_ZO_OPEN:
         return zone_io_co_open_all(io);
     case BLK_ZO_CLOSE:
@@ -172,7 +173,7 @@ zone_io_co_action_all(ZoneIO *io, BlockZoneOp op, ZoneEvent event)
     case BLK_ZO_FINISH:
     case BLK_ZO_RESET:
     case BLK_ZO_OFFLINE:
-        return zone_io_co_durable_all(io, event);
+        return zone_io_co_durable_all(io, event, action->tail);
     default:
         return -EINVAL;
     }

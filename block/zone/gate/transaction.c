@@ -75,6 +75,20 @@ static void zone_transaction_finish(ZoneTransaction *t, const ZonePlan *plan,
     zone_io_unlock(t->io);
 }
 
+/* The zones are as the words say, and held still */
+static int coroutine_fn GRAPH_RDLOCK
+zone_transaction_co_tail(ZoneTransaction *t, const ZonePlan *plan)
+{
+    uint64_t zone_bytes = zone_io_geometry(t->io)->zone_bytes;
+    uint32_t i;
+    int ret = 0;
+
+    for (i = 0; i < plan->nr && ret >= 0; i++) {
+        ret = t->tail->co_fn(t->tail->opaque, zone_bytes * plan->zone_idx[i]);
+    }
+    return ret;
+}
+
 /* Old data ****************************************************************/
 
 typedef struct ZoneDrop {
@@ -179,6 +193,7 @@ zone_transaction_co_release(ZoneTransaction *t, ZonePlan *plan, uint32_t nr,
  *    it shall be: a word is within one sector.
  * 5. The table follows.  After an error in 3 or 4 it keeps what it had, and the
  *    next commit stores that.
+ * 6. What a device keeps elsewhere is told; that is not durable.
  */
 int coroutine_fn
 zone_io_co_transact(ZoneTransaction *t, const uint32_t *zone_idx, uint32_t nr)
@@ -204,6 +219,9 @@ zone_io_co_transact(ZoneTransaction *t, const uint32_t *zone_idx, uint32_t nr)
                              status);
     }
     zone_io_co_commit_unlock(io);
+    if (ret >= 0 && t->tail) {
+        ret = zone_transaction_co_tail(t, &plan);
+    }
     zone_transaction_co_release(t, &plan, nr, ret);
     g_free(plan.zone_idx);
     g_free(plan.words);
