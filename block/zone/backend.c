@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/error-report.h"
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/throttle-groups.h"
@@ -177,6 +178,56 @@ void blk_remove_zone_change_notifier(Notifier *notifier)
     if (QLIST_IS_INSERTED(notifier, node)) {
         notifier_remove(notifier);
     }
+}
+
+void blk_set_zone_excursions(BlockBackend *blk, bool announced)
+{
+    ZoneIO *io = blk_zone_io(blk);
+
+    if (io) {
+        zone_io_set_excursions(io, announced);
+    }
+}
+
+static int coroutine_fn blk_co_zone_excursion(BlockBackend *blk,
+                                              uint32_t zone_idx)
+{
+    ZoneIO *io;
+
+    blk_wait_while_drained(blk, 0);
+    GRAPH_RDLOCK_GUARD();
+    io = blk_zone_io(blk);
+    return io ? zone_io_co_set_state(io, zone_idx, ZONE_EVENT_EXCURSION)
+              : -ENOMEDIUM;
+}
+
+typedef struct BlkZoneExcursion {
+    BlockBackend *blk;
+    uint32_t zone_idx;
+} BlkZoneExcursion;
+
+static void coroutine_fn blk_zone_excursion_entry(void *opaque)
+{
+    g_autofree BlkZoneExcursion *excursion = opaque;
+    BlockBackend *blk = excursion->blk;
+    int ret = blk_co_zone_excursion(blk, excursion->zone_idx);
+
+    if (ret < 0 && zone_status_from_errno(ret) == ZONE_OK) {
+        error_report("Could not finish zone %" PRIu32 ": %s",
+                     excursion->zone_idx, strerror(-ret));
+    }
+    blk_dec_in_flight(blk);
+}
+
+void blk_start_zone_excursion(BlockBackend *blk, uint32_t zone_idx)
+{
+    BlkZoneExcursion *excursion = g_new(BlkZoneExcursion, 1);
+
+    GLOBAL_STATE_CODE();
+    *excursion = (BlkZoneExcursion) { .blk = blk, .zone_idx = zone_idx };
+    blk_inc_in_flight(blk);
+    qemu_coroutine_enter(qemu_coroutine_create(blk_zone_excursion_entry,
+                                               excursion));
 }
 
 ZoneIO *blk_ref_zones(BlockBackend *blk)

@@ -187,6 +187,7 @@ static void zone_changed(Notifier *notifier, void *opaque)
     uint32_t nsid = nvme_nsid(ns);
     uint32_t cntlid;
 
+    nvme_zns_excursions_zone_changed(ns, *zone_idx);
     for (cntlid = 0; cntlid < NVME_MAX_CONTROLLERS; cntlid++) {
         NvmeCtrl *n = nvme_subsys_ctrl(subsys, cntlid);
 

@@ -19,6 +19,8 @@
 #define NVME_ZNS_ZDES_MAX               (UINT8_MAX * NVME_ZNS_ZDES_UNIT)
 /* ZASL counts powers of two of pages, of which 0 means "no limit" */
 #define NVME_ZNS_PAGE_SIZE              4096
+/* Zone Operation Characteristics: Zone Active Excursions */
+#define NVME_ZNS_ZOC_EXCURSIONS         (1 << 1)
 /* The revision that zone-conformance.rst is about: 1.1.0 */
 #define NVME_ZNS_VERSION                0x00010100
 #define NVME_ZNS_MIN_APPEND_LIMIT       (2 * NVME_ZNS_PAGE_SIZE)
@@ -291,6 +293,9 @@ static void init_identify(NvmeNamespace *ns, const ZoneGeometry *geo)
     uint16_t ozcs = ns->params.cross_zone_read ? NVME_ID_NS_ZONED_OZCS_RAZB : 0;
     int i;
 
+    id->zoc = cpu_to_le16(ns->params.excursions ? NVME_ZNS_ZOC_EXCURSIONS : 0);
+    id->rrl = cpu_to_le32(ns->params.reset_limit);
+    id->frl = cpu_to_le32(ns->params.finish_limit);
     /* Zeroes-based: "no limit" becomes FFFFFFFFh, as it has to be */
     id->mar = cpu_to_le32(geo->max_active_zones - 1);
     id->mor = cpu_to_le32((geo->max_open_zones ?: geo->max_active_zones) - 1);
@@ -351,11 +356,13 @@ bool nvme_zns_setup(NvmeNamespace *ns, Error **errp)
     init_identify(ns, blk_get_zone_geometry(blk));
     ns->zones = blk_ref_zones(blk);
     nvme_zns_watch(ns);
+    nvme_zns_excursions_init(ns);
     return true;
 }
 
 void nvme_zns_cleanup(NvmeNamespace *ns)
 {
+    nvme_zns_excursions_cleanup(ns);
     nvme_zns_unwatch(ns);
     /* Unplugging is a loss of power, also when the backend lives on */
     if (blk_zone_power_cycle(ns->blkconf.blk) >= 0 && ns->params.zrwas) {

@@ -90,6 +90,14 @@ void nvme_zns_repeat_events(NvmeCtrl *n);
 uint16_t nvme_zns_changed_zones(NvmeCtrl *n, bool retain, size_t len,
                                 uint64_t off, NvmeRequest *req);
 
+/*
+ * Zone Active Excursions, where zoned.excursions announces them; by themselves,
+ * when FZR has been set for zoned.frl seconds
+ */
+void nvme_zns_excursions_init(NvmeNamespace *ns);
+void nvme_zns_excursions_cleanup(NvmeNamespace *ns);
+void nvme_zns_excursions_zone_changed(NvmeNamespace *ns, uint32_t zone_idx);
+
 /* Unit of ZASL (and of MDTS): CAP.MPSMIN, whatever page size the host takes */
 uint64_t nvme_zns_page_bytes(NvmeCtrl *n);
 /* Fills Identify Controller data of the command set, 4096 bytes of zeros */

@@ -517,9 +517,15 @@ int coroutine_fn bdrv_zone_co_power_cycle(BlockDriverState *bs);
  * refusal (zone_status_from_errno()), or that of failed I/O, after which the
  * zone is as before.
  */
-/* event: ZONE_EVENT_FAULT_READ_ONLY or ZONE_EVENT_FAULT_OFFLINE */
+/* event: ZONE_EVENT_EXCURSION, or one of the faults */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event);
+/*
+ * Does the device that uses the zones announce Zone Active Excursions?  A host
+ * that does not expect them takes them for damage.  In the main loop.
+ */
+bool zone_io_has_excursions(ZoneIO *io);
+void zone_io_set_excursions(ZoneIO *io, bool announced);
 /*
  * set and clear: ZONE_ATTR_FZR and ZONE_ATTR_RZR.  Refused in conventional and
  * Offline zones, which have none, and FZR in Full zones, where nothing is left

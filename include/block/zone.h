@@ -368,6 +368,8 @@ typedef enum ZoneEvent {
      */
     ZONE_EVENT_POWER_CYCLE_UNWRITTEN,
     ZONE_EVENT_POWER_CYCLE_FILLED,
+    ZONE_EVENT_EXCURSION,       /* the controller finishes it (Zone Active
+                                   Excursion) */
     ZONE_EVENT_FAULT_READ_ONLY, /* the controller makes it Read Only */
     ZONE_EVENT_FAULT_OFFLINE,   /* the controller makes it Offline */
     ZONE_EVENT__MAX,

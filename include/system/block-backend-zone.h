@@ -133,6 +133,14 @@ void blk_add_zone_change_notifier(BlockBackend *blk, Notifier *notifier);
 void blk_remove_zone_change_notifier(Notifier *notifier);
 
 /*
+ * Zone Active Excursions (section 5.5): the device announces that it finishes
+ * active zones by itself; and has one finished, if it is still active.  The
+ * first lasts until it is called with false.  Both in the main loop.
+ */
+void blk_set_zone_excursions(BlockBackend *blk, bool announced);
+void blk_start_zone_excursion(BlockBackend *blk, uint32_t zone_idx);
+
+/*
  * Appends guest memory to the zone that starts at *offset; on success *offset
  * is where it went.  *offset and sg stay valid until cb is called.  Never
  * splits the data: where it cannot be mapped whole, it goes through a buffer.

@@ -88,6 +88,7 @@ extern const ZnsTest zns_active_tests[];
 extern const ZnsTest zns_repair_tests[];
 extern const ZnsTest zns_persist_tests[];
 extern const ZnsTest zns_kill_tests[];
+extern const ZnsTest zns_excursion_tests[];
 extern const ZnsTest zns_overlay_tests[];
 extern const ZnsTest zns_large_tests[];
 /* Tests that need no running drive; registers them itself */
@@ -173,7 +174,7 @@ uint16_t zns_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed);
 
 /* Through QMP: what a host cannot do to a zone */
 
-/* state: "read-only" or "offline" */
+/* state: "full", "read-only" or "offline" */
 void zns_set_state(ZnsDrive *drive, uint32_t zone_idx, const char *state);
 void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
                         bool finish_recommended, bool reset_recommended);

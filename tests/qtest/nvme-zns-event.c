@@ -71,6 +71,14 @@ static const ZnsSpec spec_many_zones = {
     .block_bytes = 512,
 };
 
+static const ZnsSpec spec_excursions = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .ns_options = ",zoned.excursions=on",
+};
+
 typedef struct ChangedZones {
     uint16_t nr_zones;
     uint64_t zone_lba[LOG_MAX_ZONES];
@@ -226,6 +234,20 @@ static void sent_and_logged(ZnsDrive *drive)
     zns_set_state(drive, 3, "read-only");
     assert_event(drive, cid);
     zns_assert_state(drive, 3, READ_ONLY);
+    assert_one_changed(drive, 3);
+    assert_none_changed(drive);
+}
+
+static void sent_of_excursion(ZnsDrive *drive)
+{
+    uint16_t cid;
+
+    configure_events(drive, EVENT_BIT);
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 3), 8, 1));
+    cid = request_event(drive);
+    zns_set_state(drive, 3, "full");
+    assert_event(drive, cid);
+    zns_assert_state(drive, 3, FULL);
     assert_one_changed(drive, 3);
     assert_none_changed(drive);
 }
@@ -531,6 +553,8 @@ const ZnsTest zns_event_tests[] = {
       &spec_plain_ctrl },
     { "event/of-a-zone-that-becomes-read-only", sent_and_logged, ZNS_BOTH },
     { "event/waits-for-a-request", waits_for_a_request, ZNS_BOTH },
+    { "event/of-a-zone-that-the-controller-finishes", sent_of_excursion,
+      ZNS_BOTH, &spec_excursions },
     { "event/of-recommendations", attributes_are_news, ZNS_BOTH },
     { "event/not-where-nobody-asked-for-it", not_without_asking, ZNS_BOTH },
     { "event/is-masked-until-the-log-is-read", masked_until_read, ZNS_BOTH },

@@ -48,6 +48,7 @@ static const struct {
     { ZONE_EVENT_SET_ZDE,         {   C, BAD, BAD, BAD, BAD, BAD, BAD } },
     /* The Explicitly Opened one has nothing written in it */
     { ZONE_EVENT_POWER_CYCLE,     {   E,   C,   E,   C,  RO,   F, OFF } },
+    { ZONE_EVENT_EXCURSION,       { BAD,   F,   F,   F, BAD,   F, BAD } },
     { ZONE_EVENT_FAULT_READ_ONLY, {  RO,  RO,  RO,  RO,  RO,  RO, BAD } },
     { ZONE_EVENT_FAULT_OFFLINE,   { OFF, OFF, OFF, OFF, OFF, OFF, OFF } },
 };

@@ -783,6 +783,9 @@ static bool state_allows(const RefZone *zone, ZoneEvent event)
     if (event == ZONE_EVENT_FINISH || event == ZONE_EVENT_RESET) {
         return !dead;
     }
+    if (event == ZONE_EVENT_EXCURSION) {
+        return !dead && !empty;
+    }
     if (event == ZONE_EVENT_FILLED) {
         return false;   /* the end of a write does that, nobody else */
     }
@@ -878,6 +881,11 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
         if (zone->state != ZONE_STATE_FULL) {
             become_full(ref, zone);
         }
+    } else if (event == ZONE_EVENT_EXCURSION) {
+        if (zone->state != ZONE_STATE_FULL) {
+            become_full(ref, zone);
+            zone->zfc = true;
+        }
     } else if (event == ZONE_EVENT_RESET) {
         become_empty(ref, zone);
     } else if (event == ZONE_EVENT_SET_ZDE) {
@@ -920,8 +928,10 @@ ZoneStatus ref_open_all(RefTable *ref)
             room_later++;
         }
     }
-    if (status == ZONE_OK && ref->g.max_open_zones != 0 &&
-        counts.open + nr_closed > ref->g.max_open_zones + room) {
+    if (ref->g.max_open_zones != 0 && nr_closed > ref->g.max_open_zones) {
+        status = ZONE_ERR_TOO_MANY_OPEN;    /* whoever holds some of them */
+    } else if (status == ZONE_OK && ref->g.max_open_zones != 0 &&
+               counts.open + nr_closed > ref->g.max_open_zones + room) {
         status = counts.open + nr_closed > ref->g.max_open_zones + room_later ?
                  ZONE_ERR_TOO_MANY_OPEN : ZONE_BUSY;
     }

@@ -692,7 +692,7 @@ static ZoneEvent choose_event(Walk *w)
 {
     static const ZoneEvent rare[] = {
         ZONE_EVENT_OFFLINE, ZONE_EVENT_FAULT_READ_ONLY,
-        ZONE_EVENT_FAULT_OFFLINE,
+        ZONE_EVENT_FAULT_OFFLINE, ZONE_EVENT_EXCURSION, ZONE_EVENT_EXCURSION,
     };
     static const ZoneEvent usual[] = {
         ZONE_EVENT_WRITE, ZONE_EVENT_OPEN, ZONE_EVENT_OPEN,
@@ -714,6 +714,7 @@ static bool needs_idle(ZoneEvent event)
            event == ZONE_EVENT_POWER_CYCLE ||
            event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN ||
            event == ZONE_EVENT_POWER_CYCLE_FILLED ||
+           event == ZONE_EVENT_EXCURSION ||
            event == ZONE_EVENT_FAULT_READ_ONLY ||
            event == ZONE_EVENT_FAULT_OFFLINE;
 }

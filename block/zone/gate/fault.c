@@ -38,18 +38,31 @@ zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
         .plan = zone_transaction_plan_event,
         .finish = zone_transaction_finish_event,
         .event = event,
-        .data = event == ZONE_EVENT_FAULT_READ_ONLY, /* it stays readable */
+        .data = event != ZONE_EVENT_FAULT_OFFLINE, /* it stays readable */
     };
     uint64_t zone_bytes = zone_io_geometry(io)->zone_bytes;
     int ret = 0;
 
-    assert(event == ZONE_EVENT_FAULT_READ_ONLY ||
+    assert(event == ZONE_EVENT_EXCURSION ||
+           event == ZONE_EVENT_FAULT_READ_ONLY ||
            event == ZONE_EVENT_FAULT_OFFLINE);
     if (event == ZONE_EVENT_FAULT_OFFLINE) {
         ret = zone_filter_co_before_loss(io->bs, zone_bytes * zone_idx,
                                          zone_bytes);
     }
     return ret < 0 ? ret : zone_io_co_fault(&t, zone_idx);
+}
+
+bool zone_io_has_excursions(ZoneIO *io)
+{
+    GLOBAL_STATE_CODE();
+    return io->has_excursions;
+}
+
+void zone_io_set_excursions(ZoneIO *io, bool announced)
+{
+    GLOBAL_STATE_CODE();
+    io->has_excursions = announced;
 }
 
 /* Attributes **************************************************************/

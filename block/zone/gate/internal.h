@@ -41,6 +41,7 @@ struct ZoneIO {
     bool outlives_overlays;     /* those above have been committed: what they
                                    show is of the past */
     char *absolute_name;        /* see bdrv_zone_backing_name() */
+    bool has_excursions;        /* a device announces them (main loop) */
     char *create_options;       /* see bdrv_zone_create_options() */
 };
 

@@ -178,6 +178,19 @@ static void zone_set_error(BlockDriverState *bs, uint32_t zone_idx,
                zone_state_str(info.state));
 }
 
+static bool zone_check_excursion(BlockDriverState *bs, const ZoneFault *fault,
+                                 Error **errp)
+{
+    if (fault->event != ZONE_EVENT_EXCURSION ||
+        zone_io_has_excursions(bdrv_zone_io(bs))) {
+        return true;
+    }
+    error_setg(errp, "No device of node '%s' announces that it finishes zones: "
+               "nvme-ns does with zoned.excursions=on",
+               bdrv_get_node_name(bs));
+    return false;
+}
+
 static void coroutine_fn zone_co_fault(const char *node_name,
                                        const ZoneFault *fault,
                                        const char *action, Error **errp)
@@ -186,7 +199,8 @@ static void coroutine_fn zone_co_fault(const char *node_name,
     int ret;
 
     if (!bs || !zone_co_check_writable(bs, errp) ||
-        !zone_check_index(bs, fault->zone_idx, errp)) {
+        !zone_check_index(bs, fault->zone_idx, errp) ||
+        !zone_check_excursion(bs, fault, errp)) {
         return;
     }
     bdrv_ref(bs);
@@ -201,15 +215,19 @@ void coroutine_fn qmp_block_zone_set_state(const char *node_name, uint32_t zone,
                                            BlockdevZoneFault state,
                                            Error **errp)
 {
-    ZoneFault fault = {
-        .zone_idx = zone,
-        .event = state == BLOCKDEV_ZONE_FAULT_OFFLINE ?
-                 ZONE_EVENT_FAULT_OFFLINE : ZONE_EVENT_FAULT_READ_ONLY,
+    static const struct {
+        ZoneEvent event;
+        const char *action;
+    } faults[BLOCKDEV_ZONE_FAULT__MAX] = {
+        [BLOCKDEV_ZONE_FAULT_FULL] = { ZONE_EVENT_EXCURSION, "finish" },
+        [BLOCKDEV_ZONE_FAULT_READ_ONLY] = {
+            ZONE_EVENT_FAULT_READ_ONLY, "make read-only" },
+        [BLOCKDEV_ZONE_FAULT_OFFLINE] = {
+            ZONE_EVENT_FAULT_OFFLINE, "take offline" },
     };
-    const char *action = state == BLOCKDEV_ZONE_FAULT_OFFLINE ?
-                         "take offline" : "make read-only";
+    ZoneFault fault = { .zone_idx = zone, .event = faults[state].event };
 
-    zone_co_fault(node_name, &fault, action, errp);
+    zone_co_fault(node_name, &fault, faults[state].action, errp);
 }
 
 static void zone_fault_attribute(ZoneFault *fault, uint8_t attribute,

@@ -259,6 +259,7 @@ static bool event_needs_idle_zone(ZoneEvent event)
     case ZONE_EVENT_POWER_CYCLE:
     case ZONE_EVENT_POWER_CYCLE_UNWRITTEN:
     case ZONE_EVENT_POWER_CYCLE_FILLED:
+    case ZONE_EVENT_EXCURSION:
     case ZONE_EVENT_FAULT_READ_ONLY:
     case ZONE_EVENT_FAULT_OFFLINE:
         return true;

@@ -21,6 +21,12 @@
         .active_delta = (active_), .wp = ZONE_WP_COMMIT,                \
         .clear_attributes = ZONE_ATTR_OF_ACTIVE,                        \
     }
+#define TO_FINISHED(open_, active_) {                                   \
+        .next = ZONE_STATE_FULL, .open_delta = (open_),                 \
+        .active_delta = (active_), .wp = ZONE_WP_COMMIT,                \
+        .set_attributes = ZONE_ATTR_ZFC,                                \
+        .clear_attributes = ZONE_ATTR_OF_ACTIVE,                        \
+    }
 #define TO_EMPTY(open_, active_) {                                      \
         .next = ZONE_STATE_EMPTY, .open_delta = (open_),                \
         .active_delta = (active_), .wp = ZONE_WP_START,                 \
@@ -72,6 +78,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_CONVENTIONAL),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_CONVENTIONAL),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_CONVENTIONAL),
+        [ZONE_EVENT_EXCURSION]       = REFUSE_CONV,
         [ZONE_EVENT_FAULT_READ_ONLY] = REFUSE_CONV,
         [ZONE_EVENT_FAULT_OFFLINE]   = REFUSE_CONV,
     },
@@ -92,6 +99,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_EMPTY),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_EMPTY),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_EMPTY),
+        [ZONE_EVENT_EXCURSION]       = REFUSE_MOVE,
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(0, 0),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(0, 0),
     },
@@ -111,6 +119,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(-1),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(-1, -1),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(-1, -1),
+        [ZONE_EVENT_EXCURSION]       = TO_FINISHED(-1, -1),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(-1, -1),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(-1, -1),
     },
@@ -129,6 +138,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(-1),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(-1, -1),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(-1, -1),
+        [ZONE_EVENT_EXCURSION]       = TO_FINISHED(-1, -1),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(-1, -1),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(-1, -1),
     },
@@ -149,6 +159,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(0),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(0, -1),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(0, -1),
+        [ZONE_EVENT_EXCURSION]       = TO_FINISHED(0, -1),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(0, -1),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(0, -1),
     },
@@ -166,6 +177,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_READ_ONLY),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_READ_ONLY),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_READ_ONLY),
+        [ZONE_EVENT_EXCURSION]       = REFUSE_MOVE,
         [ZONE_EVENT_FAULT_READ_ONLY] = STAY(ZONE_STATE_READ_ONLY),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(0, 0),
     },
@@ -183,6 +195,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_FULL),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_FULL),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_FULL),
+        [ZONE_EVENT_EXCURSION]       = STAY(ZONE_STATE_FULL),
         [ZONE_EVENT_FAULT_READ_ONLY] = TO_READ_ONLY(0, 0),
         [ZONE_EVENT_FAULT_OFFLINE]   = TO_OFFLINE(0, 0),
     },
@@ -200,6 +213,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_OFFLINE),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_OFFLINE),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_OFFLINE),
+        [ZONE_EVENT_EXCURSION]       = REFUSE_MOVE,
         [ZONE_EVENT_FAULT_READ_ONLY] = REFUSE_MOVE,
         [ZONE_EVENT_FAULT_OFFLINE]   = STAY(ZONE_STATE_OFFLINE),
     },

@@ -146,6 +146,7 @@ const char *zone_event_str(ZoneEvent event)
         [ZONE_EVENT_POWER_CYCLE] = "Power cycle",
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = "Power cycle, unwritten",
         [ZONE_EVENT_POWER_CYCLE_FILLED] = "Power cycle, filled",
+        [ZONE_EVENT_EXCURSION] = "Finished by controller",
         [ZONE_EVENT_FAULT_READ_ONLY] = "Becomes read only",
         [ZONE_EVENT_FAULT_OFFLINE] = "Goes offline",
     };

@@ -1,0 +1,150 @@
+/*
+ * NVMe Zoned Namespace Command Set: zones that the controller finishes itself
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A controller that recommends to finish a zone may do that itself, a Zone
+ * Active Excursion, when the host has not done it within the Finish Recommended
+ * Limit (section 5.4).  So does this one, where both are configured: for hosts
+ * to be tested.
+ *
+ * When the namespace is realized, the time of zones begins whose attribute is
+ * stored in an image.  All in the main loop.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/timer.h"
+#include "system/block-backend.h"
+#include "zns.h"
+
+typedef struct ZoneDeadline {
+    QTAILQ_ENTRY(ZoneDeadline) entry;
+    uint32_t zone_idx;
+    int64_t end_ns;
+} ZoneDeadline;
+
+/* Each zone once, in the order of their deadlines */
+struct NvmeZnsExcursions {
+    NvmeNamespace *ns;
+    QEMUTimer *timer;
+    QTAILQ_HEAD(, ZoneDeadline) deadlines;
+};
+
+/* Is it still up to the controller to finish the zone? */
+static bool is_to_be_finished(NvmeNamespace *ns, uint32_t zone_idx)
+{
+    ZoneInfo info;
+
+    blk_get_zone_info(ns->blkconf.blk, zone_idx, &info);
+    return (info.attributes & ZONE_ATTR_FZR) &&
+           blk_check_zone_event(ns->blkconf.blk, zone_idx,
+                                ZONE_EVENT_EXCURSION) == ZONE_OK;
+}
+
+static ZoneDeadline *find_deadline(struct NvmeZnsExcursions *excursions,
+                                   uint32_t zone_idx)
+{
+    ZoneDeadline *deadline;
+
+    QTAILQ_FOREACH(deadline, &excursions->deadlines, entry) {
+        if (deadline->zone_idx == zone_idx) {
+            return deadline;
+        }
+    }
+    return NULL;
+}
+
+static void remove_deadline(struct NvmeZnsExcursions *excursions,
+                            ZoneDeadline *deadline)
+{
+    QTAILQ_REMOVE(&excursions->deadlines, deadline, entry);
+    g_free(deadline);
+}
+
+static void rearm(struct NvmeZnsExcursions *excursions)
+{
+    ZoneDeadline *first = QTAILQ_FIRST(&excursions->deadlines);
+
+    if (first) {
+        timer_mod(excursions->timer, first->end_ns);
+    } else {
+        timer_del(excursions->timer);
+    }
+}
+
+static void time_is_up(void *opaque)
+{
+    struct NvmeZnsExcursions *excursions = opaque;
+    NvmeNamespace *ns = excursions->ns;
+    int64_t now_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    ZoneDeadline *first;
+
+    while ((first = QTAILQ_FIRST(&excursions->deadlines)) &&
+           first->end_ns <= now_ns) {
+        if (is_to_be_finished(ns, first->zone_idx)) {
+            blk_start_zone_excursion(ns->blkconf.blk, first->zone_idx);
+        }
+        remove_deadline(excursions, first);
+    }
+    rearm(excursions);
+}
+
+void nvme_zns_excursions_zone_changed(NvmeNamespace *ns, uint32_t zone_idx)
+{
+    struct NvmeZnsExcursions *excursions = ns->excursions;
+    ZoneDeadline *deadline;
+    bool wanted;
+
+    if (!excursions) {
+        return;
+    }
+    deadline = find_deadline(excursions, zone_idx);
+    wanted = is_to_be_finished(ns, zone_idx);
+    if (deadline && !wanted) {
+        remove_deadline(excursions, deadline);
+    } else if (!deadline && wanted) {
+        deadline = g_new(ZoneDeadline, 1);
+        deadline->zone_idx = zone_idx;
+        deadline->end_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
+                           ns->params.finish_limit * NANOSECONDS_PER_SECOND;
+        QTAILQ_INSERT_TAIL(&excursions->deadlines, deadline, entry);
+    }
+    rearm(excursions);
+}
+
+void nvme_zns_excursions_init(NvmeNamespace *ns)
+{
+    uint32_t zone_idx = 0;
+
+    blk_set_zone_excursions(ns->blkconf.blk, ns->params.excursions);
+    if (!ns->params.excursions || !ns->params.finish_limit) {
+        return;
+    }
+    ns->excursions = g_new0(struct NvmeZnsExcursions, 1);
+    ns->excursions->ns = ns;
+    ns->excursions->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, time_is_up,
+                                         ns->excursions);
+    QTAILQ_INIT(&ns->excursions->deadlines);
+    while ((zone_idx = blk_find_zone(ns->blkconf.blk, ZONE_WITH_ATTRIBUTES,
+                                     zone_idx, ns->num_zones)) <
+           ns->num_zones) {
+        nvme_zns_excursions_zone_changed(ns, zone_idx++);
+    }
+}
+
+void nvme_zns_excursions_cleanup(NvmeNamespace *ns)
+{
+    struct NvmeZnsExcursions *excursions = ns->excursions;
+    ZoneDeadline *first;
+
+    blk_set_zone_excursions(ns->blkconf.blk, false);
+    if (!excursions) {
+        return;
+    }
+    while ((first = QTAILQ_FIRST(&excursions->deadlines))) {
+        remove_deadline(excursions, first);
+    }
+    timer_free(excursions->timer);
+    g_free(excursions);
+    ns->excursions = NULL;
+}
