@@ -397,7 +397,7 @@ static void send_cb(void *opaque, int ret)
     ZoneSend *send = opaque;
     NvmeRequest *req = send->req;
 
-    if (!ret && send->action.op == BLK_ZO_SET_ZDED) {
+    if (!ret && send->action.zde) {
         trace_pci_nvme_zd_extension_set(send->zone_idx);
     }
     g_free(send);
@@ -455,7 +455,9 @@ static uint16_t send_open(NvmeRequest *req, bool all, uint64_t slba)
 static uint16_t send_zde(NvmeCtrl *n, NvmeRequest *req, bool all,
                          uint64_t slba)
 {
+    NvmeZoneSendCmd *cmd = (NvmeZoneSendCmd *)&req->cmd;
     NvmeNamespace *ns = req->ns;
+    bool zrwa = cmd->zsflags & NVME_ZSFLAG_ZRWA_ALLOC;
     uint32_t zone_idx = nvme_zns_idx(ns, slba);
     uint32_t zde_bytes = blk_get_zd_ext_size(ns->blkconf.blk);
     ZoneSend *send;
@@ -475,7 +477,7 @@ static uint16_t send_zde(NvmeCtrl *n, NvmeRequest *req, bool all,
         return status;
     }
 
-    send->action.op = BLK_ZO_SET_ZDED;
+    send->action.op = zrwa ? BLK_ZO_SET_ZDED_ZRWA : BLK_ZO_SET_ZDED;
     send->action.offset_bytes = nvme_l2b(ns, slba);
     send->action.zde = send->zde;
     send->zone_idx = zone_idx;

@@ -43,7 +43,8 @@ typedef struct ZoneAction {
     bool select_all;        /* every zone the standard names for op */
     int64_t offset_bytes;   /* zone start; for BLK_ZO_FLUSH_ZRWA the first
                                byte that is not flushed */
-    const void *zde;        /* BLK_ZO_SET_ZDED: zd_extension_bytes bytes */
+    const void *zde;        /* BLK_ZO_SET_ZDED, also with a ZRWA:
+                               zd_extension_bytes bytes */
     const ZoneTail *tail;   /* BLK_ZO_RESET: with the start of each zone that
                                was reset, before anything can be written to it
                                again; NULL: none */

@@ -361,6 +361,7 @@ typedef enum ZoneEvent {
     ZONE_EVENT_RESET,           /* Reset Zone */
     ZONE_EVENT_OFFLINE,         /* Offline Zone */
     ZONE_EVENT_SET_ZDE,         /* Set Zone Descriptor Extension */
+    ZONE_EVENT_SET_ZDE_ZRWA,    /* ... with ZRWA allocation */
     ZONE_EVENT_POWER_CYCLE,     /* section 2.1.1.3; never alters the word */
     /*
      * The same with the stored write pointer at the start and ZDEV clear, or
@@ -414,16 +415,13 @@ ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
  * Applies the event, or refuses it and changes nothing.  A zone that already
  * is where the event leads is not an error where the standard says so (Close
  * on Closed, Finish on Full, Reset on Empty, Open on Explicitly Opened,
- * Offline on Offline).  Events that move the write pointer (FINISH, RESET,
- * OFFLINE, SET_ZDE) need a zone with nothing in flight: assert; so do
- * POWER_CYCLE and the faults.  OPEN_ZRWA gives ZONE_BUSY instead: hold the
- * zone, wait for what is in flight, try again.  All of these forget failed
- * ranges; with such, OPEN_ZRWA moves the write pointer to the stored one, and
- * is refused as in a Full zone when that is at the capacity.  Other ways of
- * opening and closing leave failed ranges as they are.  So it is with unsure
- * ranges; zones that become Full by a write keep them.  Holds do not matter
- * here.  May auto-close another zone.  *changed (may be NULL) tells whether the
- * stored word of the zone differs from before.
+ * Offline on Offline); a ZRWA is for Empty zones alone.  Events that move the
+ * write pointer (FINISH, RESET, OFFLINE) and both kinds of SET_ZDE need a zone
+ * with nothing in flight: assert; so do POWER_CYCLE and the faults.  All of
+ * these forget failed ranges; opening and closing leave them as they are.  So
+ * it is with unsure ranges; zones that become Full by a write keep them.  Holds
+ * do not matter here.  May auto-close another zone.  *changed (may be NULL)
+ * tells whether the stored word of the zone differs from before.
  */
 ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
                             ZoneEvent event, bool *changed);

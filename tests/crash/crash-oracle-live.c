@@ -48,8 +48,9 @@ static bool crash_op_is_plain(const CrashOp *op, const CrashOp *reset)
     case CRASH_OP_WRITE:
         return (!op->failed || op->lost) &&
                (!reset || op->submitted > reset->acked);
-    case CRASH_OP_RESET:
     case CRASH_OP_SET_ZDE:
+        return !op->zrwa || op->failed;
+    case CRASH_OP_RESET:
     case CRASH_OP_DISCARD:
     case CRASH_OP_ATTRIBUTES:
         return true;

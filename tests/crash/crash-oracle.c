@@ -251,7 +251,8 @@ bool crash_had_zrwa(const CrashCheck *check)
     for (i = 0; i < check->ops->len; i++) {
         const CrashOp *op = crash_op(check->ops, i);
 
-        if (op->kind == CRASH_OP_ZRWA && !op->refused &&
+        if ((op->kind == CRASH_OP_ZRWA ||
+             (op->kind == CRASH_OP_SET_ZDE && op->zrwa)) && !op->refused &&
             op->submitted <= check->time && crash_op_in_life(op, check->life)) {
             return true;
         }

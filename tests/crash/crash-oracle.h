@@ -41,6 +41,7 @@ typedef struct CrashOp {
     int64_t length_bytes;
     uint8_t set;                /* ZONE_ATTR_* of CRASH_OP_ATTRIBUTES */
     uint8_t clear;
+    bool zrwa;                  /* CRASH_OP_SET_ZDE: with such an area */
     bool append;
     bool fua;
     bool late;                  /* who waits for it hears of it when more has

@@ -287,7 +287,7 @@ static int coroutine_fn crash_co_action(CrashRun *run, const CrashOp *op)
         action.op = BLK_ZO_FINISH;
         break;
     case CRASH_OP_SET_ZDE:
-        action.op = BLK_ZO_SET_ZDED;
+        action.op = op->zrwa ? BLK_ZO_SET_ZDED_ZRWA : BLK_ZO_SET_ZDED;
         crash_stamp(op->id, 0, zde, geometry->zd_extension_bytes);
         break;
     case CRASH_OP_ZRWA:
@@ -333,6 +333,8 @@ static void coroutine_fn crash_co_manage(CrashRun *run, CrashOpKind kind,
     op = crash_begin(run, kind, run->hot[hot_idx]);
     if (kind == CRASH_OP_ATTRIBUTES) {
         crash_pick_attributes(run, op);
+    } else if (kind == CRASH_OP_SET_ZDE) {
+        op->zrwa = run->zrwa && crash_percent(run, 50);
     }
     crash_end(run, op, crash_co_action(run, op));
     run->managed[hot_idx] = false;
@@ -368,6 +370,35 @@ static void coroutine_fn crash_co_manage_all(CrashRun *run, CrashOpKind kind)
     memset(run->managed, 0, sizeof(run->managed));
 }
 
+/* A hot zone in the state, if any, else hot_idx */
+static uint32_t crash_pick_in_state(CrashRun *run, uint32_t hot_idx,
+                                    ZoneState state)
+{
+    ZoneInfo info;
+    uint32_t i;
+
+    for (i = 0; i < run->nr_hot; i++) {
+        blk_get_zone_info(run->image->blk, run->hot[i], &info);
+        if (info.state == state) {
+            return i;
+        }
+    }
+    return hot_idx;
+}
+
+/* A window is for Empty zones alone */
+static void coroutine_fn crash_co_open_zrwa(CrashRun *run, uint32_t hot_idx)
+{
+    ZoneInfo info;
+
+    hot_idx = crash_pick_in_state(run, hot_idx, ZONE_STATE_EMPTY);
+    blk_get_zone_info(run->image->blk, run->hot[hot_idx], &info);
+    if (info.state != ZONE_STATE_EMPTY && crash_percent(run, 80)) {
+        crash_co_manage(run, CRASH_OP_RESET, hot_idx);
+    }
+    crash_co_manage(run, CRASH_OP_ZRWA, hot_idx);
+}
+
 /* A flush of a part of the window, or a new window where there is none */
 static void coroutine_fn crash_co_zrwa(CrashRun *run, uint32_t hot_idx)
 {
@@ -382,7 +413,7 @@ static void coroutine_fn crash_co_zrwa(CrashRun *run, uint32_t hot_idx)
     }
     blk_get_zone_info(run->image->blk, zone_idx, &info);
     if (!(info.attributes & ZONE_ATTR_ZRWAV)) {
-        crash_co_manage(run, CRASH_OP_ZRWA, hot_idx);
+        crash_co_open_zrwa(run, hot_idx);
         return;
     }
     end_bytes = info.wp_bytes + CRASH_ZRWA_STEP_BYTES *
@@ -397,21 +428,6 @@ static void coroutine_fn crash_co_zrwa(CrashRun *run, uint32_t hot_idx)
     crash_end(run, op, crash_co_action(run, op));
     run->managed[hot_idx] = false;
     run->nr_managed--;
-}
-
-/* A Read Only zone, to which alone the host's Offline applies, if any */
-static uint32_t crash_pick_read_only(CrashRun *run, uint32_t hot_idx)
-{
-    ZoneInfo info;
-    uint32_t i;
-
-    for (i = 0; i < run->nr_hot; i++) {
-        blk_get_zone_info(run->image->blk, run->hot[i], &info);
-        if (info.state == ZONE_STATE_READ_ONLY) {
-            return i;
-        }
-    }
-    return hot_idx;
 }
 
 /* Seldom states: such a zone is lost to the rest of the load */
@@ -430,8 +446,10 @@ static void coroutine_fn crash_co_fail(CrashRun *run, uint32_t hot_idx)
     } else if (dice < 88) {
         crash_co_manage(run, CRASH_OP_FAULT_OFFLINE, hot_idx);
     } else if (dice < 97) {
-        crash_co_manage(run, CRASH_OP_OFFLINE, crash_pick_read_only(run,
-                                                                    hot_idx));
+        /* to Read Only zones alone the host's Offline applies */
+        crash_co_manage(run, CRASH_OP_OFFLINE,
+                        crash_pick_in_state(run, hot_idx,
+                                            ZONE_STATE_READ_ONLY));
     } else {
         crash_co_manage_all(run, CRASH_OP_OFFLINE);
     }

@@ -468,6 +468,14 @@ uint16_t zns_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed)
                      NVME_ZONE_ACTION_SET_ZD_EXT, ZNS_MAX_ZDE_BYTES);
 }
 
+uint16_t zns_set_zde_zrwa(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed)
+{
+    zns_put_pattern(drive, drive->buf_addr, 1, seed);
+    return send_data(drive, zns_lba(drive, zone_idx),
+                     NVME_ZONE_ACTION_SET_ZD_EXT | ZNS_ZRWA_ALLOC,
+                     ZNS_MAX_ZDE_BYTES);
+}
+
 uint16_t zns_compare(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
                      uint32_t seed)
 {

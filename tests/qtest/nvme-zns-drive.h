@@ -171,6 +171,8 @@ uint16_t zns_reset(ZnsDrive *drive, uint32_t zone_idx);
 void zns_identify(ZnsDrive *drive, uint8_t cns, uint8_t csi, void *data);
 /* The extension is block 0 of the pattern, cut to the size */
 uint16_t zns_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed);
+/* The same with a Zone Random Write Area */
+uint16_t zns_set_zde_zrwa(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed);
 
 /* Through QMP: what a host cannot do to a zone */
 

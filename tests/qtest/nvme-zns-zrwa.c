@@ -3,9 +3,10 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What it shows: writes anywhere in the window, the explicit and the implicit
- * flush that move the write pointer, the pool of such areas, and that a loss
- * of power takes the areas but nothing of what was written in them.
+ * What it shows: who gets an area, by Open and with a descriptor extension,
+ * writes anywhere in the window, the explicit and the implicit flush that move
+ * the write pointer, the pool of such areas, and that a loss of power takes the
+ * areas but nothing of what was written in them.
  *
  * How: two areas of 128 blocks, flushed in steps of 32 blocks.  The areas come
  * with the device, the zones are in the image or in memory.
@@ -52,6 +53,19 @@ static const ZnsSpec spec_zrwa_no_limit = {
     .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=16384",
 };
 
+static const ZnsSpec spec_zrwa_zde = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 4,
+    .max_active_zones = 5,
+    .zde_bytes = 64,
+    .block_bytes = 512,
+    .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=16384,zoned.numzrwa=2",
+    .filter_options = ",zrwa-size=65536,zrwa-granularity=16384,"
+                      "max-zrwa-zones=2",
+};
+
 static uint16_t open_zrwa(ZnsDrive *drive, uint32_t zone_idx)
 {
     return zns_send(drive, zns_lba(drive, zone_idx),
@@ -62,6 +76,17 @@ static uint16_t open_zrwa(ZnsDrive *drive, uint32_t zone_idx)
 static uint16_t flush_zrwa(ZnsDrive *drive, uint64_t lba)
 {
     return zns_send(drive, lba, NVME_ZONE_ACTION_ZRWA_FLUSH);
+}
+
+/* Flushes zone 1, which has an area, until the window ends at the capacity */
+static void flush_to_last_window(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint64_t end_lba = lba + drive->capacity_blocks - WINDOW_BLOCKS;
+
+    for (lba += WINDOW_BLOCKS; lba <= end_lba; lba += WINDOW_BLOCKS) {
+        zns_assert_ok(flush_zrwa(drive, lba - 1));
+    }
 }
 
 static void allocation(ZnsDrive *drive)
@@ -78,6 +103,118 @@ static void unsupported(ZnsDrive *drive)
 {
     zns_assert_status(open_zrwa(drive, 1), NVME_INVALID_ZONE_OP);
     zns_assert_zone(drive, 1, EMPTY, 0);
+    zns_assert_status(zns_set_zde_zrwa(drive, 1, 11), NVME_INVALID_ZONE_OP);
+    zns_assert_zone(drive, 1, EMPTY, 0);
+    g_assert_true(zns_zde_is_zero(drive, 1));
+}
+
+static void assert_refused(ZnsDrive *drive, uint32_t zone_idx)
+{
+    ZnsZone before = zns_zone(drive, zone_idx);
+    ZnsZone after;
+
+    zns_assert_status(open_zrwa(drive, zone_idx), NVME_INVALID_ZONE_OP);
+    after = zns_zone(drive, zone_idx);
+    g_assert_cmphex(after.state, ==, before.state);
+    g_assert_cmphex(after.wp_lba, ==, before.wp_lba);
+    g_assert_cmphex(after.attributes, ==, before.attributes);
+}
+
+/* Zones 0 to 5 are in all other states, 6 has an area */
+static void only_empty_zones(ZnsDrive *drive)
+{
+    uint32_t i;
+
+    zns_assert_ok(zns_write(drive, 0, 8, 1));
+    zns_assert_ok(zns_open(drive, 1));
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 2), 8, 2));
+    zns_assert_ok(zns_close(drive, 2));
+    zns_assert_ok(zns_finish(drive, 3));
+    zns_set_state(drive, 4, "read-only");
+    zns_set_state(drive, 5, "offline");
+    zns_assert_ok(open_zrwa(drive, 6));
+    for (i = 0; i <= 6; i++) {
+        assert_refused(drive, i);
+    }
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 6) + 8, 8, 6));
+    assert_refused(drive, 6);
+    zns_assert_ok(zns_close(drive, 6));
+    assert_refused(drive, 6);
+    /* Nothing of it has taken an area; refused with none left, too */
+    zns_assert_ok(zns_reset(drive, 2));
+    zns_assert_ok(open_zrwa(drive, 7));
+    zns_assert_status(open_zrwa(drive, 8), NVME_NOZRWA);
+    assert_refused(drive, 1);
+}
+
+static void area_with_extension(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+
+    zns_assert_ok(zns_set_zde_zrwa(drive, 1, 11));
+    zns_assert_zone(drive, 1, CLOSED, 0);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==,
+                    NVME_ZA_ZD_EXT_VALID | NVME_ZA_ZRWA_VALID);
+    g_assert_true(zns_zde_is(drive, 1, 11));
+    zns_assert_status(open_zrwa(drive, 1), NVME_INVALID_ZONE_OP);
+    zns_assert_status(zns_set_zde_zrwa(drive, 1, 12),
+                      NVME_ZONE_INVAL_TRANSITION);
+    g_assert_true(zns_zde_is(drive, 1, 11));
+    /* A write opens it, with its area */
+    zns_assert_ok(zns_write(drive, lba + 64, 8, 1));
+    zns_assert_ok(zns_write(drive, lba, 8, 2));
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 0);
+    zns_assert_ok(flush_zrwa(drive, lba + STEP_BLOCKS - 1));
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, STEP_BLOCKS);
+    g_assert_true(zns_holds(drive, lba + 64, 8, 1));
+    g_assert_true(zns_reads_zeros(drive, lba + 8, 56));
+    g_assert_true(zns_zde_is(drive, 1, 11));
+}
+
+static void extension_and_pool(ZnsDrive *drive)
+{
+    uint32_t i;
+
+    zns_assert_ok(open_zrwa(drive, 0));
+    zns_assert_ok(zns_set_zde_zrwa(drive, 1, 11));
+    zns_assert_status(zns_set_zde_zrwa(drive, 2, 12), NVME_NOZRWA);
+    zns_assert_zone(drive, 2, EMPTY, 0);
+    g_assert_cmphex(zns_zone(drive, 2).attributes, ==, 0);
+    g_assert_true(zns_zde_is_zero(drive, 2));
+    zns_assert_status(open_zrwa(drive, 2), NVME_NOZRWA);
+    /* The state comes first */
+    zns_assert_status(zns_set_zde_zrwa(drive, 0, 10),
+                      NVME_ZONE_INVAL_TRANSITION);
+    zns_assert_ok(zns_reset(drive, 1));
+    zns_assert_ok(zns_set_zde_zrwa(drive, 2, 12));
+    g_assert_true(zns_zde_is(drive, 2, 12));
+    for (i = 3; i < 6; i++) {
+        zns_assert_ok(zns_set_zde(drive, i, i));
+    }
+    zns_assert_ok(zns_reset(drive, 2));
+    zns_assert_ok(zns_set_zde(drive, 6, 6));
+    zns_assert_status(zns_set_zde_zrwa(drive, 7, 7),
+                      NVME_ZONE_TOO_MANY_ACTIVE);
+    g_assert_true(zns_zde_is_zero(drive, 7));
+}
+
+static void extension_survives_area(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 2);
+
+    zns_assert_ok(zns_set_zde_zrwa(drive, 1, 11));
+    zns_assert_ok(zns_set_zde_zrwa(drive, 2, 12));
+    zns_assert_ok(zns_write_fua(drive, lba + 8, 8, 2));
+    zns_kill_and_restart(drive);
+    zns_assert_zone(drive, 1, CLOSED, 0);
+    zns_assert_zone(drive, 2, CLOSED, 16);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, NVME_ZA_ZD_EXT_VALID);
+    g_assert_cmphex(zns_zone(drive, 2).attributes, ==, NVME_ZA_ZD_EXT_VALID);
+    g_assert_true(zns_zde_is(drive, 1, 11));
+    g_assert_true(zns_zde_is(drive, 2, 12));
+    g_assert_true(zns_holds(drive, lba + 8, 8, 2));
+    zns_assert_ok(open_zrwa(drive, 3));
+    zns_assert_ok(open_zrwa(drive, 4));
 }
 
 static void writes_in_window(ZnsDrive *drive)
@@ -185,9 +322,8 @@ static void flush_to_capacity(ZnsDrive *drive)
     uint64_t lba = zns_lba(drive, 1);
     uint64_t end_lba = lba + drive->capacity_blocks;
 
-    zns_assert_ok(zns_write_zeroes(drive, lba, drive->capacity_blocks -
-                                   WINDOW_BLOCKS));
     zns_assert_ok(open_zrwa(drive, 1));
+    flush_to_last_window(drive);
     zns_assert_ok(zns_write(drive, end_lba - 8, 8, 1));
     zns_assert_status(zns_write(drive, end_lba - 4, 8, 9),
                       NVME_ZONE_BOUNDARY_ERROR);
@@ -209,16 +345,6 @@ static void pool(ZnsDrive *drive)
     zns_assert_ok(zns_finish(drive, 1));
     zns_assert_ok(open_zrwa(drive, 3));
     zns_assert_status(open_zrwa(drive, 4), NVME_NOZRWA);
-}
-
-static void pool_with_open_zone(ZnsDrive *drive)
-{
-    zns_assert_ok(open_zrwa(drive, 0));
-    zns_assert_ok(open_zrwa(drive, 1));
-    zns_assert_ok(zns_open(drive, 2));
-    zns_assert_status(open_zrwa(drive, 2), NVME_NOZRWA);
-    zns_assert_zone(drive, 2, EXPLICITLY_OPEN, 0);
-    g_assert_cmphex(zns_zone(drive, 2).attributes, ==, 0);
 }
 
 /* 100 blocks in the window of zone 1, 16 of them written, then twice */
@@ -244,12 +370,14 @@ static void check_window_committed(ZnsDrive *drive)
     g_assert_true(zns_reads_zeros(drive, lba, 8));
     g_assert_true(zns_reads_zeros(drive, lba + 16, 76));
     g_assert_true(zns_reads_zeros(drive, lba + 100, 100));
-    /* The pool is whole again, and zone 1 can have an area of it */
-    zns_assert_ok(open_zrwa(drive, 1));
+    /* The pool is whole again; zone 1 goes on without an area of it */
     zns_assert_ok(open_zrwa(drive, 2));
-    zns_assert_ok(zns_write(drive, lba + 110, 8, 3));
-    zns_assert_ok(flush_zrwa(drive, lba + 100 + STEP_BLOCKS - 1));
-    zns_assert_zone(drive, 1, EXPLICITLY_OPEN, 100 + STEP_BLOCKS);
+    zns_assert_ok(open_zrwa(drive, 3));
+    zns_assert_status(open_zrwa(drive, 1), NVME_INVALID_ZONE_OP);
+    zns_assert_status(zns_write(drive, lba + 110, 8, 9),
+                      NVME_ZONE_INVALID_WRITE);
+    zns_assert_ok(zns_write(drive, lba + 100, 8, 3));
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 108);
 }
 
 static void window_survives_quit(ZnsDrive *drive)
@@ -300,9 +428,8 @@ static void window_at_capacity_leaves_full_zone(ZnsDrive *drive)
     uint64_t lba = zns_lba(drive, 1);
     uint64_t end_lba = lba + drive->capacity_blocks;
 
-    zns_assert_ok(zns_write_zeroes(drive, lba, drive->capacity_blocks -
-                                   WINDOW_BLOCKS));
     zns_assert_ok(open_zrwa(drive, 1));
+    flush_to_last_window(drive);
     zns_assert_ok(zns_write(drive, end_lba - 8, 8, 1));
     zns_assert_state(drive, 1, EXPLICITLY_OPEN);
     zns_ctrl_shutdown(drive->ctrl);
@@ -315,9 +442,8 @@ static void full_after_kill(ZnsDrive *drive)
     uint64_t lba = zns_lba(drive, 1);
     uint64_t end_lba = lba + drive->capacity_blocks;
 
-    zns_assert_ok(zns_write_zeroes(drive, lba, drive->capacity_blocks -
-                                   WINDOW_BLOCKS));
     zns_assert_ok(open_zrwa(drive, 1));
+    flush_to_last_window(drive);
     zns_assert_ok(zns_write_fua(drive, end_lba - 8, 8, 1));
     zns_kill_and_restart(drive);
     zns_assert_state(drive, 1, FULL);
@@ -402,23 +528,22 @@ static void no_limit(ZnsDrive *drive)
     }
 }
 
-/* An area for a zone that is open takes no other resource */
-static void area_for_open_zones(ZnsDrive *drive)
+/* An area needs the resources of an open zone, which come first */
+static void area_needs_open_zone(ZnsDrive *drive)
 {
     uint32_t i;
 
     for (i = 0; i < 4; i++) {
         zns_assert_ok(zns_open(drive, i));
     }
-    zns_assert_ok(open_zrwa(drive, 3));
-    zns_assert_zone(drive, 3, EXPLICITLY_OPEN, 0);
-    g_assert_cmphex(zns_zone(drive, 3).attributes, ==, NVME_ZA_ZRWA_VALID);
     zns_assert_status(open_zrwa(drive, 4), NVME_ZONE_TOO_MANY_OPEN);
     zns_assert_zone(drive, 4, EMPTY, 0);
     zns_assert_ok(zns_close(drive, 0));
     zns_assert_ok(zns_open(drive, 4));
     zns_assert_status(open_zrwa(drive, 5), NVME_ZONE_TOO_MANY_ACTIVE);
     g_assert_cmphex(zns_zone(drive, 5).attributes, ==, 0);
+    zns_assert_ok(zns_reset(drive, 4));
+    zns_assert_ok(open_zrwa(drive, 5));
 }
 
 static void zeroes_in_window(ZnsDrive *drive)
@@ -440,6 +565,14 @@ const ZnsTest zns_zrwa_tests[] = {
       &spec_zrwa },
     { "zrwa/is-invalid-zone-operation-where-not-supported", unsupported,
       ZNS_BOTH },
+    { "zrwa/only-empty-zones-get-an-area", only_empty_zones, ZNS_BOTH,
+      &spec_zrwa },
+    { "zrwa/set-zde-allocates-an-area", area_with_extension, ZNS_BOTH,
+      &spec_zrwa_zde },
+    { "zrwa/set-zde-needs-an-area-of-the-pool", extension_and_pool, ZNS_BOTH,
+      &spec_zrwa_zde },
+    { "zrwa/kill-keeps-the-extension-not-the-area", extension_survives_area,
+      ZNS_QCOW2, &spec_zrwa_zde },
     { "zrwa/writes-in-the-window-keep-the-write-pointer", writes_in_window,
       ZNS_BOTH, &spec_zrwa },
     { "zrwa/write-behind-the-window-flushes", implicit_flush, ZNS_BOTH,
@@ -461,8 +594,6 @@ const ZnsTest zns_zrwa_tests[] = {
     { "zrwa/flush-to-the-capacity-makes-the-zone-full", flush_to_capacity,
       ZNS_BOTH, &spec_zrwa },
     { "zrwa/pool-is-limited-and-refilled", pool, ZNS_BOTH, &spec_zrwa },
-    { "zrwa/open-zone-needs-an-area-of-the-pool-too", pool_with_open_zone,
-      ZNS_BOTH, &spec_zrwa },
     { "zrwa/restart-commits-what-was-written", window_survives_quit,
       ZNS_QCOW2, &spec_zrwa },
     { "zrwa/kill-after-flush-keeps-what-was-written",
@@ -477,7 +608,7 @@ const ZnsTest zns_zrwa_tests[] = {
       window_at_capacity_leaves_full_zone, ZNS_BOTH, &spec_zrwa },
     { "zrwa/kill-after-fua-leaves-a-written-zone-full", full_after_kill,
       ZNS_QCOW2, &spec_zrwa },
-    { "zrwa/open-zone-needs-no-other-resource", area_for_open_zones,
+    { "zrwa/area-needs-an-open-and-an-active-resource", area_needs_open_zone,
       ZNS_BOTH, &spec_zrwa },
     { "zrwa/pool-is-whole-again-each-time", pool_without_leak, ZNS_BOTH,
       &spec_zrwa },

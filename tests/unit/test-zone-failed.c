@@ -641,37 +641,15 @@ static void test_forgotten_unwritten(void)
     zone_table_free(table);
 }
 
-/* A ZRWA begins where writing has ended, and what failed is forgotten */
+/* A ZRWA comes to Empty zones alone, and what failed is not forgotten */
 static void test_open_zrwa(void)
 {
     ZoneTable *table = make_written("wfwff");
-    ZoneWrite w;
-    bool changed;
 
-    A_OK(begin(table, &w, 1));
-    REFUSED(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ZONE_BUSY);
-    end_badly(table, &w);
-    g_assert_cmphex(zone_table_word_after(table, 1, ZONE_EVENT_OPEN_ZRWA), ==,
-                    ZONE_LEN + 3 * UNIT);
-    A_OK(zone_table_event(table, 1, ZONE_EVENT_OPEN_ZRWA, &changed));
-    g_assert_false(changed);
+    REFUSED(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ZONE_ERR_NO_ZRWA);
+    expect_at(table, 1, 3, 3);
+    write_again(table, 1);
     expect_at(table, 3, 3, 3);
-    REFUSED(begin(table, &w, 1), ZONE_ERR_NOT_AT_WP);
-    write_again(table, 3);
-    zone_table_free(table);
-}
-
-/* With the capacity written there is no place for one, as in a Full zone */
-static void test_open_zrwa_at_capacity(void)
-{
-    ZoneTable *table = make_written("fwwwwwwwwwww");
-
-    REFUSED(zone_table_check_event(table, 1, ZONE_EVENT_OPEN_ZRWA),
-            ZONE_ERR_INVALID_TRANSITION);
-    REFUSED(send(table, 1, ZONE_EVENT_OPEN_ZRWA),
-            ZONE_ERR_INVALID_TRANSITION);
-    write_again(table, 0);
-    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_FULL);
     zone_table_free(table);
 }
 
@@ -783,9 +761,7 @@ static void test_same_bucket(void)
 /* A hold waits for them, and they for a hold; in zones of all kinds */
 static void test_discard(void)
 {
-    ZoneTable *table = make_table(.conventional_zones = 1,
-                                  .zrwa_bytes = 2 * UNIT,
-                                  .zrwa_granularity_bytes = UNIT);
+    ZoneTable *table = make_table(.conventional_zones = 1);
     ZoneWrite a, b, c;
 
     A_OK(write_some(table, 1, 2 * UNIT));
@@ -794,7 +770,6 @@ static void test_discard(void)
     A_OK(zone_table_discard_begin(table, &c, 512, 512));
     g_assert_true(zone_table_in_flight(table, 0));
     g_assert_false(zone_table_in_flight(table, 2));
-    REFUSED(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ZONE_BUSY);
     zone_table_hold(table, 1);
     REFUSED(zone_table_discard_begin(table, &(ZoneWrite) {}, ZONE_LEN, UNIT),
             ZONE_BUSY);
@@ -818,8 +793,9 @@ static void test_discard_alone(void)
     ZoneWrite d, w;
     uint64_t seq;
 
-    A_OK(write_some(table, 1, 2 * UNIT));
     expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    A_OK(write_some(table, 1, 2 * UNIT));
+    A_OK(zone_table_zrwa_flush(table, ZONE_LEN + 2 * UNIT));
     seq = zone_table_next_seq(table);
     A_OK(zone_table_discard_begin(table, &d, ZONE_LEN, UNIT));
     g_assert_cmpint(zone_table_next_seq(table), ==, seq);
@@ -872,7 +848,6 @@ int main(int argc, char **argv)
         { "event/load", test_load_forgets },
         { "event/unwritten", test_forgotten_unwritten },
         { "event/open-zrwa", test_open_zrwa },
-        { "event/open-zrwa-at-capacity", test_open_zrwa_at_capacity },
         { "read", test_read },
         { "read/append", test_read_append },
         { "read/forgotten", test_read_forgotten },

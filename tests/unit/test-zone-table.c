@@ -29,6 +29,7 @@ static const ZoneState sequential_states[] = {
 #define F   ZONE_STATE_FULL
 #define OFF ZONE_STATE_OFFLINE
 #define BAD (-(int)ZONE_ERR_INVALID_TRANSITION)
+#define NO  (-(int)ZONE_ERR_NO_ZRWA)
 
 /* Where each event leads (or a refusal, negative), states in that order */
 static const struct {
@@ -38,7 +39,7 @@ static const struct {
     { ZONE_EVENT_WRITE, { IO, IO, EO, IO, -(int)ZONE_ERR_READ_ONLY,
                           -(int)ZONE_ERR_FULL, -(int)ZONE_ERR_OFFLINE } },
     { ZONE_EVENT_OPEN,            {  EO,  EO,  EO,  EO, BAD, BAD, BAD } },
-    { ZONE_EVENT_OPEN_ZRWA,       {  EO,  EO,  EO,  EO, BAD, BAD, BAD } },
+    { ZONE_EVENT_OPEN_ZRWA,       {  EO,  NO,  NO,  NO,  NO,  NO,  NO } },
     { ZONE_EVENT_CLOSE,           { BAD,   C,   C,   C, BAD, BAD, BAD } },
     { ZONE_EVENT_AUTO_CLOSE,      { BAD,   C, BAD, BAD, BAD, BAD, BAD } },
     { ZONE_EVENT_FINISH,          {   F,   F,   F,   F, BAD,   F, BAD } },
@@ -46,6 +47,7 @@ static const struct {
     { ZONE_EVENT_RESET,           {   E,   E,   E,   E, BAD,   E, BAD } },
     { ZONE_EVENT_OFFLINE,         { BAD, BAD, BAD, BAD, OFF, BAD, OFF } },
     { ZONE_EVENT_SET_ZDE,         {   C, BAD, BAD, BAD, BAD, BAD, BAD } },
+    { ZONE_EVENT_SET_ZDE_ZRWA,    {   C, BAD, BAD, BAD, BAD, BAD, BAD } },
     /* The Explicitly Opened one has nothing written in it */
     { ZONE_EVENT_POWER_CYCLE,     {   E,   C,   E,   C,  RO,   F, OFF } },
     { ZONE_EVENT_EXCURSION,       { BAD,   F,   F,   F, BAD,   F, BAD } },
@@ -101,6 +103,7 @@ static void test_state_machine(void)
 #undef F
 #undef OFF
 #undef BAD
+#undef NO
 
 static int open_weight(ZoneState state)
 {
@@ -348,9 +351,12 @@ static void test_set_zde_needs_active(void)
 
 static void test_no_zde(void)
 {
-    ZoneTable *table = make_table();
+    ZoneTable *table = make_table(.zrwa_bytes = 8192,
+                                  .zrwa_granularity_bytes = 4096);
 
     g_assert_cmpint(send(table, 1, ZONE_EVENT_SET_ZDE), ==, ZONE_ERR_NO_ZDE);
+    g_assert_cmpint(send(table, 1, ZONE_EVENT_SET_ZDE_ZRWA), ==,
+                    ZONE_ERR_NO_ZDE);
     zone_table_free(table);
 }
 

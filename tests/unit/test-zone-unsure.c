@@ -360,9 +360,8 @@ static void test_above_flight(void)
 static void test_forgetting(void)
 {
     static const ZoneEvent events[] = {
-        ZONE_EVENT_OPEN_ZRWA, ZONE_EVENT_FINISH, ZONE_EVENT_RESET,
-        ZONE_EVENT_POWER_CYCLE, ZONE_EVENT_FAULT_READ_ONLY,
-        ZONE_EVENT_FAULT_OFFLINE,
+        ZONE_EVENT_FINISH, ZONE_EVENT_RESET, ZONE_EVENT_POWER_CYCLE,
+        ZONE_EVENT_FAULT_READ_ONLY, ZONE_EVENT_FAULT_OFFLINE,
     };
     size_t i;
 
@@ -489,36 +488,49 @@ static void test_append(void)
 static void test_zrwa(void)
 {
     ZoneTable *table = make_unsure(0, 0);
-    ZoneWrite w, last;
+    ZoneWrite first, second;
 
-    A_OK(begin(table, &w, 0));
-    end(table, &w, true);
     expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
-    flush_failed(table, &w);
-    REFUSED(begin(table, &w, 0), ZONE_ERR_NOT_AT_WP);
-    A_OK(begin_range(table, &last, UNIT, 2 * UNIT));
-    end(table, &last, true);
-    flush_failed(table, &last);
-    A_OK(begin_range(table, &last, UNIT, UNIT));
-    end(table, &last, true);
+    A_OK(begin_range(table, &first, 0, 2 * UNIT));
+    end(table, &first, true);
+    flush_failed(table, &first);
+    A_OK(begin_range(table, &second, UNIT, UNIT));
+    end(table, &second, true);
+    flush_failed(table, &second);
     A_OK(zone_table_zrwa_flush(table, ZONE_LEN + 2 * UNIT));
-    REFUSED(begin_range(table, &last, UNIT, UNIT), ZONE_ERR_NOT_AT_WP);
+    REFUSED(begin_range(table, &first, 0, 2 * UNIT), ZONE_ERR_NOT_AT_WP);
+    REFUSED(begin_range(table, &second, UNIT, UNIT), ZONE_ERR_NOT_AT_WP);
     zone_table_free(table);
 }
 
 static void test_zrwa_filled(void)
 {
-    ZoneTable *table = make_unsure(NR_UNITS - 2, 0);
+    ZoneTable *table = make_unsure(0, 0);
     ZoneWrite w;
+    unsigned i;
 
     expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
-    A_OK(begin_range(table, &w, (NR_UNITS - 2) * UNIT, 2 * UNIT));
-    end(table, &w, true);
-    A_OK(zone_table_zrwa_flush(table, ZONE_LEN + ZONE_CAP));
+    for (i = 0; i < NR_UNITS; i += 2) {
+        A_OK(begin_range(table, &w, i * UNIT, 2 * UNIT));
+        end(table, &w, true);
+        A_OK(zone_table_zrwa_flush(table, ZONE_LEN + (i + 2) * UNIT));
+    }
     g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_FULL);
     flush_failed(table, &w);
     REFUSED(begin_range(table, &w, (NR_UNITS - 2) * UNIT, 2 * UNIT),
             ZONE_ERR_FULL);
+    zone_table_free(table);
+}
+
+/* A ZRWA that is refused forgets nothing */
+static void test_zrwa_refused(void)
+{
+    ZoneTable *table = make_unsure(2, 1);
+    ZoneWrite w;
+
+    REFUSED(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ZONE_ERR_NO_ZRWA);
+    A_OK(begin(table, &w, 1));
+    end(table, &w, true);
     zone_table_free(table);
 }
 
@@ -549,6 +561,7 @@ int main(int argc, char **argv)
         { "not/append", test_append },
         { "not/zrwa", test_zrwa },
         { "not/zrwa-filled", test_zrwa_filled },
+        { "forgets/not-when-refused", test_zrwa_refused },
     };
     size_t i;
 

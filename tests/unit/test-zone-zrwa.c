@@ -38,6 +38,18 @@ static ZoneStatus write_at(ZoneTable *table, uint64_t pos_bytes,
     return status;
 }
 
+/* From the start, in steps of the window's length: all of it is flushed */
+static void write_up_to(ZoneTable *table, uint64_t end_bytes)
+{
+    uint64_t pos_bytes, bytes;
+
+    for (pos_bytes = 0; pos_bytes < end_bytes; pos_bytes += bytes) {
+        bytes = MIN(end_bytes - pos_bytes, 8192);
+        A_OK(write_at(table, pos_bytes, bytes));
+        A_OK(zone_table_zrwa_flush(table, ZONE_LEN + pos_bytes + bytes));
+    }
+}
+
 static ZoneStatus flush_to(ZoneTable *table, uint64_t pos_bytes)
 {
     return zone_table_zrwa_flush(table, ZONE_LEN + pos_bytes);
@@ -45,9 +57,11 @@ static ZoneStatus flush_to(ZoneTable *table, uint64_t pos_bytes)
 
 static void test_unsupported(void)
 {
-    ZoneTable *table = make_table();
+    ZoneTable *table = make_table(.zd_extension_bytes = 64);
 
     g_assert_cmpint(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_NO_ZRWA);
+    g_assert_cmpint(send(table, 1, ZONE_EVENT_SET_ZDE_ZRWA), ==,
                     ZONE_ERR_NO_ZRWA);
     g_assert_cmpint(flush_to(table, 4096), ==, ZONE_ERR_NO_ZRWA);
     zone_table_free(table);
@@ -62,26 +76,97 @@ static void test_allocate(void)
     g_assert_cmpint(zone_table_counts(table).zrwa, ==, 1);
     /* Never stored */
     g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN);
-    /* Once more is not one more */
-    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    /* Opening keeps it */
     expect_send(table, 1, ZONE_EVENT_OPEN);
     g_assert_cmpint(zone_table_counts(table).zrwa, ==, 1);
     zone_table_free(table);
 }
 
-/* An open zone can get one too */
-static void test_allocate_when_open(void)
+static void check_no_area(ZoneTable *table, uint32_t zone_idx)
 {
-    ZoneTable *table = make_zrwa_table();
+    ZoneInfo before = info_of(table, zone_idx);
+    uint32_t nr_areas = zone_table_counts(table).zrwa;
 
-    bring_to(table, 1, ZONE_STATE_IMPLICITLY_OPENED);
-    bring_to(table, 2, ZONE_STATE_EXPLICITLY_OPENED);
-    bring_to(table, 3, ZONE_STATE_CLOSED);
-    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
-    expect_send(table, 2, ZONE_EVENT_OPEN_ZRWA);
-    expect_send(table, 3, ZONE_EVENT_OPEN_ZRWA);
-    g_assert_cmpint(zone_table_counts(table).zrwa, ==, 3);
-    g_assert_cmpint(zone_table_counts(table).open, ==, 3);
+    g_assert_cmpint(zone_table_check_event(table, zone_idx,
+                                           ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_NO_ZRWA);
+    g_assert_cmpint(send(table, zone_idx, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_NO_ZRWA);
+    g_assert_cmpint(state_of(table, zone_idx), ==, before.state);
+    g_assert_cmphex(attributes_of(table, zone_idx), ==, before.attributes);
+    g_assert_cmpint(info_of(table, zone_idx).wp_bytes, ==, before.wp_bytes);
+    g_assert_cmpint(zone_table_counts(table).zrwa, ==, nr_areas);
+}
+
+/* No zone gets one that is not Empty, or once more; also with none left */
+static void test_allocate_when_empty(void)
+{
+    static const ZoneState states[] = {
+        ZONE_STATE_IMPLICITLY_OPENED, ZONE_STATE_EXPLICITLY_OPENED,
+        ZONE_STATE_CLOSED, ZONE_STATE_FULL, ZONE_STATE_READ_ONLY,
+        ZONE_STATE_OFFLINE,
+    };
+    ZoneTable *table = make_zrwa_table(.max_zrwa_zones = 1);
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(states); i++) {
+        bring_to(table, i, states[i]);
+        check_no_area(table, i);
+    }
+    expect_send(table, 7, ZONE_EVENT_OPEN_ZRWA);
+    check_no_area(table, 7);
+    A_OK(write_some(table, 7, 4096));
+    check_no_area(table, 7);
+    expect_send(table, 7, ZONE_EVENT_CLOSE);
+    check_no_area(table, 7);
+    check_no_area(table, 0);
+    zone_table_free(table);
+}
+
+/* Set Zone Descriptor Extension takes one along; writes open the zone then */
+static void test_allocate_with_extension(void)
+{
+    ZoneTable *table = make_zrwa_table(.zd_extension_bytes = 64,
+                                       .max_zrwa_zones = 1,
+                                       .max_active_zones = 2);
+
+    expect_send(table, 1, ZONE_EVENT_SET_ZDE_ZRWA);
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_CLOSED);
+    g_assert_cmphex(attributes_of(table, 1), ==,
+                    ZONE_ATTR_ZDEV | ZONE_ATTR_ZRWAV);
+    g_assert_cmphex(zone_table_word(table, 1), ==,
+                    UINT64_C(0x0400000000000000) + ZONE_LEN);
+    g_assert_cmpint(send(table, 2, ZONE_EVENT_SET_ZDE_ZRWA), ==,
+                    ZONE_ERR_ZRWA_EXHAUSTED);
+    g_assert_cmpint(state_of(table, 2), ==, ZONE_STATE_EMPTY);
+    check_no_area(table, 1);
+    A_OK(write_at(table, 4096, 4096));
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_IMPLICITLY_OPENED);
+    g_assert_cmphex(attributes_of(table, 1), ==,
+                    ZONE_ATTR_ZDEV | ZONE_ATTR_ZRWAV);
+    g_assert_cmpint(wp_of(table, 1), ==, 0);
+    /* Active resources come before areas */
+    expect_send(table, 2, ZONE_EVENT_OPEN);
+    g_assert_cmpint(send(table, 3, ZONE_EVENT_SET_ZDE_ZRWA), ==,
+                    ZONE_ERR_TOO_MANY_ACTIVE);
+    g_assert_cmpint(send(table, 2, ZONE_EVENT_SET_ZDE_ZRWA), ==,
+                    ZONE_ERR_INVALID_TRANSITION);
+    zone_table_free(table);
+}
+
+/* ... as it was before, when its word is loaded again: the area is free */
+static void test_extension_undone(void)
+{
+    ZoneTable *table = make_zrwa_table(.zd_extension_bytes = 64,
+                                       .max_zrwa_zones = 1);
+    uint64_t word = zone_table_word(table, 1);
+
+    expect_send(table, 1, ZONE_EVENT_SET_ZDE_ZRWA);
+    zone_table_load_word(table, 1, word);
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EMPTY);
+    g_assert_cmphex(attributes_of(table, 1), ==, 0);
+    g_assert_cmpint(zone_table_counts(table).zrwa, ==, 0);
+    expect_send(table, 2, ZONE_EVENT_SET_ZDE_ZRWA);
     zone_table_free(table);
 }
 
@@ -102,31 +187,29 @@ static void test_exhausted(void)
     zone_table_free(table);
 }
 
-/* The granularity counts from the write pointer, wherever that is */
-static void test_unaligned_wp(void)
+/* The granularity counts from the start, wherever writes begin and end */
+static void test_unaligned_writes(void)
 {
-    ZoneTable *table = make_zrwa_table();
+    ZoneTable *table = open_zrwa();
 
-    write_some(table, 1, 512);
-    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
     A_OK(write_at(table, 512, 8192));
-    g_assert_cmpint(flush_to(table, 4096), ==, ZONE_ERR_UNALIGNED);
-    A_OK(flush_to(table, 4096 + 512));
-    g_assert_cmpint(wp_of(table, 1), ==, 4096 + 512);
+    g_assert_cmpint(wp_of(table, 1), ==, 4096);
+    g_assert_cmpint(flush_to(table, 4096 + 512), ==, ZONE_ERR_UNALIGNED);
+    A_OK(flush_to(table, 8192));
+    g_assert_cmpint(wp_of(table, 1), ==, 8192);
     zone_table_free(table);
 }
 
+/* A zone that a write is the first to open is none for an area */
 static void test_not_while_in_flight(void)
 {
     ZoneTable *table = make_zrwa_table();
     ZoneWrite w;
 
     A_OK(begin_at(table, &w, 1, 0, 4096));
-    g_assert_cmpint(zone_table_check_event(table, 1, ZONE_EVENT_OPEN_ZRWA),
-                    ==, ZONE_BUSY);
-    g_assert_cmpint(send(table, 1, ZONE_EVENT_OPEN_ZRWA), ==, ZONE_BUSY);
-    zone_table_write_end(table, &w, true);
-    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    check_no_area(table, 1);
+    zone_table_write_end(table, &w, false);
+    check_no_area(table, 1);
     zone_table_free(table);
 }
 
@@ -335,10 +418,9 @@ static void test_power_cycle_unwritten(void)
 /* All written, though some still in the window: Full after a power cycle */
 static void test_power_cycle_filled(void)
 {
-    ZoneTable *table = make_zrwa_table();
+    ZoneTable *table = open_zrwa();
 
-    write_some(table, 1, ZONE_CAP - 4096);
-    expect_send(table, 1, ZONE_EVENT_OPEN_ZRWA);
+    write_up_to(table, ZONE_CAP - 4096);
     zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
     A_OK(write_at(table, ZONE_CAP - 4096, 4096));
     g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EXPLICITLY_OPENED);
@@ -540,9 +622,11 @@ int main(int argc, char **argv)
     } tests[] = {
         { "unsupported", test_unsupported },
         { "allocate", test_allocate },
-        { "allocate-when-open", test_allocate_when_open },
+        { "allocate-when-empty", test_allocate_when_empty },
+        { "allocate-with-extension", test_allocate_with_extension },
+        { "extension-undone", test_extension_undone },
         { "exhausted", test_exhausted },
-        { "unaligned-wp", test_unaligned_wp },
+        { "unaligned-writes", test_unaligned_writes },
         { "not-while-in-flight", test_not_while_in_flight },
         { "window", test_window },
         { "window-at-capacity", test_window_at_capacity },

@@ -730,25 +730,23 @@ bool ref_is_data(const RefTable *ref, uint64_t offset_bytes)
 
 /* Management */
 
-static ZoneStatus zrwa_open_status(const RefTable *ref, uint32_t zone_idx)
+/* A ZRWA is for Empty zones, while the drive has one left */
+static ZoneStatus zrwa_status(const RefTable *ref)
 {
-    const RefZone *zone = &ref->zones[zone_idx];
-    ZoneStatus status = room_to_open(ref, zone);
+    return ref->g.max_zrwa_zones != 0 &&
+           ref_counts(ref).zrwa + 1 > ref->g.max_zrwa_zones ?
+           ZONE_ERR_ZRWA_EXHAUSTED : ZONE_OK;
+}
 
-    if (zone->zrwa) {
-        return status;
+static ZoneStatus zrwa_open_status(const RefTable *ref, const RefZone *zone)
+{
+    ZoneStatus status;
+
+    if (zone->state != ZONE_STATE_EMPTY) {
+        return ZONE_ERR_NO_ZRWA;
     }
-    if (ref_in_flight(ref, zone_idx)) {
-        return ZONE_BUSY;
-    }
-    if (stored_wp_of(ref, zone) == ref->capacity_blocks) {
-        return ZONE_ERR_INVALID_TRANSITION;
-    }
-    if (status == ZONE_OK && ref->g.max_zrwa_zones != 0 &&
-        ref_counts(ref).zrwa + 1 > ref->g.max_zrwa_zones) {
-        return ZONE_ERR_ZRWA_EXHAUSTED;
-    }
-    return status;
+    status = room_to_open(ref, zone);
+    return status == ZONE_OK ? zrwa_status(ref) : status;
 }
 
 static ZoneStatus set_zde_status(const RefTable *ref, const RefZone *zone)
@@ -771,7 +769,7 @@ static bool state_allows(const RefZone *zone, ZoneEvent event)
     bool dead = zone->state == ZONE_STATE_READ_ONLY ||
                 zone->state == ZONE_STATE_OFFLINE;
 
-    if (event == ZONE_EVENT_OPEN || event == ZONE_EVENT_OPEN_ZRWA) {
+    if (event == ZONE_EVENT_OPEN) {
         return !dead && !full;
     }
     if (event == ZONE_EVENT_CLOSE) {
@@ -822,10 +820,12 @@ ZoneStatus ref_event_status(const RefTable *ref, uint32_t zone_idx,
         }
         return room_to_open(ref, zone);
     }
-    if (event == ZONE_EVENT_SET_ZDE && ref->g.zd_extension_bytes == 0) {
+    if ((event == ZONE_EVENT_SET_ZDE || event == ZONE_EVENT_SET_ZDE_ZRWA) &&
+        ref->g.zd_extension_bytes == 0) {
         return ZONE_ERR_NO_ZDE;
     }
-    if (event == ZONE_EVENT_OPEN_ZRWA && ref->g.zrwa_bytes == 0) {
+    if ((event == ZONE_EVENT_OPEN_ZRWA || event == ZONE_EVENT_SET_ZDE_ZRWA) &&
+        ref->g.zrwa_bytes == 0) {
         return ZONE_ERR_NO_ZRWA;
     }
     if (!state_allows(zone, event)) {
@@ -835,20 +835,22 @@ ZoneStatus ref_event_status(const RefTable *ref, uint32_t zone_idx,
         return room_to_open(ref, zone);
     }
     if (event == ZONE_EVENT_OPEN_ZRWA) {
-        return zrwa_open_status(ref, zone_idx);
+        return zrwa_open_status(ref, zone);
     }
     if (event == ZONE_EVENT_SET_ZDE) {
         return set_zde_status(ref, zone);
+    }
+    if (event == ZONE_EVENT_SET_ZDE_ZRWA) {
+        ZoneStatus status = set_zde_status(ref, zone);
+
+        return status == ZONE_OK ? zrwa_status(ref) : status;
     }
     return ZONE_OK;
 }
 
 /* Does the event, when it is accepted, leave nothing to be made again? */
-static bool ends_life(const RefZone *zone, ZoneEvent event)
+static bool ends_life(ZoneEvent event)
 {
-    if (event == ZONE_EVENT_OPEN_ZRWA) {
-        return !zone->zrwa;
-    }
     return event != ZONE_EVENT_WRITE && event != ZONE_EVENT_OPEN &&
            event != ZONE_EVENT_CLOSE && event != ZONE_EVENT_AUTO_CLOSE;
 }
@@ -861,7 +863,7 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
     if (status != ZONE_OK || zone->state == ZONE_STATE_CONVENTIONAL) {
         return status;
     }
-    if (ends_life(zone, event)) {
+    if (ends_life(event)) {
         end_life(ref, zone);
     }
     if (event == ZONE_EVENT_WRITE) {
@@ -870,11 +872,8 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
         open_zone(ref, zone, ZONE_STATE_EXPLICITLY_OPENED);
     } else if (event == ZONE_EVENT_OPEN_ZRWA) {
         open_zone(ref, zone, ZONE_STATE_EXPLICITLY_OPENED);
-        if (!zone->zrwa) {
-            commit(ref, zone);
-            zone->zrwa_wp = wp_of(ref, zone);
-            zone->zrwa = true;
-        }
+        zone->zrwa_wp = 0;
+        zone->zrwa = true;
     } else if (event == ZONE_EVENT_CLOSE || event == ZONE_EVENT_AUTO_CLOSE) {
         zone->state = ZONE_STATE_CLOSED;
     } else if (event == ZONE_EVENT_FINISH) {
@@ -888,8 +887,11 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
         }
     } else if (event == ZONE_EVENT_RESET) {
         become_empty(ref, zone);
-    } else if (event == ZONE_EVENT_SET_ZDE) {
+    } else if (event == ZONE_EVENT_SET_ZDE ||
+               event == ZONE_EVENT_SET_ZDE_ZRWA) {
         zone->zdev = true;
+        zone->zrwa_wp = 0;
+        zone->zrwa = event == ZONE_EVENT_SET_ZDE_ZRWA;
         zone->state = ZONE_STATE_CLOSED;
     } else if (event == ZONE_EVENT_FAULT_READ_ONLY) {
         commit(ref, zone);

@@ -699,7 +699,7 @@ static ZoneEvent choose_event(Walk *w)
         ZONE_EVENT_OPEN_ZRWA, ZONE_EVENT_OPEN_ZRWA, ZONE_EVENT_CLOSE,
         ZONE_EVENT_CLOSE, ZONE_EVENT_AUTO_CLOSE, ZONE_EVENT_FINISH,
         ZONE_EVENT_FILLED, ZONE_EVENT_RESET, ZONE_EVENT_RESET,
-        ZONE_EVENT_SET_ZDE, ZONE_EVENT_SET_ZDE, ZONE_EVENT_POWER_CYCLE,
+        ZONE_EVENT_SET_ZDE, ZONE_EVENT_SET_ZDE_ZRWA, ZONE_EVENT_POWER_CYCLE,
         ZONE_EVENT_POWER_CYCLE_UNWRITTEN, ZONE_EVENT_POWER_CYCLE_FILLED,
     };
 
@@ -711,6 +711,7 @@ static bool needs_idle(ZoneEvent event)
 {
     return event == ZONE_EVENT_FINISH || event == ZONE_EVENT_RESET ||
            event == ZONE_EVENT_OFFLINE || event == ZONE_EVENT_SET_ZDE ||
+           event == ZONE_EVENT_SET_ZDE_ZRWA ||
            event == ZONE_EVENT_POWER_CYCLE ||
            event == ZONE_EVENT_POWER_CYCLE_UNWRITTEN ||
            event == ZONE_EVENT_POWER_CYCLE_FILLED ||
@@ -719,10 +720,28 @@ static bool needs_idle(ZoneEvent event)
            event == ZONE_EVENT_FAULT_OFFLINE;
 }
 
-static void step_event(Walk *w)
+/* A ZRWA is for Empty zones: one near by, if there is any */
+static uint32_t choose_zone_for(Walk *w, ZoneEvent event)
 {
     uint32_t zone_idx = choose_zone(w);
+    uint32_t i;
+
+    if ((event != ZONE_EVENT_OPEN_ZRWA && event != ZONE_EVENT_SET_ZDE_ZRWA) ||
+        chance(w, 30)) {
+        return zone_idx;
+    }
+    for (i = zone_idx; i < w->c->g.nr_zones && i < zone_idx + 8; i++) {
+        if (w->ref->zones[i].state == ZONE_STATE_EMPTY) {
+            return i;
+        }
+    }
+    return zone_idx;
+}
+
+static void step_event(Walk *w)
+{
     ZoneEvent event = choose_event(w);
+    uint32_t zone_idx = choose_zone_for(w, event);
     uint64_t word = ref_word(w->ref, zone_idx);
     uint64_t word_after = word;
     ZoneState state;
@@ -745,8 +764,6 @@ static void step_event(Walk *w)
     if (expected == ZONE_OK) {
         word_after = zone_table_word_after(w->table, zone_idx, event);
         nr_moves[state][event]++;
-        nr_met[WALK_MET_ZRWA_AFTER_FAILED] +=
-            event == ZONE_EVENT_OPEN_ZRWA && is_stored_ahead(w, zone_idx);
     }
     status = zone_table_event(w->table, zone_idx, event, &changed);
     compare_status(w, "event", status, ref_event(w->ref, zone_idx, event));

@@ -40,7 +40,6 @@ typedef enum WalkMet {
     WALK_MET_OTHER_AT_TAIL,     /* something else comes there instead */
     WALK_MET_LOST,              /* an append has failed below others */
     WALK_MET_STORED_AHEAD,      /* a failed range is below the stored wp */
-    WALK_MET_ZRWA_AFTER_FAILED, /* a zone with such a range gets a ZRWA */
     WALK_MET_FILLED_BY_RETRY,
     WALK_MET_DISCARD,
     WALK_MET_UNSURE,            /* a flush behind a write has failed */

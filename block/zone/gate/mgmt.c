@@ -45,9 +45,9 @@ zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event,
 }
 
 /*
- * The table takes the event at once, and with it the active resource: nobody
- * else may have it meanwhile.  None of it can be committed by others, as the
- * commit lock is held.
+ * The table takes the event at once, and with it the active resource and the
+ * area: nobody else may have them meanwhile.  None of it can be committed by
+ * others, as the commit lock is held.
  */
 static ZoneStatus zone_plan_zde(ZoneTransaction *t, uint32_t zone_idx,
                                 uint64_t *word)
@@ -61,7 +61,7 @@ static ZoneStatus zone_plan_zde(ZoneTransaction *t, uint32_t zone_idx,
     return status;
 }
 
-/* After an error the zone is Empty again, with the attributes that it had */
+/* After an error the zone is Empty again, as it was, and its area is free */
 static void zone_finish_zde(ZoneTransaction *t, uint32_t zone_idx, int ret)
 {
     if (ret < 0) {
@@ -71,13 +71,14 @@ static void zone_finish_zde(ZoneTransaction *t, uint32_t zone_idx, int ret)
 
 /* Set Zone Descriptor Extension: the zone is Empty, so its slot is free */
 static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_set_zde(ZoneIO *io, uint32_t zone_idx, const void *zde)
+zone_io_co_set_zde(ZoneIO *io, uint32_t zone_idx, ZoneEvent event,
+                   const void *zde)
 {
     ZoneTransaction t = {
         .io = io,
         .plan = zone_plan_zde,
         .finish = zone_finish_zde,
-        .event = ZONE_EVENT_SET_ZDE,
+        .event = event,
         .zde = zde,
     };
 
@@ -164,6 +165,8 @@ static ZoneEvent zone_event_of_op(BlockZoneOp op)
         return ZONE_EVENT_OFFLINE;
     case BLK_ZO_SET_ZDED:
         return ZONE_EVENT_SET_ZDE;
+    case BLK_ZO_SET_ZDED_ZRWA:
+        return ZONE_EVENT_SET_ZDE_ZRWA;
     default:
         return ZONE_EVENT__MAX;
     }
@@ -188,7 +191,8 @@ zone_io_co_action_one(ZoneIO *io, const ZoneAction *action)
     case ZONE_EVENT__MAX:
         return -EINVAL;
     case ZONE_EVENT_SET_ZDE:
-        return zone_io_co_set_zde(io, zone_idx, action->zde);
+    case ZONE_EVENT_SET_ZDE_ZRWA:
+        return zone_io_co_set_zde(io, zone_idx, event, action->zde);
     case ZONE_EVENT_FINISH:
     case ZONE_EVENT_RESET:
     case ZONE_EVENT_OFFLINE:

@@ -162,7 +162,8 @@ bdrv_zone_co_mgmt(BdrvChild *child, BlockZoneOp op, int64_t offset, int64_t len)
     if (ret < 0) {
         return ret;
     }
-    if (op == BLK_ZO_SET_ZDED || op == BLK_ZO_FLUSH_ZRWA) {
+    if (op == BLK_ZO_SET_ZDED || op == BLK_ZO_SET_ZDED_ZRWA ||
+        op == BLK_ZO_FLUSH_ZRWA) {
         return -EINVAL; /* they need more than a range */
     }
     if (offset < 0 || len < 0 || len > zoned_bytes ||

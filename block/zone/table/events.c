@@ -52,13 +52,11 @@ static uint32_t find_victim(const ZoneTable *table)
     return i;
 }
 
-static ZoneStatus check_resources(const ZoneTable *table, uint32_t zone_idx,
+static ZoneStatus check_resources(const ZoneTable *table,
                                   const ZoneTransition *transition,
                                   uint32_t *victim)
 {
     const ZoneGeometry *geometry = &table->geometry;
-    bool adds_zrwa = (transition->set_attributes & ZONE_ATTR_ZRWAV) &&
-                     !zone_has_zrwa(table, zone_idx);
 
     *victim = ZONE_NONE;
     if (transition->active_delta > 0 && geometry->max_active_zones &&
@@ -76,7 +74,8 @@ static ZoneStatus check_resources(const ZoneTable *table, uint32_t zone_idx,
             return ZONE_BUSY; /* there is one, once its action has ended */
         }
     }
-    if (adds_zrwa && geometry->max_zrwa_zones &&
+    if ((transition->set_attributes & ZONE_ATTR_ZRWAV) &&
+        geometry->max_zrwa_zones &&
         table->counts.zrwa >= geometry->max_zrwa_zones) {
         return ZONE_ERR_ZRWA_EXHAUSTED;
     }
@@ -87,37 +86,36 @@ static ZoneStatus check_resources(const ZoneTable *table, uint32_t zone_idx,
 static ZoneStatus check_rules(const ZoneTable *table, uint32_t zone_idx,
                               ZoneEvent event)
 {
-    if (event == ZONE_EVENT_FILLED &&
-        zone_wp(table, zone_idx) != zone_writable_end(table, zone_idx)) {
-        return ZONE_ERR_INVALID_TRANSITION;
+    return event == ZONE_EVENT_FILLED &&
+           zone_wp(table, zone_idx) != zone_writable_end(table, zone_idx) ?
+           ZONE_ERR_INVALID_TRANSITION : ZONE_OK;
+}
+
+/* Has the drive what the event is about? */
+static ZoneStatus check_features(const ZoneGeometry *geometry, ZoneEvent event)
+{
+    bool zde = event == ZONE_EVENT_SET_ZDE || event == ZONE_EVENT_SET_ZDE_ZRWA;
+    bool zrwa = event == ZONE_EVENT_OPEN_ZRWA ||
+                event == ZONE_EVENT_SET_ZDE_ZRWA;
+
+    if (zde && !geometry->zd_extension_bytes) {
+        return ZONE_ERR_NO_ZDE;
     }
-    if (event == ZONE_EVENT_OPEN_ZRWA && !zone_has_zrwa(table, zone_idx) &&
-        zone_table_in_flight(table, zone_idx)) {
-        return ZONE_BUSY;
-    }
-    /* All that is left to do to such a zone is to make a write again */
-    if (event == ZONE_EVENT_OPEN_ZRWA && zone_has_failed(table, zone_idx) &&
-        zone_stored_wp(table, zone_idx) == zone_writable_end(table, zone_idx)) {
-        return ZONE_ERR_INVALID_TRANSITION;
-    }
-    return ZONE_OK;
+    return zrwa && !geometry->zrwa_bytes ? ZONE_ERR_NO_ZRWA : ZONE_OK;
 }
 
 ZoneStatus zone_table_admit(const ZoneTable *table, uint32_t zone_idx,
                             ZoneEvent event, uint32_t *victim)
 {
     const ZoneTransition *transition = find_transition(table, zone_idx, event);
-    ZoneStatus status;
+    ZoneStatus status = ZONE_OK;
 
     *victim = ZONE_NONE;
     if (zone_state(table, zone_idx) != ZONE_STATE_CONVENTIONAL) {
-        if (event == ZONE_EVENT_SET_ZDE &&
-            !table->geometry.zd_extension_bytes) {
-            return ZONE_ERR_NO_ZDE;
-        }
-        if (event == ZONE_EVENT_OPEN_ZRWA && !table->geometry.zrwa_bytes) {
-            return ZONE_ERR_NO_ZRWA;
-        }
+        status = check_features(&table->geometry, event);
+    }
+    if (status != ZONE_OK) {
+        return status;
     }
     if (transition->refusal != ZONE_OK) {
         return transition->refusal;
@@ -126,7 +124,7 @@ ZoneStatus zone_table_admit(const ZoneTable *table, uint32_t zone_idx,
     if (status != ZONE_OK) {
         return status;
     }
-    return check_resources(table, zone_idx, transition, victim);
+    return check_resources(table, transition, victim);
 }
 
 static ZoneWordState word_state_of(ZoneState state, bool at_capacity)
@@ -150,17 +148,11 @@ typedef struct ZoneAfter {
     bool failed;                /* failed ranges are kept */
 } ZoneAfter;
 
-/*
- * A ZRWA begins where writing has ended.  Failed ranges would lie in it as
- * blocks that were never written and do not read as zeros; so they are
- * forgotten, and their contents are undefined.
- */
 static ZoneAfter compute_after(const ZoneTable *table, uint32_t zone_idx,
                                const ZoneTransition *transition)
 {
-    bool had_zrwa = zone_has_zrwa(table, zone_idx);
     uint8_t attributes = zone_word_attributes(table->words[zone_idx]) |
-                         (had_zrwa ? ZONE_ATTR_ZRWAV : 0);
+                         (zone_has_zrwa(table, zone_idx) ? ZONE_ATTR_ZRWAV : 0);
     uint64_t wp_bytes = zone_wp(table, zone_idx);
     ZoneWordState word_state = zone_word_state(table->words[zone_idx]);
     ZoneAfter after = { .reserved_bytes = zone_reserved(table, zone_idx) };
@@ -172,8 +164,7 @@ static ZoneAfter compute_after(const ZoneTable *table, uint32_t zone_idx,
     if (transition->wp == ZONE_WP_START) {
         wp_bytes = zone_start(table, zone_idx);
         after.reserved_bytes = wp_bytes;
-    } else if (transition->wp == ZONE_WP_COMMIT ||
-               (after.zrwa && !had_zrwa)) {
+    } else if (transition->wp == ZONE_WP_COMMIT) {
         wp_bytes = zone_stored_wp(table, zone_idx);
         after.reserved_bytes = wp_bytes;
     } else if (zone_state_is_active(transition->next)) {
@@ -256,6 +247,7 @@ static bool event_needs_idle_zone(ZoneEvent event)
     case ZONE_EVENT_RESET:
     case ZONE_EVENT_OFFLINE:
     case ZONE_EVENT_SET_ZDE:
+    case ZONE_EVENT_SET_ZDE_ZRWA:
     case ZONE_EVENT_POWER_CYCLE:
     case ZONE_EVENT_POWER_CYCLE_UNWRITTEN:
     case ZONE_EVENT_POWER_CYCLE_FILLED:
@@ -295,8 +287,8 @@ ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
 uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,
                                ZoneEvent event)
 {
-    ZoneAfter after = compute_after(table, zone_idx,
-                                    find_transition(table, zone_idx, event));
+    const ZoneTransition *transition = find_transition(table, zone_idx, event);
+    ZoneAfter after = compute_after(table, zone_idx, transition);
 
     assert(zone_table_check_event(table, zone_idx, event) == ZONE_OK);
     return after.zrwa || after.failed ?

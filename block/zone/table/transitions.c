@@ -12,6 +12,7 @@
 #define STAY(state_)      { .next = (state_) }
 #define REFUSE_CONV       REFUSE(ZONE_ERR_CONVENTIONAL)
 #define REFUSE_MOVE       REFUSE(ZONE_ERR_INVALID_TRANSITION)
+#define REFUSE_ZRWA       REFUSE(ZONE_ERR_NO_ZRWA)
 
 #define ATTR_ALL          0xff
 #define ATTR_OF_CONTENT   (ZONE_ATTR_STORED | ZONE_ATTR_ZRWAV)
@@ -58,7 +59,7 @@
         .active_delta = (active_), .clear_attributes = ZONE_ATTR_ZRWAV, \
     }
 
-/* The state machine, whole: resources and ZRWA rules only add refusals */
+/* The state machine, whole: resources, and what a drive has, add refusals */
 const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
     /* Values that the standard gives to no state */
     [0x5 ... 0xc] = {
@@ -75,6 +76,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = REFUSE_CONV,
         [ZONE_EVENT_OFFLINE]         = REFUSE_CONV,
         [ZONE_EVENT_SET_ZDE]         = REFUSE_CONV,
+        [ZONE_EVENT_SET_ZDE_ZRWA]    = REFUSE_CONV,
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_CONVENTIONAL),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_CONVENTIONAL),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_CONVENTIONAL),
@@ -96,6 +98,8 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = TO_EMPTY(0, 0),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
         [ZONE_EVENT_SET_ZDE]         = TO_CLOSED(0, 1, ZONE_ATTR_ZDEV),
+        [ZONE_EVENT_SET_ZDE_ZRWA]    =
+            TO_CLOSED(0, 1, ZONE_ATTR_ZDEV | ZONE_ATTR_ZRWAV),
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_EMPTY),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_EMPTY),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_EMPTY),
@@ -107,8 +111,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_WRITE]           = STAY(ZONE_STATE_IMPLICITLY_OPENED),
         [ZONE_EVENT_OPEN]            =
             TO_OPENED(ZONE_STATE_EXPLICITLY_OPENED, 0, 0, 0),
-        [ZONE_EVENT_OPEN_ZRWA]       =
-            TO_OPENED(ZONE_STATE_EXPLICITLY_OPENED, 0, 0, ZONE_ATTR_ZRWAV),
+        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_ZRWA,
         [ZONE_EVENT_CLOSE]           = TO_CLOSED(-1, 0, 0),
         [ZONE_EVENT_AUTO_CLOSE]      = TO_CLOSED(-1, 0, 0),
         [ZONE_EVENT_FINISH]          = TO_FULL(-1, -1),
@@ -116,6 +119,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = TO_EMPTY(-1, -1),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
+        [ZONE_EVENT_SET_ZDE_ZRWA]    = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(-1),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(-1, -1),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(-1, -1),
@@ -126,8 +130,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
     [ZONE_STATE_EXPLICITLY_OPENED] = {
         [ZONE_EVENT_WRITE]           = STAY(ZONE_STATE_EXPLICITLY_OPENED),
         [ZONE_EVENT_OPEN]            = STAY(ZONE_STATE_EXPLICITLY_OPENED),
-        [ZONE_EVENT_OPEN_ZRWA]       =
-            TO_OPENED(ZONE_STATE_EXPLICITLY_OPENED, 0, 0, ZONE_ATTR_ZRWAV),
+        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_ZRWA,
         [ZONE_EVENT_CLOSE]           = TO_CLOSED(-1, 0, 0),
         [ZONE_EVENT_AUTO_CLOSE]      = REFUSE_MOVE,
         [ZONE_EVENT_FINISH]          = TO_FULL(-1, -1),
@@ -135,6 +138,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = TO_EMPTY(-1, -1),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
+        [ZONE_EVENT_SET_ZDE_ZRWA]    = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(-1),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(-1, -1),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(-1, -1),
@@ -147,8 +151,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
             TO_OPENED(ZONE_STATE_IMPLICITLY_OPENED, 1, 0, 0),
         [ZONE_EVENT_OPEN]            =
             TO_OPENED(ZONE_STATE_EXPLICITLY_OPENED, 1, 0, 0),
-        [ZONE_EVENT_OPEN_ZRWA]       =
-            TO_OPENED(ZONE_STATE_EXPLICITLY_OPENED, 1, 0, ZONE_ATTR_ZRWAV),
+        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_ZRWA,
         [ZONE_EVENT_CLOSE]           = STAY(ZONE_STATE_CLOSED),
         [ZONE_EVENT_AUTO_CLOSE]      = REFUSE_MOVE,
         [ZONE_EVENT_FINISH]          = TO_FULL(0, -1),
@@ -156,6 +159,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = TO_EMPTY(0, -1),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
+        [ZONE_EVENT_SET_ZDE_ZRWA]    = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = TO_WRITTEN(0),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = TO_UNWRITTEN(0, -1),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = TO_FULL(0, -1),
@@ -166,7 +170,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
     [ZONE_STATE_READ_ONLY] = {
         [ZONE_EVENT_WRITE]           = REFUSE(ZONE_ERR_READ_ONLY),
         [ZONE_EVENT_OPEN]            = REFUSE_MOVE,
-        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_MOVE,
+        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_ZRWA,
         [ZONE_EVENT_CLOSE]           = REFUSE_MOVE,
         [ZONE_EVENT_AUTO_CLOSE]      = REFUSE_MOVE,
         [ZONE_EVENT_FINISH]          = REFUSE_MOVE,
@@ -174,6 +178,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = REFUSE_MOVE,
         [ZONE_EVENT_OFFLINE]         = TO_OFFLINE(0, 0),
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
+        [ZONE_EVENT_SET_ZDE_ZRWA]    = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_READ_ONLY),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_READ_ONLY),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_READ_ONLY),
@@ -184,7 +189,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
     [ZONE_STATE_FULL] = {
         [ZONE_EVENT_WRITE]           = REFUSE(ZONE_ERR_FULL),
         [ZONE_EVENT_OPEN]            = REFUSE_MOVE,
-        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_MOVE,
+        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_ZRWA,
         [ZONE_EVENT_CLOSE]           = REFUSE_MOVE,
         [ZONE_EVENT_AUTO_CLOSE]      = REFUSE_MOVE,
         [ZONE_EVENT_FINISH]          = STAY(ZONE_STATE_FULL),
@@ -192,6 +197,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = TO_EMPTY(0, 0),
         [ZONE_EVENT_OFFLINE]         = REFUSE_MOVE,
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
+        [ZONE_EVENT_SET_ZDE_ZRWA]    = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_FULL),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_FULL),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_FULL),
@@ -202,7 +208,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
     [ZONE_STATE_OFFLINE] = {
         [ZONE_EVENT_WRITE]           = REFUSE(ZONE_ERR_OFFLINE),
         [ZONE_EVENT_OPEN]            = REFUSE_MOVE,
-        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_MOVE,
+        [ZONE_EVENT_OPEN_ZRWA]       = REFUSE_ZRWA,
         [ZONE_EVENT_CLOSE]           = REFUSE_MOVE,
         [ZONE_EVENT_AUTO_CLOSE]      = REFUSE_MOVE,
         [ZONE_EVENT_FINISH]          = REFUSE_MOVE,
@@ -210,6 +216,7 @@ const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX] = {
         [ZONE_EVENT_RESET]           = REFUSE_MOVE,
         [ZONE_EVENT_OFFLINE]         = STAY(ZONE_STATE_OFFLINE),
         [ZONE_EVENT_SET_ZDE]         = REFUSE_MOVE,
+        [ZONE_EVENT_SET_ZDE_ZRWA]    = REFUSE_MOVE,
         [ZONE_EVENT_POWER_CYCLE]     = STAY(ZONE_STATE_OFFLINE),
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = STAY(ZONE_STATE_OFFLINE),
         [ZONE_EVENT_POWER_CYCLE_FILLED] = STAY(ZONE_STATE_OFFLINE),

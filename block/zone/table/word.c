@@ -143,6 +143,7 @@ const char *zone_event_str(ZoneEvent event)
         [ZONE_EVENT_RESET] = "Reset",
         [ZONE_EVENT_OFFLINE] = "Offline",
         [ZONE_EVENT_SET_ZDE] = "Set descriptor extension",
+        [ZONE_EVENT_SET_ZDE_ZRWA] = "Set extension with ZRWA",
         [ZONE_EVENT_POWER_CYCLE] = "Power cycle",
         [ZONE_EVENT_POWER_CYCLE_UNWRITTEN] = "Power cycle, unwritten",
         [ZONE_EVENT_POWER_CYCLE_FILLED] = "Power cycle, filled",

@@ -88,13 +88,14 @@ void fail_report_free(FailReport *report)
 /*
  * What a power cycle makes of a zone without writes in flight.  The write
  * pointer waits for a write that has failed below others, the stored one does
- * not.
+ * not.  A Zone Random Write Area goes.
  */
 static ZoneInfo powered(const ZoneInfo *info)
 {
     ZoneInfo next = *info;
 
     next.wp_bytes = info->reserved_bytes;
+    next.attributes &= ~ZONE_ATTR_ZRWAV;
     if (info->state == ZONE_STATE_IMPLICITLY_OPENED ||
         info->state == ZONE_STATE_EXPLICITLY_OPENED ||
         info->state == ZONE_STATE_CLOSED) {

@@ -381,11 +381,11 @@ int fail_action(FailImage *image, BlockZoneOp op, int64_t zone_idx)
     return blk_zone_action(image->blk, &action);
 }
 
-int fail_set_zde(FailImage *image, uint32_t zone_idx)
+static int fail_set_zde_by(FailImage *image, BlockZoneOp op, uint32_t zone_idx)
 {
     uint8_t zde[64];
     ZoneAction action = {
-        .op = BLK_ZO_SET_ZDED,
+        .op = op,
         .offset_bytes = zone_idx * image->geometry.zone_bytes,
         .zde = zde,
     };
@@ -393,6 +393,16 @@ int fail_set_zde(FailImage *image, uint32_t zone_idx)
     assert(image->geometry.zd_extension_bytes == sizeof(zde));
     fail_zde(image, zone_idx, zde);
     return blk_zone_action(image->blk, &action);
+}
+
+int fail_set_zde(FailImage *image, uint32_t zone_idx)
+{
+    return fail_set_zde_by(image, BLK_ZO_SET_ZDED, zone_idx);
+}
+
+int fail_set_zde_zrwa(FailImage *image, uint32_t zone_idx)
+{
+    return fail_set_zde_by(image, BLK_ZO_SET_ZDED_ZRWA, zone_idx);
 }
 
 /* Snapshots, with the node drained as by whoever asks for one */

@@ -99,6 +99,8 @@ int fail_write(FailImage *image, uint32_t zone_idx, unsigned first_block,
                unsigned nr_blocks, unsigned life, BdrvRequestFlags flags);
 int fail_action(FailImage *image, BlockZoneOp op, int64_t zone_idx);
 int fail_set_zde(FailImage *image, uint32_t zone_idx);
+/* The same with a Zone Random Write Area, of which the drive has to have one */
+int fail_set_zde_zrwa(FailImage *image, uint32_t zone_idx);
 /* The one snapshot that there may be */
 int fail_snapshot_make(FailImage *image);
 int fail_snapshot_go_to(FailImage *image);

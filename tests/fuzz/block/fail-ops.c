@@ -303,6 +303,17 @@ static int set_zde_new(FailImage *image)
     return fail_set_zde(image, FAIL_ZONE_NEW);
 }
 
+/* After a failure the area is there for others */
+static int set_zde_zrwa(FailImage *image)
+{
+    int ret;
+
+    blk_set_zone_zrwa(image->blk, 2 * FAIL_BLOCK_BYTES, FAIL_BLOCK_BYTES, 1);
+    ret = fail_set_zde_zrwa(image, FAIL_ZONE_NEW);
+    g_assert_cmpuint(blk_get_zone_counts(image->blk).zrwa, ==, ret >= 0);
+    return ret;
+}
+
 /* Negative: fewer zones */
 static int resize(FailImage *image, int32_t nr_more)
 {
@@ -409,6 +420,7 @@ const FailOp fail_ops[] = {
     { "offline", FAIL_OP_DURABLE, NULL, offline },
     { "offline-all", FAIL_OP_DURABLE, NULL, offline_all },
     { "set-zde", FAIL_OP_DURABLE, NULL, set_zde_new },
+    { "set-zde-zrwa", FAIL_OP_DURABLE, NULL, set_zde_zrwa },
     { "grow", FAIL_OP_DURABLE, NULL, grow },
     { "grow-dirty", FAIL_OP_DURABLE, prepare_writes, grow },
     { "shrink", FAIL_OP_DURABLE, prepare_writes, shrink },
