@@ -530,11 +530,12 @@ void zone_io_set_excursions(ZoneIO *io, bool announced);
 /*
  * set and clear: ZONE_ATTR_FZR and ZONE_ATTR_RZR.  Refused in conventional and
  * Offline zones, which have none, and FZR in Full zones, where nothing is left
- * to finish.
+ * to finish.  Unless force, FZR is set in active zones alone (section 5.4) and
+ * RZR in Full ones (section 5.5): ZONE_ERR_INVALID_TRANSITION in others.
  */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
-                          uint8_t clear);
+                          uint8_t clear, bool force);
 
 /*
  * What a loss of power leaves: the table becomes what is durable, all else is

@@ -159,11 +159,12 @@ uint32_t zone_words_count_active(const ZoneGeometry *geometry,
 void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word);
 
 /*
- * The word to store for a zone now: the frontier, never the reservation; ZRWAV
- * is masked out; open states become what a power cycle makes of them.  What
- * has been written in a ZRWA counts as committed: a power cycle does that.  It
- * passes failed ranges with something written above them, which a power cycle
- * forgets, and ends behind a byte that has been written.
+ * The word to store for a zone now: the frontier, never the reservation; open
+ * states become what a power cycle makes of them; ZRWAV is masked out, and FZR
+ * where an active zone becomes Empty or Full.  What has been written in a ZRWA
+ * counts as committed: a power cycle does that.  It passes failed ranges with
+ * something written above them, which a power cycle forgets, and ends behind a
+ * byte that has been written.
  */
 uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx);
 
@@ -228,6 +229,8 @@ struct ZoneWrite {
     bool zeroing;               /* it has failed, and zeros are written there:
                                    who comes to its range waits (ZRWA) */
     bool append;
+    bool changed;               /* the stored word, by its begin (FZR of what
+                                   was Empty): the zone is dirty */
     bool tracked;               /* false: conventional zone, nothing to track */
 };
 
@@ -469,9 +472,16 @@ bool zone_table_held(const ZoneTable *table, uint32_t zone_idx);
 /* A write, append or discard */
 bool zone_table_in_flight(const ZoneTable *table, uint32_t zone_idx);
 
-/* Sets or clears FZR and RZR (fault injection); true when that changed any */
+/*
+ * Sets or clears FZR and RZR (fault injection); true when that changed any.
+ * In which states they mean something is the caller's business; conventional
+ * and Offline zones have none.
+ */
 bool zone_table_set_attributes(ZoneTable *table, uint32_t zone_idx,
                                uint8_t set, uint8_t clear);
+/* What zone_table_word() would be after that */
+uint64_t zone_table_word_with(const ZoneTable *table, uint32_t zone_idx,
+                              uint8_t set, uint8_t clear);
 
 /* Recounts everything and asserts that it agrees: tests and debug builds */
 void zone_table_verify(const ZoneTable *table);

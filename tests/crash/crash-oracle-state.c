@@ -241,6 +241,22 @@ static char *crash_check_read_only(const CrashCheck *check)
 #define CRASH_MAY_BE_CLEAR  1u
 #define CRASH_MAY_BE_SET    2u
 
+/* May the zone have been Read Only before the action began? */
+static bool crash_maybe_read_only(const CrashCheck *check,
+                                  const CrashOp *action)
+{
+    bool maybe = crash_was_found(check, ZONE_STATE_READ_ONLY);
+    guint i;
+
+    for (i = 0; i < check->ops->len && !maybe; i++) {
+        const CrashOp *op = crash_op(check->ops, i);
+
+        maybe = op->kind == CRASH_OP_READ_ONLY && op->id < action->id &&
+                !op->refused;
+    }
+    return maybe;
+}
+
 /*
  * What op makes of the attribute, when it shows; 0: nothing.  Select All passes
  * Empty zones by, whatever attributes they have, and Finish Full ones.
@@ -269,10 +285,10 @@ static unsigned crash_attribute_after(const CrashCheck *check,
         }
         return attribute == ZONE_ATTR_FZR ? CRASH_MAY_BE_CLEAR : 0;
     case CRASH_OP_READ_ONLY:
-        /* it may have been Full before */
-        *effect = MIN(*effect, CRASH_EFFECT_MAYBE);
-        return attribute == ZONE_ATTR_FZR && crash_zone_filled(check) ?
-               CRASH_MAY_BE_CLEAR : 0;
+        if (crash_maybe_read_only(check, op)) {
+            *effect = MIN(*effect, CRASH_EFFECT_MAYBE);
+        }
+        return CRASH_MAY_BE_CLEAR;
     default:
         return 0;
     }
@@ -301,6 +317,9 @@ static char *crash_check_attribute(const CrashCheck *check, uint8_t attribute,
     }
     if (attribute == ZONE_ATTR_FZR && crash_zone_is(check, ZONE_STATE_FULL)) {
         values = CRASH_MAY_BE_CLEAR; /* nothing is left to finish */
+    }
+    if (attribute == ZONE_ATTR_FZR && crash_zone_is(check, ZONE_STATE_EMPTY)) {
+        values |= CRASH_MAY_BE_CLEAR; /* it may have been open, not written */
     }
     if (!(values & (set ? CRASH_MAY_BE_SET : CRASH_MAY_BE_CLEAR))) {
         return crash_fault(check, "C4: attribute %s is %s", name,

@@ -256,7 +256,7 @@ static int coroutine_fn crash_co_fault(CrashRun *run, const CrashOp *op)
     WITH_GRAPH_RDLOCK_GUARD() {
         if (op->kind == CRASH_OP_ATTRIBUTES) {
             ret = zone_io_co_set_attributes(io, op->zone_idx, op->set,
-                                            op->clear);
+                                            op->clear, true);
         } else {
             ret = zone_io_co_set_state(io, op->zone_idx,
                                        op->kind == CRASH_OP_READ_ONLY ?

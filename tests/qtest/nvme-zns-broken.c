@@ -292,7 +292,7 @@ static void extension_until_offline(ZnsDrive *drive)
 static void survive_restarts(ZnsDrive *drive)
 {
     prepare_zones(drive);
-    zns_set_attributes(drive, HEALTHY, false, true);
+    zns_force_attributes(drive, HEALTHY, false, true);
     zns_assert_ok(zns_set_zde(drive, 6, 66));
     zns_set_state(drive, 6, "read-only");
     zns_kill_and_restart(drive);
@@ -324,7 +324,7 @@ static uint16_t format(ZnsDrive *drive)
 static void formatted(ZnsDrive *drive)
 {
     prepare_zones(drive);
-    zns_set_attributes(drive, EMPTY, false, true);
+    zns_force_attributes(drive, EMPTY, false, true);
     zns_assert_ok(format(drive));
     zns_assert_zone(drive, HEALTHY, EMPTY, 0);
     zns_assert_state(drive, READ_ONLY, OFFLINE);
@@ -339,7 +339,7 @@ static void formatted(ZnsDrive *drive)
 static void recommendations(ZnsDrive *drive)
 {
     zns_assert_ok(zns_write(drive, 0, 8, 1));
-    zns_set_attributes(drive, 0, true, true);
+    zns_force_attributes(drive, 0, true, true);
     g_assert_cmphex(zns_zone(drive, 0).attributes, ==,
                     NVME_ZA_FINISH_RECOMMENDED | NVME_ZA_RESET_RECOMMENDED);
     /* They are no more than that */
@@ -356,12 +356,46 @@ static void recommendations_and_reset_all(ZnsDrive *drive)
 {
     zns_assert_ok(zns_write(drive, 0, 8, 1));
     zns_assert_ok(zns_finish(drive, 1));
-    zns_set_attributes(drive, 0, true, true);
+    zns_force_attributes(drive, 0, true, true);
     zns_set_attributes(drive, 1, false, true);
     zns_assert_ok(zns_send(drive, 0, NVME_ZONE_ACTION_RESET |
                            ZNS_SELECT_ALL));
     g_assert_cmphex(zns_zone(drive, 0).attributes, ==, 0);
     g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+}
+
+/* Nor of an Empty zone, and there is nothing left to do in a Read Only one */
+static void recommendations_where_they_end(ZnsDrive *drive)
+{
+    zns_assert_ok(zns_open(drive, 0));
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 1), 8, 1));
+    zns_assert_ok(zns_finish(drive, 2));
+    zns_set_attributes(drive, 0, true, false);
+    zns_set_attributes(drive, 1, true, false);
+    zns_set_attributes(drive, 2, false, true);
+    g_assert_cmphex(zns_zone(drive, 0).attributes, ==,
+                    NVME_ZA_FINISH_RECOMMENDED);
+    zns_ctrl_shutdown(drive->ctrl);
+    zns_assert_zone(drive, 0, EMPTY, 0);
+    g_assert_cmphex(zns_zone(drive, 0).attributes, ==, 0);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==,
+                    NVME_ZA_FINISH_RECOMMENDED);
+    zns_set_state(drive, 1, "read-only");
+    zns_set_state(drive, 2, "read-only");
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+    g_assert_cmphex(zns_zone(drive, 2).attributes, ==, 0);
+}
+
+static void recommendations_on_disk(ZnsDrive *drive)
+{
+    recommendations_where_they_end(drive);
+    zns_assert_ok(zns_open(drive, 3));
+    zns_set_attributes(drive, 3, true, false);
+    zns_kill_and_restart(drive);
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+    g_assert_cmphex(zns_zone(drive, 2).attributes, ==, 0);
+    zns_assert_zone(drive, 3, EMPTY, 0);
+    g_assert_cmphex(zns_zone(drive, 3).attributes, ==, 0);
 }
 
 static void deallocated_in_read_only(ZnsDrive *drive)
@@ -465,6 +499,10 @@ const ZnsTest zns_broken_tests[] = {
       ZNS_BOTH },
     { "broken/recommendations-are-cleared-by-reset-of-all",
       recommendations_and_reset_all, ZNS_BOTH },
+    { "broken/recommendations-end-in-empty-and-read-only-zones",
+      recommendations_where_they_end, ZNS_BOTH },
+    { "broken/recommendations-that-have-ended-are-not-stored",
+      recommendations_on_disk, ZNS_QCOW2 },
     { "broken/deallocated-blocks-of-read-only-zones-are-errors-on-request",
       deallocated_in_read_only, ZNS_BOTH, &zns_spec_plain },
     { "broken/without-a-drive-all-fails", drive_goes, ZNS_BOTH },

@@ -548,14 +548,29 @@ void zns_set_state(ZnsDrive *drive, uint32_t zone_idx, const char *state)
         zone_idx, state);
 }
 
-void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
-                        bool finish_recommended, bool reset_recommended)
+static void set_attributes(ZnsDrive *drive, uint32_t zone_idx,
+                           bool finish_recommended, bool reset_recommended,
+                           bool force)
 {
     qtest_qmp_assert_success(drive->qts,
         "{ 'execute': 'block-zone-set-attributes', 'arguments': "
         "{ 'node-name': 'zns0', 'zone': %u, 'finish-recommended': %i, "
-        "'reset-recommended': %i } }",
-        zone_idx, finish_recommended, reset_recommended);
+        "'reset-recommended': %i, 'force': %i } }",
+        zone_idx, finish_recommended, reset_recommended, force);
+}
+
+void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
+                        bool finish_recommended, bool reset_recommended)
+{
+    set_attributes(drive, zone_idx, finish_recommended, reset_recommended,
+                   false);
+}
+
+void zns_force_attributes(ZnsDrive *drive, uint32_t zone_idx,
+                          bool finish_recommended, bool reset_recommended)
+{
+    set_attributes(drive, zone_idx, finish_recommended, reset_recommended,
+                   true);
 }
 
 /* Reports */

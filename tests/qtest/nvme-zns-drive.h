@@ -180,6 +180,9 @@ uint16_t zns_set_zde_zrwa(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed);
 void zns_set_state(ZnsDrive *drive, uint32_t zone_idx, const char *state);
 void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
                         bool finish_recommended, bool reset_recommended);
+/* Also in states that they are not for */
+void zns_force_attributes(ZnsDrive *drive, uint32_t zone_idx,
+                          bool finish_recommended, bool reset_recommended);
 
 /* Namespace Attachment of one controller; select: 0 attaches, 1 detaches */
 uint16_t zns_attach(ZnsDrive *drive, uint32_t nsid, uint16_t cntlid,

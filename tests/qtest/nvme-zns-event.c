@@ -274,6 +274,7 @@ static void attributes_are_news(ZnsDrive *drive)
     assert_one_changed(drive, 2);
 
     cid = request_event(drive);
+    zns_assert_ok(zns_finish(drive, 2));
     zns_set_attributes(drive, 2, false, true);
     assert_event(drive, cid);
     g_assert_cmphex(zns_zone(drive, 2).attributes, ==,
@@ -336,6 +337,7 @@ static void retained(ZnsDrive *drive)
 
 static void listed_once(ZnsDrive *drive)
 {
+    zns_assert_ok(zns_open(drive, 3));
     zns_set_attributes(drive, 3, true, false);
     zns_set_attributes(drive, 3, false, false);
     zns_set_state(drive, 3, "read-only");

@@ -98,7 +98,7 @@ static void filter_attributes(ZnsDrive *drive)
     g_assert_cmpuint(report->nr_zones, ==, 0);
     zns_set_attributes(drive, 9, false, true);
     zns_set_attributes(drive, 4, true, false);
-    zns_set_attributes(drive, 15, true, true);
+    zns_force_attributes(drive, 15, true, true);
     zns_assert_ok(zns_report(drive, args, report));
     g_assert_cmpuint(report->nr_zones, ==, 3);
     g_assert_cmpuint(report->zones[0].start_lba, ==, zns_lba(drive, 4));

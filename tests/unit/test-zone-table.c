@@ -259,6 +259,85 @@ static void test_finish_ends_recommendation(void)
     zone_table_free(table);
 }
 
+/* What cannot be finished or reset any more is not recommended to be */
+static void test_read_only_ends_recommendations(void)
+{
+    ZoneTable *table = make_table(.zd_extension_bytes = 64);
+    uint64_t after;
+
+    expect_send(table, 1, ZONE_EVENT_SET_ZDE);
+    bring_to(table, 2, ZONE_STATE_FULL);
+    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
+    zone_table_set_attributes(table, 2, ZONE_ATTR_RZR, 0);
+    after = zone_table_word_after(table, 1, ZONE_EVENT_FAULT_READ_ONLY);
+    expect_send(table, 1, ZONE_EVENT_FAULT_READ_ONLY);
+    expect_send(table, 2, ZONE_EVENT_FAULT_READ_ONLY);
+    g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_ZDEV);
+    g_assert_cmphex(attributes_of(table, 2), ==, 0);
+    g_assert_cmphex(zone_table_word(table, 1), ==, after);
+    g_assert_cmphex(after, ==, zone_word_encode(ZONE_WORD_READ_ONLY, false,
+                                                ZONE_ATTR_ZDEV, ZONE_LEN));
+    zone_table_free(table);
+}
+
+static void check_stored_fzr(ZoneTable *table, uint32_t zone_idx, bool stored)
+{
+    g_assert_cmpint(attributes_of(table, zone_idx) & ZONE_ATTR_FZR, !=, 0);
+    g_assert_cmpint(!!(zone_word_attributes(zone_table_word(table, zone_idx)) &
+                       ZONE_ATTR_FZR), ==, stored);
+}
+
+/*
+ * Nor is an Empty zone: what is open and unwritten is stored without FZR, and
+ * a power cycle takes it.  With an extension the zone stays active.
+ */
+static void test_empty_ends_recommendation(void)
+{
+    ZoneTable *table = make_table(.zd_extension_bytes = 64);
+    bool changed;
+
+    expect_send(table, 1, ZONE_EVENT_OPEN);
+    expect_send(table, 2, ZONE_EVENT_SET_ZDE);
+    g_assert_cmphex(zone_table_word_with(table, 1, ZONE_ATTR_FZR, 0), ==,
+                    ZONE_LEN);
+    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
+    zone_table_set_attributes(table, 2, ZONE_ATTR_FZR, 0);
+    check_stored_fzr(table, 1, false);
+    check_stored_fzr(table, 2, true);
+    g_assert_cmpint(zone_table_event(table, 1, ZONE_EVENT_POWER_CYCLE,
+                                     &changed), ==, ZONE_OK);
+    g_assert_false(changed);
+    expect_send(table, 2, ZONE_EVENT_POWER_CYCLE);
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EMPTY);
+    g_assert_cmphex(attributes_of(table, 1), ==, 0);
+    check_stored_fzr(table, 2, true);
+    zone_table_free(table);
+}
+
+/* An Empty zone that has it nevertheless keeps it when it is written */
+static void test_empty_with_recommendation(void)
+{
+    ZoneTable *table = make_table();
+    ZoneWrite w;
+    bool changed;
+
+    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
+    zone_table_set_attributes(table, 2, ZONE_ATTR_FZR, 0);
+    check_stored_fzr(table, 1, true);
+    g_assert_cmpint(begin_at(table, &w, 1, 0, 4096), ==, ZONE_OK);
+    g_assert_true(w.changed);
+    check_stored_fzr(table, 1, false);
+    g_assert_true(zone_table_write_end(table, &w, true));
+    check_stored_fzr(table, 1, true);
+    g_assert_cmpint(begin_at(table, &w, 1, 4096, 4096), ==, ZONE_OK);
+    g_assert_false(w.changed);
+    zone_table_write_end(table, &w, true);
+    g_assert_cmpint(zone_table_event(table, 2, ZONE_EVENT_OPEN, &changed), ==,
+                    ZONE_OK);
+    g_assert_true(changed);
+    zone_table_free(table);
+}
+
 static void test_reset_clears(void)
 {
     ZoneTable *table = make_table(.zd_extension_bytes = 64);
@@ -713,9 +792,16 @@ static void test_set_attributes(void)
     g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_RZR);
     g_assert_cmphex(zone_word_attributes(zone_table_word(table, 1)), ==,
                     ZONE_ATTR_RZR);
+    g_assert_cmphex(zone_word_attributes(
+                        zone_table_word_with(table, 1, ZONE_ATTR_FZR,
+                                             ZONE_ATTR_RZR)), ==,
+                    ZONE_ATTR_FZR);
+    g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_RZR);
     bring_to(table, 2, ZONE_STATE_OFFLINE);
     g_assert_false(zone_table_set_attributes(table, 2, ZONE_ATTR_RZR, 0));
     g_assert_false(zone_table_set_attributes(table, 0, ZONE_ATTR_RZR, 0));
+    g_assert_cmphex(zone_table_word_with(table, 0, ZONE_ATTR_RZR, 0), ==,
+                    zone_table_word(table, 0));
     zone_table_free(table);
 }
 
@@ -861,6 +947,10 @@ int main(int argc, char **argv)
         { "finish/keeps-wp", test_finish_keeps_wp },
         { "finish/needs-no-resources", test_finish_needs_no_resources },
         { "finish/ends-recommendation", test_finish_ends_recommendation },
+        { "read-only/ends-recommendations",
+          test_read_only_ends_recommendations },
+        { "empty/ends-recommendation", test_empty_ends_recommendation },
+        { "empty/with-recommendation", test_empty_with_recommendation },
         { "reset/clears", test_reset_clears },
         { "reset/frees-resources", test_reset_frees_resources },
         { "offline/clears-attributes", test_offline_clears_attributes },

@@ -304,6 +304,7 @@ static void lose_power(RefTable *ref, RefZone *zone)
             become_full(ref, zone);
         } else if (wp_of(ref, zone) == 0 && !zone->zdev) {
             zone->state = ZONE_STATE_EMPTY;
+            zone->fzr = false;
         } else {
             zone->state = ZONE_STATE_CLOSED;
         }
@@ -895,6 +896,9 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
         zone->state = ZONE_STATE_CLOSED;
     } else if (event == ZONE_EVENT_FAULT_READ_ONLY) {
         commit(ref, zone);
+        if (zone->state != ZONE_STATE_READ_ONLY) {
+            zone->fzr = zone->rzr = false;
+        }
         zone->state = ZONE_STATE_READ_ONLY;
     } else if (event == ZONE_EVENT_OFFLINE ||
                event == ZONE_EVENT_FAULT_OFFLINE) {
@@ -999,8 +1003,8 @@ uint64_t ref_word(const RefTable *ref, uint32_t zone_idx)
     uint64_t word = zone_idx * ref->g.zone_bytes + wp * ref->block_bytes;
     uint8_t attributes = ref_attributes(ref, zone_idx) & ~0x08;
 
-    if (wp == ref->capacity_blocks &&
-        (is_open(zone) || zone->state == ZONE_STATE_CLOSED)) {
+    if ((is_open(zone) || zone->state == ZONE_STATE_CLOSED) &&
+        (wp == ref->capacity_blocks || (wp == 0 && !zone->zdev))) {
         attributes &= ~0x02;
     }
     word += (uint64_t)attributes << 51;

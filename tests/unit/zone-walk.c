@@ -410,10 +410,21 @@ static void count_write(const Walk *w, uint64_t offset_bytes, uint64_t bytes)
     }
 }
 
+/* word: that of the zone before; an Empty zone with FZR stores it no more */
+static void compare_begin(Walk *w, int slot, uint64_t word)
+{
+    bool changed = ref_word(w->ref, w->ref->writes[slot].zone_idx) != word;
+
+    compare_number(w, "begin of a write changes the word",
+                   w->writes[slot].changed, changed);
+    nr_met[WALK_MET_CHANGED_BY_BEGIN] += changed;
+}
+
 static void try_write(Walk *w, int slot, uint64_t offset_bytes, uint64_t bytes)
 {
     const ZoneGeometry *g = &w->c->g;
     ZoneStatus expected;
+    uint64_t word = 0;
 
     note(w, "write %" PRIu64 " blocks at %" PRIu64 ", zone %" PRIu64,
          bytes / w->c->block_bytes,
@@ -425,12 +436,14 @@ static void try_write(Walk *w, int slot, uint64_t offset_bytes, uint64_t bytes)
                    expected);
     if (expected == ZONE_OK) {
         count_write(w, offset_bytes, bytes);
+        word = ref_word(w->ref, offset_bytes / g->zone_bytes);
     }
     compare_status(w, "write",
                    zone_table_write_begin(w->table, &w->writes[slot],
                                           offset_bytes, bytes),
                    ref_write_begin(w->ref, slot, offset_bytes, bytes));
     if (expected == ZONE_OK) {
+        compare_begin(w, slot, word);
         /* No other write begins before the gap is zeroed */
         zone_table_gap_filled(w->table, &w->writes[slot]);
     }
@@ -550,6 +563,7 @@ static void step_append(Walk *w)
     uint64_t bytes = (1 + choose_below(w, chance(w, 85) ? 3 : 20)) *
                      w->c->block_bytes;
     int slot = choose_below(w, REF_MAX_WRITES);
+    uint64_t word = 0;
     ZoneStatus status;
 
     if (w->ref->writes[slot].in_use) {
@@ -558,6 +572,9 @@ static void step_append(Walk *w)
     if (chance(w, 5)) {
         start_bytes += w->c->block_bytes *
                        choose_below(w, 2 * w->ref->zone_blocks);
+    }
+    if (start_bytes / g->zone_bytes < g->nr_zones) {
+        word = ref_word(w->ref, start_bytes / g->zone_bytes);
     }
     note(w, "append %" PRIu64 " blocks, zone %" PRIu64 "+%" PRIu64,
          bytes / w->c->block_bytes, start_bytes / g->zone_bytes,
@@ -570,6 +587,7 @@ static void step_append(Walk *w)
         compare_number(w, "position of the append",
                        w->writes[slot].start_bytes, start_bytes +
                        w->ref->writes[slot].start * w->c->block_bytes);
+        compare_begin(w, slot, word);
     }
 }
 
@@ -799,10 +817,13 @@ static void step_attributes(Walk *w)
     bool fzr = chance(w, 50);
     bool set = chance(w, 50);
     uint8_t bit = fzr ? ZONE_ATTR_FZR : ZONE_ATTR_RZR;
+    uint64_t word;
     bool changed;
 
     note(w, "attribute %02x %s, zone %u", bit, set ? "set" : "cleared",
          zone_idx);
+    word = zone_table_word_with(w->table, zone_idx, set ? bit : 0,
+                                set ? 0 : bit);
     changed = zone_table_set_attributes(w->table, zone_idx, set ? bit : 0,
                                         set ? 0 : bit);
     if (!frozen && fzr) {
@@ -812,6 +833,7 @@ static void step_attributes(Walk *w)
     }
     compare_number(w, "attribute changes", changed,
                    ref_attributes(w->ref, zone_idx) != attributes);
+    compare_number(w, "word foretold", word, ref_word(w->ref, zone_idx));
 }
 
 static void step_flush(Walk *w)

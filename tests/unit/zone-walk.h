@@ -41,6 +41,7 @@ typedef enum WalkMet {
     WALK_MET_LOST,              /* an append has failed below others */
     WALK_MET_STORED_AHEAD,      /* a failed range is below the stored wp */
     WALK_MET_FILLED_BY_RETRY,
+    WALK_MET_CHANGED_BY_BEGIN,  /* a write opens an Empty zone with FZR */
     WALK_MET_DISCARD,
     WALK_MET_UNSURE,            /* a flush behind a write has failed */
     WALK_MET_UNSURE_TOO_LATE,   /* ... after a reset, or the like */

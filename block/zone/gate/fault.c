@@ -67,7 +67,19 @@ void zone_io_set_excursions(ZoneIO *io, bool announced)
 
 /* Attributes **************************************************************/
 
-static ZoneStatus zone_io_check_attributes(ZoneState state, uint8_t set)
+/* States that an attribute is for: sections 5.4 and 5.5 */
+static bool zone_attributes_fit(ZoneState state, uint8_t set)
+{
+    bool active = state == ZONE_STATE_IMPLICITLY_OPENED ||
+                  state == ZONE_STATE_EXPLICITLY_OPENED ||
+                  state == ZONE_STATE_CLOSED;
+
+    return (active || !(set & ZONE_ATTR_FZR)) &&
+           (state == ZONE_STATE_FULL || !(set & ZONE_ATTR_RZR));
+}
+
+static ZoneStatus zone_io_check_attributes(ZoneState state, uint8_t set,
+                                           bool force)
 {
     if (state == ZONE_STATE_CONVENTIONAL) {
         return ZONE_ERR_CONVENTIONAL;
@@ -78,30 +90,19 @@ static ZoneStatus zone_io_check_attributes(ZoneState state, uint8_t set)
     if (state == ZONE_STATE_FULL && (set & ZONE_ATTR_FZR)) {
         return ZONE_ERR_FULL;
     }
-    return ZONE_OK;
+    return force || zone_attributes_fit(state, set) ?
+           ZONE_OK : ZONE_ERR_INVALID_TRANSITION;
 }
 
-/*
- * The word of a zone whose ZRWA was written up to the capacity is Full
- * already, where nothing is left to finish; the table sees to that when the
- * zone becomes Full there.
- */
 static ZoneStatus zone_plan_attributes(ZoneTransaction *t, uint32_t zone_idx,
                                        uint64_t *word)
 {
-    const ZoneGeometry *geometry = zone_io_geometry(t->io);
-    uint64_t old = zone_table_word(t->io->table, zone_idx);
-    uint8_t attributes = (zone_word_attributes(old) & ~t->clear_attributes) |
-                         t->set_attributes;
     ZoneInfo info;
 
-    if (zone_stored_state(geometry, zone_idx, old) == ZONE_STATE_FULL) {
-        attributes &= ~ZONE_ATTR_FZR;
-    }
-    *word = zone_word_encode(zone_word_state(old), zone_word_conventional(old),
-                             attributes, zone_word_wp_bytes(old));
+    *word = zone_table_word_with(t->io->table, zone_idx, t->set_attributes,
+                                 t->clear_attributes);
     zone_table_info(t->io->table, zone_idx, &info);
-    return zone_io_check_attributes(info.state, t->set_attributes);
+    return zone_io_check_attributes(info.state, t->set_attributes, t->force);
 }
 
 static void zone_finish_attributes(ZoneTransaction *t, uint32_t zone_idx,
@@ -116,7 +117,7 @@ static void zone_finish_attributes(ZoneTransaction *t, uint32_t zone_idx,
 
 int coroutine_fn
 zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
-                          uint8_t clear)
+                          uint8_t clear, bool force)
 {
     ZoneTransaction t = {
         .io = io,
@@ -125,6 +126,7 @@ zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
         .event = ZONE_EVENT__MAX,
         .set_attributes = set,
         .clear_attributes = clear,
+        .force = force,
         .data = true, /* which the new word may be the first to cover */
     };
 

@@ -84,6 +84,14 @@ int coroutine_fn GRAPH_RDLOCK zone_io_co_hide(ZoneIO *io, Error **errp);
 /* Traces a refusal and returns its errno */
 int zone_io_refuse(ZoneIO *io, int64_t offset, ZoneStatus status);
 
+/* The word to store for a zone has changed; with the table's lock held */
+static inline void zone_io_mark_dirty(ZoneIO *io, uint32_t zone_idx)
+{
+    if (io->ops->mark_dirty) {
+        io->ops->mark_dirty(io->bs, zone_idx);
+    }
+}
+
 /* Both with the table's lock held */
 void coroutine_fn zone_io_wait(ZoneIO *io);
 void coroutine_fn zone_io_wake(ZoneIO *io);
@@ -118,6 +126,7 @@ struct ZoneTransaction {
     ZoneEvent event;
     uint8_t set_attributes;
     uint8_t clear_attributes;
+    bool force;                 /* attributes in states they are not for */
     bool select_all;            /* leave out zones that refuse */
     bool data;                  /* words may cover data that is not flushed */
     const void *zde;            /* of one zone: stored before its word */

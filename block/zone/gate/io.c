@@ -89,6 +89,9 @@ zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
         zone_io_wait(io);
     }
     if (status == ZONE_OK) {
+        if (write->changed) {
+            zone_io_mark_dirty(io, write->zone_idx);
+        }
         *held = zone_io_plan_before(io, write, flags, before);
         if (*held) {
             zone_table_hold(io->table, write->zone_idx);
@@ -144,9 +147,8 @@ zone_io_co_ended(ZoneIO *io, ZoneWrite *write, int ret)
         zone_io_co_zero_failed(io, write);
     }
     zone_io_lock(io);
-    if (zone_table_write_end(io->table, write, ret >= 0) &&
-        io->ops->mark_dirty) {
-        io->ops->mark_dirty(io->bs, zone_idx);
+    if (zone_table_write_end(io->table, write, ret >= 0)) {
+        zone_io_mark_dirty(io, zone_idx);
     }
     zone_io_wake(io);
     zone_io_unlock(io);

@@ -13,12 +13,16 @@ int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
                                         ZoneEvent event)
 {
     ZoneStatus status;
+    bool changed;
 
     zone_io_lock(io);
     while (zone_table_held(io->table, zone_idx) ||
-           (status = zone_table_event(io->table, zone_idx, event, NULL)) ==
+           (status = zone_table_event(io->table, zone_idx, event, &changed)) ==
            ZONE_BUSY) {
         zone_io_wait(io);
+    }
+    if (changed) {
+        zone_io_mark_dirty(io, zone_idx);
     }
     zone_io_unlock(io);
     trace_zone_io_event(io->bs, zone_idx, zone_event_str(event),
@@ -111,8 +115,8 @@ zone_io_co_zrwa_commit(ZoneIO *io, uint32_t zone_idx, uint64_t end)
 
     zone_io_lock(io);
     status = zone_table_zrwa_flush(io->table, end);
-    if (status == ZONE_OK && io->ops->mark_dirty) {
-        io->ops->mark_dirty(io->bs, zone_idx);
+    if (status == ZONE_OK) {
+        zone_io_mark_dirty(io, zone_idx);
     }
     zone_table_release(io->table, zone_idx);
     zone_io_wake(io);

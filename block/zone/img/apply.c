@@ -87,6 +87,9 @@ static uint64_t word_of(const ZoneReportEntry *zone,
         return zone_word_encode(ZONE_WORD_OFFLINE, false, 0,
                                 now->start_bytes);
     default:
+        if (zone->wp == now->start_bytes && !(attributes & ZONE_ATTR_ZDEV)) {
+            attributes &= ~ZONE_ATTR_FZR; /* that is Empty from now on */
+        }
         return zone_word_encode(ZONE_WORD_DERIVED, false, attributes,
                                 zone->wp);
     }

@@ -121,6 +121,7 @@ typedef struct ZoneFault {
     ZoneEvent event;            /* ZONE_EVENT__MAX: attributes */
     uint8_t set;
     uint8_t clear;
+    bool force;                 /* attributes in any state */
 } ZoneFault;
 
 /*
@@ -149,7 +150,7 @@ static int coroutine_fn zone_co_apply_fault(BlockDriverState *bs,
             ret = -ENOMEDIUM;
         } else if (fault->event == ZONE_EVENT__MAX) {
             ret = zone_io_co_set_attributes(io, fault->zone_idx, fault->set,
-                                            fault->clear);
+                                            fault->clear, fault->force);
         } else {
             ret = zone_io_co_set_state(io, fault->zone_idx, fault->event);
         }
@@ -158,7 +159,22 @@ static int coroutine_fn zone_co_apply_fault(BlockDriverState *bs,
     return ret;
 }
 
-static void zone_set_error(BlockDriverState *bs, uint32_t zone_idx,
+/* What would have been allowed, as far as the zone could have it at all */
+static const char *zone_fault_rule(const ZoneFault *fault, ZoneStatus status)
+{
+    if (fault->event != ZONE_EVENT__MAX ||
+        (status != ZONE_ERR_INVALID_TRANSITION && status != ZONE_ERR_FULL)) {
+        return "";
+    }
+    return fault->set == ZONE_ATTR_FZR
+        ? ": finish-recommended is for open and closed zones"
+        : fault->set == ZONE_ATTR_RZR
+        ? ": reset-recommended is for full zones"
+        : ": finish-recommended is for open and closed zones, "
+          "reset-recommended for full ones";
+}
+
+static void zone_set_error(BlockDriverState *bs, const ZoneFault *fault,
                            const char *action, int ret, Error **errp)
 {
     ZoneStatus status = zone_status_from_errno(ret);
@@ -167,15 +183,16 @@ static void zone_set_error(BlockDriverState *bs, uint32_t zone_idx,
 
     if (status == ZONE_OK || !io) {
         error_setg_errno(errp, -ret, "Could not %s zone %" PRIu32 " of node "
-                         "'%s'", action, zone_idx, bdrv_get_node_name(bs));
+                         "'%s'", action, fault->zone_idx,
+                         bdrv_get_node_name(bs));
         return;
     }
     zone_io_lock(io);
-    zone_table_info(zone_io_table(io), zone_idx, &info);
+    zone_table_info(zone_io_table(io), fault->zone_idx, &info);
     zone_io_unlock(io);
-    error_setg(errp, "Cannot %s zone %" PRIu32 " of node '%s', which is %s",
-               action, zone_idx, bdrv_get_node_name(bs),
-               zone_state_str(info.state));
+    error_setg(errp, "Cannot %s zone %" PRIu32 " of node '%s', which is %s%s",
+               action, fault->zone_idx, bdrv_get_node_name(bs),
+               zone_state_str(info.state), zone_fault_rule(fault, status));
 }
 
 static bool zone_check_excursion(BlockDriverState *bs, const ZoneFault *fault,
@@ -206,7 +223,7 @@ static void coroutine_fn zone_co_fault(const char *node_name,
     bdrv_ref(bs);
     ret = zone_co_apply_fault(bs, fault);
     if (ret < 0) {
-        zone_set_error(bs, fault->zone_idx, action, ret, errp);
+        zone_set_error(bs, fault, action, ret, errp);
     }
     bdrv_co_unref(bs);
 }
@@ -245,9 +262,14 @@ qmp_block_zone_set_attributes(const char *node_name, uint32_t zone,
                               bool has_finish_recommended,
                               bool finish_recommended,
                               bool has_reset_recommended,
-                              bool reset_recommended, Error **errp)
+                              bool reset_recommended, bool has_force,
+                              bool force, Error **errp)
 {
-    ZoneFault fault = { .zone_idx = zone, .event = ZONE_EVENT__MAX };
+    ZoneFault fault = {
+        .zone_idx = zone,
+        .event = ZONE_EVENT__MAX,
+        .force = has_force && force,
+    };
 
     if (!has_finish_recommended && !has_reset_recommended) {
         error_setg(errp, "Neither 'finish-recommended' nor "

@@ -291,8 +291,8 @@ uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,
     ZoneAfter after = compute_after(table, zone_idx, transition);
 
     assert(zone_table_check_event(table, zone_idx, event) == ZONE_OK);
-    return after.zrwa || after.failed ?
-           zone_word_ahead(table, zone_idx, after.word) : after.word;
+    return zone_state_is_active(transition->next) ?
+           zone_word_of_active(table, zone_idx, after.word) : after.word;
 }
 
 ZoneStatus zone_table_open_all(ZoneTable *table)

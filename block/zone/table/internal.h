@@ -217,11 +217,12 @@ void zone_set_word(ZoneTable *table, uint32_t zone_idx, uint64_t word);
 /* A zone that stays Implicitly Opened becomes the one most recently used */
 void zone_touch(ZoneTable *table, uint32_t zone_idx);
 /*
- * What to store for a zone with that word that has a ZRWA or failed ranges, so
- * that the stored write pointer can be above that of the word
+ * What to store for a zone that is, or is to be, active and has that word.  The
+ * stored write pointer can be above that of the word, and the attributes are
+ * those that a power cycle leaves.
  */
-uint64_t zone_word_ahead(const ZoneTable *table, uint32_t zone_idx,
-                         uint64_t word);
+uint64_t zone_word_of_active(const ZoneTable *table, uint32_t zone_idx,
+                             uint64_t word);
 
 /*
  * The write pointer to store: up to there all has been written by completed

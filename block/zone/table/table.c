@@ -256,25 +256,31 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 
 /* What is stored */
 
-uint64_t zone_word_ahead(const ZoneTable *table, uint32_t zone_idx,
-                         uint64_t word)
+uint64_t zone_word_of_active(const ZoneTable *table, uint32_t zone_idx,
+                             uint64_t word)
 {
     uint8_t attributes = zone_word_attributes(word);
     uint64_t wp_bytes = zone_stored_wp(table, zone_idx);
 
-    if (wp_bytes == zone_writable_end(table, zone_idx)) {
+    if (wp_bytes == zone_writable_end(table, zone_idx) ||
+        (wp_bytes == zone_start(table, zone_idx) &&
+         !(attributes & ZONE_ATTR_ZDEV))) {
         attributes &= ~ZONE_ATTR_OF_ACTIVE;
     }
     return zone_word_encode(ZONE_WORD_DERIVED, false, attributes, wp_bytes);
 }
 
+static uint64_t stored_word(const ZoneTable *table, uint32_t zone_idx,
+                            uint64_t word)
+{
+    return zone_state_is_active(zone_state(table, zone_idx)) ?
+           zone_word_of_active(table, zone_idx, word) : word;
+}
+
 uint64_t zone_table_word(const ZoneTable *table, uint32_t zone_idx)
 {
     assert(zone_idx < table->geometry.nr_zones);
-    if (!(table->live[zone_idx] & ZONE_LIVE_AHEAD)) {
-        return table->words[zone_idx];
-    }
-    return zone_word_ahead(table, zone_idx, table->words[zone_idx]);
+    return stored_word(table, zone_idx, table->words[zone_idx]);
 }
 
 /* Settings, holds, attributes */
@@ -323,21 +329,36 @@ bool zone_table_held(const ZoneTable *table, uint32_t zone_idx)
     return zone_is_held(table, zone_idx);
 }
 
+/* The word of the table; zones without attributes keep what they have */
+static uint64_t word_with(const ZoneTable *table, uint32_t zone_idx,
+                          uint8_t set, uint8_t clear)
+{
+    ZoneState state = zone_state(table, zone_idx);
+    uint64_t word = table->words[zone_idx];
+
+    assert(!((set | clear) & ~(ZONE_ATTR_FZR | ZONE_ATTR_RZR)));
+    if (state == ZONE_STATE_CONVENTIONAL || state == ZONE_STATE_OFFLINE) {
+        return word;
+    }
+    word &= ~((uint64_t)clear << ZONE_WORD_ATTR_SHIFT);
+    return word | (uint64_t)set << ZONE_WORD_ATTR_SHIFT;
+}
+
+uint64_t zone_table_word_with(const ZoneTable *table, uint32_t zone_idx,
+                              uint8_t set, uint8_t clear)
+{
+    assert(zone_idx < table->geometry.nr_zones);
+    return stored_word(table, zone_idx,
+                       word_with(table, zone_idx, set, clear));
+}
+
 bool zone_table_set_attributes(ZoneTable *table, uint32_t zone_idx,
                                uint8_t set, uint8_t clear)
 {
-    ZoneState state;
     uint64_t word;
 
     assert(zone_idx < table->geometry.nr_zones);
-    assert(!((set | clear) & ~(ZONE_ATTR_FZR | ZONE_ATTR_RZR)));
-    state = zone_state(table, zone_idx);
-    if (state == ZONE_STATE_CONVENTIONAL || state == ZONE_STATE_OFFLINE) {
-        return false;
-    }
-    word = table->words[zone_idx];
-    word &= ~((uint64_t)clear << ZONE_WORD_ATTR_SHIFT);
-    word |= (uint64_t)set << ZONE_WORD_ATTR_SHIFT;
+    word = word_with(table, zone_idx, set, clear);
     if (word == table->words[zone_idx]) {
         return false;
     }

@@ -36,7 +36,7 @@
 #define TO_READ_ONLY(open_, active_) {                                  \
         .next = ZONE_STATE_READ_ONLY, .open_delta = (open_),            \
         .active_delta = (active_), .wp = ZONE_WP_COMMIT,                \
-        .clear_attributes = ZONE_ATTR_ZRWAV,                            \
+        .clear_attributes = ZONE_ATTR_OF_ACTIVE | ZONE_ATTR_RZR,        \
     }
 #define TO_OFFLINE(open_, active_) {                                    \
         .next = ZONE_STATE_OFFLINE, .open_delta = (open_),              \
@@ -56,7 +56,8 @@
     }
 #define TO_UNWRITTEN(open_, active_) {                                  \
         .next = ZONE_STATE_EMPTY, .open_delta = (open_),                \
-        .active_delta = (active_), .clear_attributes = ZONE_ATTR_ZRWAV, \
+        .active_delta = (active_),                                      \
+        .clear_attributes = ZONE_ATTR_OF_ACTIVE,                        \
     }
 
 /* The state machine, whole: resources, and what a drive has, add refusals */
