@@ -31,7 +31,7 @@ void zns_identify(ZnsDrive *drive, uint8_t cns, uint8_t csi, void *data)
 {
     NvmeCmd cmd = {
         .opcode = NVME_ADM_CMD_IDENTIFY,
-        .nsid = cpu_to_le32(cns == NVME_ID_CNS_CS_CTRL ? 0 : 1),
+        .nsid = cpu_to_le32(cns == NVME_ID_CNS_CS_CTRL ? 0 : drive->nsid),
         .cdw10 = cpu_to_le32(cns),
         .cdw11 = cpu_to_le32((uint32_t)csi << 24),
     };

@@ -12,7 +12,7 @@
 #include "libqos/pci-pc.h"
 #include "nvme-zns-drive.h"
 
-#define NSID            1
+#define FIRST_NSID      1
 #define CTRL_SLOT       4
 #define EXIT_LIMIT_US   (30 * G_USEC_PER_SEC)
 #define EXIT_SLEEP_US   500
@@ -61,14 +61,16 @@ static bool run_qemu_img(const char *const *args, int allowed)
     return false;
 }
 
-static bool create_qcow2(const ZnsSpec *spec, const char *image)
+static bool create_qcow2(const ZnsSpec *spec, ZnsKind kind, const char *image)
 {
-    g_autofree char *options = g_strdup_printf(
-        "size=%" PRIu64 ",zone.mode=host-managed,zone.size=%" PRIu64
+    g_autofree char *zoned = kind == ZNS_PLAIN ? g_strdup("") : g_strdup_printf(
+        ",zone.mode=host-managed,zone.size=%" PRIu64
         ",zone.capacity=%" PRIu64 ",zone.max_open_zones=%u"
-        ",zone.max_active_zones=%u,zd_extension_size=%u%s",
-        spec->device_bytes, spec->zone_bytes, spec->capacity_bytes,
-        spec->max_open_zones, spec->max_active_zones, spec->zde_bytes,
+        ",zone.max_active_zones=%u,zd_extension_size=%u",
+        spec->zone_bytes, spec->capacity_bytes, spec->max_open_zones,
+        spec->max_active_zones, spec->zde_bytes);
+    g_autofree char *options = g_strdup_printf(
+        "size=%" PRIu64 "%s%s", spec->device_bytes, zoned,
         spec->image_options ?: "");
     const char *args[] = {
         getenv("QTEST_QEMU_IMG"), "create", "-q", "-f", "qcow2",
@@ -88,6 +90,11 @@ bool zns_check_image(const ZnsDrive *drive)
     return run_qemu_img(args, drive->may_leak ? CHECK_LEAKS : 0);
 }
 
+static bool is_qcow2(ZnsKind kind)
+{
+    return kind & (ZNS_QCOW2 | ZNS_PLAIN);
+}
+
 char *zns_create_image(const ZnsSpec *spec, ZnsKind kind)
 {
     g_autoptr(GError) err = NULL;
@@ -97,11 +104,11 @@ char *zns_create_image(const ZnsSpec *spec, ZnsKind kind)
     if (fd < 0) {
         g_error("cannot make an image: %s", err->message);
     }
-    if (kind != ZNS_QCOW2 && ftruncate(fd, spec->device_bytes)) {
+    if (!is_qcow2(kind) && ftruncate(fd, spec->device_bytes)) {
         g_error("cannot size %s: %s", image, g_strerror(errno));
     }
     close(fd);
-    if (kind == ZNS_QCOW2 && !create_qcow2(spec, image)) {
+    if (is_qcow2(kind) && !create_qcow2(spec, kind, image)) {
         g_test_fail();
         unlink(image);
         g_clear_pointer(&image, g_free);
@@ -124,9 +131,17 @@ static char *node_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
         spec->zde_bytes, spec->filter_options ?: "");
 }
 
-char *zns_device_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
+static char *drive_options(const ZnsSpec *spec, ZnsKind kind,
+                           const char *image, uint32_t nsid)
 {
     g_autofree char *node = node_options(spec, kind, image);
+
+    return g_strdup_printf("-drive if=none,id=zns%u,%s%s", nsid - 1, node,
+                           spec->drive_options ?: "");
+}
+
+static char *ns_options(const ZnsSpec *spec, ZnsKind kind, uint32_t nsid)
+{
     bool in_memory = kind == ZNS_MEMORY;
     g_autofree char *zoned = !in_memory ? g_strdup("") : g_strdup_printf(
         ",zoned=on,zoned.zone_size=%" PRIu64 ",zoned.zone_capacity=%" PRIu64
@@ -135,22 +150,58 @@ char *zns_device_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
         spec->max_active_zones, spec->zde_bytes, spec->memory_options ?: "");
 
     return g_strdup_printf(
-        "-nodefaults -machine q35 "
-        "-drive if=none,id=zns0,%s%s "
-        "-device nvme,id=nvme0,serial=zns,addr=%d.0%s "
-        "-device nvme-ns,drive=zns0,bus=nvme0,nsid=%d,"
+        "-device nvme-ns,drive=zns%u,bus=nvme0,nsid=%u,"
         "logical_block_size=%u,physical_block_size=%u%s%s",
-        node, spec->drive_options ?: "", CTRL_SLOT, spec->ctrl_options ?: "",
-        NSID, spec->block_bytes, spec->block_bytes, zoned,
+        nsid - 1, nsid, spec->block_bytes, spec->block_bytes, zoned,
         spec->ns_options ?: "");
+}
+
+char *zns_device_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
+{
+    g_autofree char *drive = drive_options(spec, kind, image, FIRST_NSID);
+    g_autofree char *ns = ns_options(spec, kind, FIRST_NSID);
+
+    return g_strdup_printf(
+        "-nodefaults -machine q35 %s "
+        "-device nvme,id=nvme0,serial=zns,addr=%d.0%s %s",
+        drive, CTRL_SLOT, spec->ctrl_options ?: "", ns);
+}
+
+/* The command line of the drive with all its namespaces */
+static char *qemu_options(const ZnsDrive *drive)
+{
+    char *options = zns_device_options(drive->spec, drive->kind, drive->image);
+    size_t i;
+
+    for (i = 0; drive->more[i]; i++) {
+        const ZnsDrive *each = drive->more[i];
+        g_autofree char *before = options;
+        g_autofree char *node = drive_options(each->spec, each->kind,
+                                              each->image, each->nsid);
+        g_autofree char *ns = ns_options(each->spec, each->kind, each->nsid);
+
+        options = g_strjoin(" ", before, node, ns, NULL);
+    }
+    return options;
 }
 
 /* QEMU's life */
 
+/* Further namespaces are reached by the controller of the first one */
+static void share_ctrl(ZnsDrive *drive)
+{
+    size_t i;
+
+    for (i = 0; drive->more[i]; i++) {
+        drive->more[i]->qts = drive->qts;
+        drive->more[i]->ctrl = drive->ctrl;
+        drive->more[i]->buf_addr = drive->buf_addr;
+    }
+}
+
 void zns_boot(ZnsDrive *drive)
 {
-    g_autofree char *options = zns_device_options(drive->spec, drive->kind,
-                                                  drive->image);
+    g_autofree char *options = qemu_options(drive);
 
     drive->qts = qtest_init(options);
     pc_alloc_init(&drive->alloc, drive->qts, ALLOC_NO_FLAGS);
@@ -158,6 +209,7 @@ void zns_boot(ZnsDrive *drive)
     drive->ctrl = zns_ctrl_new(drive->qts, drive->bus,
                                QPCI_DEVFN(CTRL_SLOT, 0), &drive->alloc);
     drive->buf_addr = guest_alloc(&drive->alloc, ZNS_BUF_BYTES);
+    share_ctrl(drive);
 }
 
 static void forget_qemu(ZnsDrive *drive)
@@ -220,9 +272,17 @@ void zns_kill(ZnsDrive *drive)
     forget_qemu(drive);
 }
 
-ZnsDrive *zns_drive_new(const ZnsSpec *spec, ZnsKind kind)
+static void remove_image(ZnsDrive *drive)
 {
-    g_autofree char *image = zns_create_image(spec, kind);
+    unlink(drive->image);
+    g_free(drive->image);
+    g_free(drive);
+}
+
+/* A drive or namespace that has its image; NULL as in zns_create_image() */
+static ZnsDrive *new_namespace(const ZnsSpec *spec, ZnsKind kind, uint32_t nsid)
+{
+    char *image = zns_create_image(spec, kind);
     ZnsDrive *drive;
 
     if (!image) {
@@ -231,23 +291,71 @@ ZnsDrive *zns_drive_new(const ZnsSpec *spec, ZnsKind kind)
     drive = g_new0(ZnsDrive, 1);
     drive->spec = spec;
     drive->kind = kind;
-    drive->nr_zones = spec->device_bytes / spec->zone_bytes;
-    drive->zone_blocks = spec->zone_bytes / spec->block_bytes;
+    drive->nsid = nsid;
+    drive->image = image;
     drive->capacity_blocks = spec->capacity_bytes / spec->block_bytes;
-    drive->image = g_steal_pointer(&image);
-    zns_boot(drive);
+    if (spec->zone_bytes) {
+        drive->nr_zones = spec->device_bytes / spec->zone_bytes;
+        drive->zone_blocks = spec->zone_bytes / spec->block_bytes;
+    }
+    return drive;
+}
+
+/* False, and the test has failed, when one of the images is not made */
+static bool add_more(ZnsDrive *drive)
+{
+    const ZnsMore *more;
+    size_t i = 0;
+
+    for (more = drive->spec->more; more && more->spec; more++, i++) {
+        g_assert_cmpuint(i + 1, <, ZNS_MAX_MORE);
+        drive->more[i] = new_namespace(more->spec, more->kind,
+                                       FIRST_NSID + 1 + i);
+        if (!drive->more[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void remove_images(ZnsDrive *drive)
+{
+    size_t i;
+
+    for (i = 0; drive->more[i]; i++) {
+        remove_image(drive->more[i]);
+    }
+    remove_image(drive);
+}
+
+ZnsDrive *zns_drive_new(const ZnsSpec *spec, ZnsKind kind)
+{
+    ZnsDrive *drive = new_namespace(spec, kind, FIRST_NSID);
+
+    if (drive && !add_more(drive)) {
+        remove_images(drive);
+        return NULL;
+    }
+    if (drive) {
+        zns_boot(drive);
+    }
     return drive;
 }
 
 void zns_drive_free(ZnsDrive *drive)
 {
+    ZnsDrive **more = drive->more;
+
     zns_quit(drive);
     if (drive->kind == ZNS_QCOW2) {
         g_assert_true(zns_check_image(drive));
     }
-    unlink(drive->image);
-    g_free(drive->image);
-    g_free(drive);
+    for (; *more; more++) {
+        if (is_qcow2((*more)->kind)) {
+            g_assert_true(zns_check_image(*more));
+        }
+    }
+    remove_images(drive);
 }
 
 void zns_restart(ZnsDrive *drive)
@@ -353,17 +461,26 @@ NvmeCmd zns_rw_cmd(uint8_t opcode, uint64_t lba, uint32_t nr_blocks)
 {
     return (NvmeCmd) {
         .opcode = opcode,
-        .nsid = cpu_to_le32(NSID),
+        .nsid = cpu_to_le32(FIRST_NSID),
         .cdw10 = cpu_to_le32(lba),
         .cdw11 = cpu_to_le32(lba >> 32),
         .cdw12 = cpu_to_le32(nr_blocks - 1),
     };
 }
 
+static NvmeCmd ns_cmd(const ZnsDrive *drive, uint8_t opcode, uint64_t lba,
+                      uint32_t nr_blocks)
+{
+    NvmeCmd cmd = zns_rw_cmd(opcode, lba, nr_blocks);
+
+    cmd.nsid = cpu_to_le32(drive->nsid);
+    return cmd;
+}
+
 static ZnsReply exec_rw(ZnsDrive *drive, uint8_t opcode, uint64_t lba,
                         uint32_t nr_blocks, uint32_t cdw12_flags)
 {
-    NvmeCmd cmd = zns_rw_cmd(opcode, lba, nr_blocks);
+    NvmeCmd cmd = ns_cmd(drive, opcode, lba, nr_blocks);
     size_t bytes = (size_t)nr_blocks * drive->spec->block_bytes;
 
     g_assert_cmpuint(bytes, <=, ZNS_BUF_BYTES);
@@ -406,7 +523,7 @@ uint16_t zns_read(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
 
 uint16_t zns_write_zeroes(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
 {
-    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_WRITE_ZEROES, lba, nr_blocks);
+    NvmeCmd cmd = ns_cmd(drive, NVME_CMD_WRITE_ZEROES, lba, nr_blocks);
 
     return zns_exec(drive->ctrl, ZNS_IO, &cmd, 0, 0).status;
 }
@@ -415,7 +532,7 @@ uint16_t zns_flush(ZnsDrive *drive)
 {
     NvmeCmd cmd = {
         .opcode = NVME_CMD_FLUSH,
-        .nsid = cpu_to_le32(NSID),
+        .nsid = cpu_to_le32(drive->nsid),
     };
 
     return zns_exec(drive->ctrl, ZNS_IO, &cmd, 0, 0).status;
@@ -430,7 +547,7 @@ uint16_t zns_fill_zone(ZnsDrive *drive, uint32_t zone_idx)
 static uint16_t send_data(ZnsDrive *drive, uint64_t lba, uint32_t action_flags,
                           size_t bytes)
 {
-    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_ZONE_MGMT_SEND, lba, 1);
+    NvmeCmd cmd = ns_cmd(drive, NVME_CMD_ZONE_MGMT_SEND, lba, 1);
 
     cmd.cdw13 = cpu_to_le32(action_flags);
     return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, bytes).status;
@@ -485,7 +602,7 @@ uint16_t zns_compare(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
 
 uint16_t zns_verify(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
 {
-    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_VERIFY, lba, nr_blocks);
+    NvmeCmd cmd = ns_cmd(drive, NVME_CMD_VERIFY, lba, nr_blocks);
 
     return zns_exec(drive->ctrl, ZNS_IO, &cmd, 0, 0).status;
 }
@@ -498,7 +615,7 @@ uint16_t zns_deallocate(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks)
     };
     NvmeCmd cmd = {
         .opcode = NVME_CMD_DSM,
-        .nsid = cpu_to_le32(NSID),
+        .nsid = cpu_to_le32(drive->nsid),
         .cdw11 = cpu_to_le32(NVME_DSMGMT_AD),
     };
 
@@ -514,7 +631,7 @@ uint16_t zns_copy_two(ZnsDrive *drive, uint64_t to_lba, uint64_t from1_lba,
         { .slba = cpu_to_le64(from1_lba), .nlb = cpu_to_le16(nr_blocks - 1) },
         { .slba = cpu_to_le64(from2_lba), .nlb = cpu_to_le16(nr_blocks - 1) },
     };
-    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_COPY, to_lba, ARRAY_SIZE(ranges));
+    NvmeCmd cmd = ns_cmd(drive, NVME_CMD_COPY, to_lba, ARRAY_SIZE(ranges));
 
     qtest_memwrite(drive->qts, drive->buf_addr, ranges, sizeof(ranges));
     return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
@@ -540,23 +657,32 @@ uint16_t zns_attach(ZnsDrive *drive, uint32_t nsid, uint16_t cntlid,
 
 /* QMP */
 
+static char *drive_id(const ZnsDrive *drive)
+{
+    return g_strdup_printf("zns%u", drive->nsid - 1);
+}
+
 void zns_set_state(ZnsDrive *drive, uint32_t zone_idx, const char *state)
 {
+    g_autofree char *id = drive_id(drive);
+
     qtest_qmp_assert_success(drive->qts,
         "{ 'execute': 'block-zone-set-state', 'arguments': "
-        "{ 'node-name': 'zns0', 'zone': %u, 'state': %s } }",
-        zone_idx, state);
+        "{ 'node-name': %s, 'zone': %u, 'state': %s } }",
+        id, zone_idx, state);
 }
 
 static void set_attributes(ZnsDrive *drive, uint32_t zone_idx,
                            bool finish_recommended, bool reset_recommended,
                            bool force)
 {
+    g_autofree char *id = drive_id(drive);
+
     qtest_qmp_assert_success(drive->qts,
         "{ 'execute': 'block-zone-set-attributes', 'arguments': "
-        "{ 'node-name': 'zns0', 'zone': %u, 'finish-recommended': %i, "
+        "{ 'node-name': %s, 'zone': %u, 'finish-recommended': %i, "
         "'reset-recommended': %i, 'force': %i } }",
-        zone_idx, finish_recommended, reset_recommended, force);
+        id, zone_idx, finish_recommended, reset_recommended, force);
 }
 
 void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
@@ -594,7 +720,7 @@ uint16_t zns_report(ZnsDrive *drive, ZnsReportArgs args, ZnsReport *report)
     size_t descr_bytes = sizeof(NvmeZoneDescr) + zde_bytes;
     size_t head_bytes = sizeof(NvmeZoneReportHeader);
     size_t bytes = args.bytes ?: head_bytes + drive->nr_zones * descr_bytes;
-    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_ZONE_MGMT_RECV, args.lba, bytes / 4);
+    NvmeCmd cmd = ns_cmd(drive, NVME_CMD_ZONE_MGMT_RECV, args.lba, bytes / 4);
     g_autofree uint8_t *data = g_malloc0(bytes + head_bytes);
     uint16_t status;
     uint32_t i;

@@ -18,6 +18,8 @@ typedef enum ZnsKind {
     ZNS_BOTH   = ZNS_QCOW2 | ZNS_MEMORY,
     /* In the block driver "zoned"; some of the tests for ZNS_MEMORY */
     ZNS_FILTER = 1 << 2,
+    /* Nowhere: a qcow2 image without zones; in ZnsSpec.more alone */
+    ZNS_PLAIN  = 1 << 3,
 } ZnsKind;
 
 /* Limits of 0 mean no limit, option strings of NULL none */
@@ -35,7 +37,14 @@ typedef struct ZnsSpec {
     const char *ns_options;     /* more for nvme-ns */
     const char *ctrl_options;   /* more for nvme */
     const char *drive_options;  /* more for -drive */
+    /* Namespaces 2 and up, of the same controller; the last one has no spec */
+    const struct ZnsMore *more;
 } ZnsSpec;
+
+typedef struct ZnsMore {
+    const ZnsSpec *spec;        /* without ctrl_options and more */
+    ZnsKind kind;
+} ZnsMore;
 
 /* 16 zones of 4 MiB that hold 3 MiB each; 3 may be open, 5 active */
 extern const ZnsSpec zns_spec_default;
@@ -45,10 +54,14 @@ extern const ZnsSpec zns_spec_plain;
 #define ZNS_MAX_ZONES     32
 #define ZNS_MAX_ZDE_BYTES 64
 #define ZNS_BUF_BYTES     (1024 * 1024)
+#define ZNS_MAX_MORE      8
 
-typedef struct ZnsDrive {
+/* A controller with its first namespace, or a further namespace of it */
+typedef struct ZnsDrive ZnsDrive;
+struct ZnsDrive {
     const ZnsSpec *spec;
     ZnsKind kind;
+    uint32_t nsid;
     char *image;
     uint32_t nr_zones;
     uint64_t zone_blocks;
@@ -59,7 +72,12 @@ typedef struct ZnsDrive {
     ZnsCtrl *ctrl;
     uint64_t buf_addr;          /* ZNS_BUF_BYTES of guest memory */
     bool may_leak;              /* clusters: QEMU was killed amid writes */
-} ZnsDrive;
+    /*
+     * Further namespaces.  Commands and checks take them as they take the
+     * drive; QEMU's life is that of the drive.
+     */
+    ZnsDrive *more[ZNS_MAX_MORE];
+};
 
 /* A test: run on a fresh drive of each kind in on */
 typedef struct ZnsTest {
@@ -91,6 +109,8 @@ extern const ZnsTest zns_kill_tests[];
 extern const ZnsTest zns_excursion_tests[];
 extern const ZnsTest zns_overlay_tests[];
 extern const ZnsTest zns_large_tests[];
+extern const ZnsTest zns_many_tests[];
+extern const ZnsTest zns_plug_tests[];
 /* Tests that need no running drive; registers them itself */
 void zns_add_refuse_tests(void);
 
@@ -120,6 +140,12 @@ void zns_boot(ZnsDrive *drive);
 /* True when qemu-img check finds nothing, or leaks that may be */
 bool zns_check_image(const ZnsDrive *drive);
 
+/* A namespace of the drive; 1 is the drive itself */
+static inline ZnsDrive *zns_ns(ZnsDrive *drive, uint32_t nsid)
+{
+    return nsid == 1 ? drive : drive->more[nsid - 2];
+}
+
 static inline uint64_t zns_lba(const ZnsDrive *drive, uint32_t zone_idx)
 {
     return zone_idx * drive->zone_blocks;
@@ -145,6 +171,7 @@ bool zns_reads_zeros(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks);
 
 /* Commands; all return the NVMe status */
 
+/* To namespace 1 */
 NvmeCmd zns_rw_cmd(uint8_t opcode, uint64_t lba, uint32_t nr_blocks);
 uint16_t zns_write(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
                    uint32_t seed);
