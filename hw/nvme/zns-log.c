@@ -212,6 +212,7 @@ void nvme_zns_attached(NvmeCtrl *n, NvmeNamespace *ns)
 {
     if (ns->params.zoned) {
         n->id_ctrl.oaes |= cpu_to_le32(NVME_EVENT_ZONE_CHANGED);
+        n->zns_zasl = nvme_zns_zasl(n);
     }
 }
 
@@ -221,6 +222,7 @@ void nvme_zns_detached(NvmeCtrl *n, NvmeNamespace *ns)
     NvmeZnsLog *log = find_log(n, nvme_nsid(ns));
     bool reported;
 
+    n->zns_zasl = nvme_zns_zasl(n);
     if (!log) {
         return;
     }

@@ -321,6 +321,11 @@ static void init_identify(NvmeNamespace *ns, const ZoneGeometry *geo)
 
     id->ozcs = cpu_to_le16(ozcs);
     ns->id_ns_zoned = id;
+
+    if (nvme_zns_write_protected(ns)) {
+        ns->id_ns.nsattr |= NVME_ID_NS_NSATTR_WP;
+        ns->id_ns_ind.nsattr |= NVME_ID_NS_NSATTR_WP;
+    }
 }
 
 bool nvme_zns_setup(NvmeNamespace *ns, Error **errp)
@@ -449,16 +454,23 @@ QEMU_BUILD_BUG_ON(sizeof(NvmeZnsIdCtrl) != 4096);
 
 uint64_t nvme_zns_page_bytes(NvmeCtrl *n)
 {
-    return UINT64_C(4096) << NVME_CAP_MPSMIN(ldq_le_p(&n->bar.cap));
+    return (uint64_t)NVME_ZNS_PAGE_SIZE << NVME_CAP_MPSMIN(ldq_le_p(&n->bar.cap));
 }
 
 /* Without a limit of its own, 0 says "as MDTS" */
-static uint8_t announced_zasl(NvmeCtrl *n, uint32_t limit_bytes)
+uint8_t nvme_zns_zasl(NvmeCtrl *n)
 {
     uint8_t zasl = n->params.zasl ?: n->params.mdts;
+    uint32_t nsid;
 
-    if (limit_bytes) {
-        zasl = MIN(zasl, 31 - clz32(limit_bytes / nvme_zns_page_bytes(n)));
+    for (nsid = 1; nsid <= NVME_MAX_NAMESPACES; nsid++) {
+        NvmeNamespace *ns = nvme_ns(n, nsid);
+        uint32_t limit_bytes = ns && ns->params.zoned
+                               ? blk_get_max_append_bytes(ns->blkconf.blk) : 0;
+
+        if (limit_bytes) {
+            zasl = MIN(zasl, 31 - clz32(limit_bytes / NVME_ZNS_PAGE_SIZE));
+        }
     }
     return zasl == n->params.mdts ? n->params.zasl : zasl;
 }
@@ -475,7 +487,7 @@ static uint32_t add_resources(uint32_t total, uint32_t limit)
  */
 void nvme_zns_identify_ctrl(NvmeCtrl *n, void *data)
 {
-    uint32_t active = 0, open = 0, zrwa = 0, append_bytes = 0, nsid;
+    uint32_t active = 0, open = 0, zrwa = 0, nsid;
     NvmeZnsIdCtrl *id = data;
 
     for (nsid = 1; nsid <= NVME_MAX_NAMESPACES; nsid++) {
@@ -493,9 +505,8 @@ void nvme_zns_identify_ctrl(NvmeCtrl *n, void *data)
             zrwa = add_resources(zrwa, geo.max_zrwa_zones ?:
                                  geo.max_active_zones ?: geo.nr_zones);
         }
-        append_bytes = MIN_NON_ZERO(append_bytes, geo.max_append_bytes);
     }
-    id->zasl = announced_zasl(n, append_bytes);
+    id->zasl = n->zns_zasl;
     id->tar = cpu_to_le32(active);
     id->tor = cpu_to_le32(open);
     id->tzrwar = cpu_to_le32(zrwa);

@@ -104,12 +104,21 @@ static bool is_zrwa_flush(const NvmeRequest *req)
            cmd->zsa == NVME_ZONE_ACTION_ZRWA_FLUSH;
 }
 
+bool nvme_zns_write_protected(NvmeNamespace *ns)
+{
+    return ns->params.zoned && !blk_is_writable(ns->blkconf.blk);
+}
+
 uint16_t nvme_zns_status(NvmeNamespace *ns, NvmeRequest *req, int ret,
                          uint16_t generic)
 {
     ZoneStatus reason = zone_status_from_errno(ret);
     uint16_t status;
 
+    ns = ns ?: nvme_ns(nvme_ctrl(req), le32_to_cpu(req->cmd.nsid));
+    if (ret == -EPERM && ns && nvme_zns_write_protected(ns)) {
+        return NVME_NS_WRITE_PROTECTED | NVME_DNR;
+    }
     if (!ns || !ns->params.zoned || reason == ZONE_OK) {
         return generic; /* elsewhere the same numbers are ordinary errors */
     }
@@ -214,6 +223,9 @@ uint16_t nvme_zns_check_dsm(NvmeCtrl *n, NvmeNamespace *ns,
     uint64_t nsze = le64_to_cpu(ns->id_ns.nsze);
     unsigned int i;
 
+    if (nvme_zns_write_protected(ns)) {
+        return NVME_NS_WRITE_PROTECTED | NVME_DNR;
+    }
     for (i = 0; ns->params.zoned && i < nr; i++) {
         uint64_t slba = le64_to_cpu(ranges[i].slba);
         uint32_t nlb = le32_to_cpu(ranges[i].nlb);
@@ -276,19 +288,12 @@ static uint64_t transfer_bytes(NvmeNamespace *ns, const NvmeRwCmd *rw)
            (nvme_ns_ext(ns) && !generates ? nvme_m2b(ns, nlb) : 0);
 }
 
-/* The controller's limit is one of transfers, that of the image one of data */
 static uint16_t check_append_size(NvmeCtrl *n, NvmeRequest *req)
 {
-    NvmeNamespace *ns = req->ns;
-    const NvmeRwCmd *rw = (const NvmeRwCmd *)&req->cmd;
-    uint32_t limit_bytes = blk_get_max_append_bytes(ns->blkconf.blk);
-    uint64_t bytes = nvme_l2b(ns, le16_to_cpu(rw->nlb) + 1);
-    uint64_t moved_bytes = transfer_bytes(ns, rw);
+    uint64_t bytes = transfer_bytes(req->ns, (const NvmeRwCmd *)&req->cmd);
 
-    if ((n->params.zasl &&
-         moved_bytes > nvme_zns_page_bytes(n) << n->params.zasl) ||
-        (limit_bytes && bytes > limit_bytes)) {
-        trace_pci_nvme_err_zasl(moved_bytes);
+    if (n->zns_zasl && bytes > nvme_zns_page_bytes(n) << n->zns_zasl) {
+        trace_pci_nvme_err_zasl(bytes);
         return NVME_INVALID_FIELD | NVME_DNR;
     }
 

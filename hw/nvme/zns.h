@@ -98,6 +98,12 @@ void nvme_zns_excursions_init(NvmeNamespace *ns);
 void nvme_zns_excursions_cleanup(NvmeNamespace *ns);
 void nvme_zns_excursions_zone_changed(NvmeNamespace *ns, uint32_t zone_idx);
 
+/*
+ * Zone Append Size Limit to announce: the smallest of those of the controller
+ * and of all images that it has.  zns_zasl has it for appends, to all of them
+ * (section 3.4.1).
+ */
+uint8_t nvme_zns_zasl(NvmeCtrl *n);
 /* Unit of ZASL (and of MDTS): CAP.MPSMIN, whatever page size the host takes */
 uint64_t nvme_zns_page_bytes(NvmeCtrl *n);
 /* Fills Identify Controller data of the command set, 4096 bytes of zeros */
@@ -167,8 +173,19 @@ nvme_zns_co_reset_meta(void *opaque, int64_t offset_bytes);
 BdrvRequestFlags nvme_zns_fua(NvmeRequest *req);
 
 /*
+ * A zoned namespace on a drive that is read-only says so (NSATTR bit 0), and
+ * refuses what would change it with a status of its own.  The feature Namespace
+ * Write Protection, which would switch that, is not offered.
+ */
+#define NVME_NS_WRITE_PROTECTED     0x20
+#define NVME_ID_NS_NSATTR_WP        0x1
+
+bool nvme_zns_write_protected(NvmeNamespace *ns);
+
+/*
  * The status of a request that the block layer has completed with ret for ns
- * (NULL: for all): that of the refusal if its zones refused it, else generic.
+ * (NULL: of Format NVM, for that of the command): that of the refusal if its
+ * zones refused it, that of a namespace that is write protected, else generic.
  */
 uint16_t nvme_zns_status(NvmeNamespace *ns, NvmeRequest *req, int ret,
                          uint16_t generic);
