@@ -100,6 +100,8 @@ int main(int argc, char **argv)
     add_tests(zns_excursion_tests);
     add_tests(zns_overlay_tests);
     add_tests(zns_large_tests);
+    add_tests(zns_many_tests);
+    add_tests(zns_plug_tests);
     add_tests_on_filter(zns_identify_tests);
     add_tests_on_filter(zns_limit_tests);
     add_tests_on_filter(zns_zde_tests);
