@@ -7,8 +7,9 @@ what it needs:
   programs  from Debian's packages (toolbox.py)
   modules   of the guest's kernel, besides nvme
   kernel    full, if the cloud kernel will not do
-  drive     zones=N zone_size=16M, and zone_capacity, max_open, max_active
-            (no limit when left out), extension (bytes), lba (bytes)
+  drive     the zoned drive, namespace 1 (geometry.py)
+  namespace NUMBER of another one of the same controller, and what it is, also
+            in several lines
   disk      the size of another disk, without zones, of serial "plain"
   uses      NVMe commands that the drive must have seen
   volatile  more properties of nvme-ns for the volatile variant
@@ -21,6 +22,7 @@ import os
 import re
 import tempfile
 
+import geometry
 import guest
 import mover
 import story
@@ -47,7 +49,7 @@ BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
 COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
-KEYS = ('programs', 'modules', 'kernel', 'drive', 'disk', 'uses',
+KEYS = ('programs', 'modules', 'kernel', 'drive', 'namespace', 'disk', 'uses',
         'volatile', 'variants', 'reference')
 
 
@@ -68,7 +70,10 @@ class Job:
         unknown = set(self.needs) - set(KEYS)
         if unknown:
             raise GuestError(f'job {name}: unknown {sorted(unknown)}')
-        self.geometry = dict(word.split('=') for word in self.needs['drive'])
+        self.geometry = geometry.Geometry(
+            name, geometry.parse_words(self.needs['drive']))
+        self.namespaces = geometry.parse_namespaces(
+            name, self.needs.get('namespace', []))
         self.kernel = self.needs.get('kernel', ['cloud'])[0]
         self.references = self.needs.get('reference', REFERENCES)
         self.variants = self.needs.get('variants', DEFAULT_VARIANTS)
@@ -77,51 +82,19 @@ class Job:
         """The first sentence of its comment, up to the colon."""
         return re.search(r'^#\n# ([^:.,]+)', self.text, re.M)[1]
 
-    def mib(self, key, default=None):
-        value = self.geometry.get(key, default)
-        if not re.fullmatch(r'\d+M', value):
-            raise GuestError(f'job {self.name}: {key}={value} is not in M')
-        return int(value[:-1])
-
-    @property
-    def total_mib(self):
-        return int(self.geometry['zones']) * self.mib('zone_size')
-
-    @property
-    def capacity_mib(self):
-        return self.mib('zone_capacity', self.geometry['zone_size'])
-
-    def limits(self):
-        return [self.geometry.get(key, '0') for key in
-                ('max_open', 'max_active', 'extension')]
-
-    def creation(self):
-        """Options of qemu-img create for a zoned image."""
-        opened, active, extension = self.limits()
-        return (f'size={self.total_mib}M,zone.mode=host-managed,'
-                f'zone.size={self.mib("zone_size")}M,'
-                f'zone.capacity={self.capacity_mib}M,'
-                f'zone.max_open_zones={opened},'
-                f'zone.max_active_zones={active},'
-                f'zd_extension_size={extension}')
-
-    def properties(self):
+    def in_memory(self):
         """Properties of nvme-ns for zones in memory."""
-        opened, active, extension = self.limits()
-        return (f',zoned=on,zoned.zone_size={self.mib("zone_size")}M,'
-                f'zoned.zone_capacity={self.capacity_mib}M,'
-                f'zoned.max_open={opened},zoned.max_active={active},'
-                f'zoned.descr_ext_size={extension}'
-                + ''.join(',' + word
-                          for word in self.needs.get('volatile', [])))
+        return self.geometry.in_memory() + ''.join(
+            ',' + word for word in self.needs.get('volatile', []))
 
     def null_blk(self):
         """Parameters of the module."""
-        opened, active, _ = self.limits()
-        return (f'gb={self.total_mib // 1024} memory_backed=1 zoned=1 '
-                f'bs={self.geometry.get("lba", "512")} '
-                f'zone_size={self.mib("zone_size")} '
-                f'zone_capacity={self.capacity_mib} '
+        drive = self.geometry
+        opened, active, _ = drive.limits()
+        return (f'gb={drive.total_mib // 1024} memory_backed=1 zoned=1 '
+                f'bs={drive.get("lba", "512")} '
+                f'zone_size={drive.mib("zone_size")} '
+                f'zone_capacity={drive.capacity_mib} '
                 f'zone_max_open={opened} zone_max_active={active}')
 
     def modules(self, variant):
@@ -178,12 +151,22 @@ class Run:
         self.disk = os.path.join(IMAGES, self.title + '-plain.qcow2')
         self.socket, self.made, self.backups = None, [], []
 
+    def more_images(self):
+        """{number: path} of further namespaces."""
+        return {number: os.path.join(IMAGES, f'{self.title}-{number}.qcow2')
+                for number in self.job.namespaces}
+
+    def creation(self, drive):
+        return drive.creation() if self.variant in ZONED_IMAGE \
+            else drive.plain_creation()
+
     def create(self):
         os.makedirs(IMAGES, exist_ok=True)
-        creation = self.job.creation() if self.variant in ZONED_IMAGE \
-            else f'size={self.job.total_mib}M'
         run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.image, '-o',
-                  creation])
+                  self.creation(self.job.geometry)])
+        for number, path in self.more_images().items():
+            run_tool([QEMU_IMG, 'create', '-f', 'qcow2', path, '-o',
+                      self.creation(self.job.namespaces[number])])
         if 'disk' in self.job.needs:
             run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.disk,
                       *self.job.needs['disk']])
@@ -198,19 +181,31 @@ class Run:
                 f'file.filename={self.image}',
                 '-qmp', f'unix:{self.socket}']
 
+    def more_options(self):
+        options = []
+        for number, path in self.more_images().items():
+            drive = self.job.namespaces[number]
+            properties = drive.properties()
+            if self.variant not in ZONED_IMAGE:
+                properties += drive.in_memory()
+            options += [
+                '-drive', f'file={path},id=zns{number},format=qcow2,if=none'
+                + drive.drive_options(),
+                '-device', f'nvme-ns,drive=zns{number},bus=nvme0,nsid={number}'
+                + properties]
+        return options
+
     def options(self):
         options = []
         if self.variant != 'null_blk':
-            lba = self.job.geometry.get('lba')
-            properties = (f',logical_block_size={lba},'
-                          f'physical_block_size={lba}' if lba else '')
+            properties = self.job.geometry.properties()
             if self.variant not in ZONED_IMAGE:
-                properties += self.job.properties()
+                properties += self.job.in_memory()
             options += [
                 '-device', 'nvme,id=nvme0,serial=zns0', *self.drive(),
                 '-device',
                 f'nvme-ns,drive={self.drive_name()},bus=nvme0,nsid=1'
-                + properties,
+                + properties, *self.more_options(),
                 '-trace', 'pci_nvme_io_cmd']
         if 'disk' in self.job.needs:
             options += [
@@ -227,7 +222,8 @@ class Run:
     def boot_moved(self, number, phases, kept):
         with tempfile.TemporaryDirectory() as directory:
             self.socket = os.path.join(directory, 'qmp')
-            thread = mover.Mover(self.socket, self.image, self.job.creation(),
+            thread = mover.Mover(self.socket, self.image,
+                                 self.job.geometry.creation(),
                                  f'{self.image}-{number}')
             thread.start()
             try:
@@ -259,8 +255,9 @@ class Run:
 
     def check_image(self):
         if self.variant in ZONED_IMAGE:
-            self.talk.say('   qemu-img check: ' + run_tool(
-                [QEMU_IMG, 'check', self.image]).splitlines()[0])
+            for image in (self.image, *self.more_images().values()):
+                self.talk.say('   qemu-img check: ' + run_tool(
+                    [QEMU_IMG, 'check', image]).splitlines()[0])
 
     def boot_first(self):
         """What it has left, and the records."""
@@ -361,7 +358,8 @@ class Run:
             raise GuestError(f'{error}\n   {self.reference()}') from error
         finally:
             self.collect_logs()
-        for path in (self.image, self.disk, *filter(None, self.made)):
+        for path in (self.image, self.disk, *self.more_images().values(),
+                     *filter(None, self.made)):
             if os.path.exists(path):
                 os.unlink(path)
 

@@ -77,6 +77,20 @@ virtio_disk() {
     give_up "no virtio disk of serial $1"
 }
 
+# drive_of NSID: names are given in the order in which the kernel is done
+drive_of() {
+    for _ in $(seq 100); do
+        for disk in /sys/block/nvme0n*; do
+            if [ "$(cat "$disk/nsid")" = "$1" ]; then
+                echo "/dev/${disk##*/}"
+                return
+            fi
+        done
+        sleep 0.1
+    done
+    give_up "no namespace $1"
+}
+
 # make_files DIRECTORY: of all sorts of lengths; checksums in $KEPT/sums
 make_files() {
     for kib in 1 4 60 64 300 2048 5000; do
@@ -132,8 +146,9 @@ send_kept() {
     done
 }
 
-QUEUE=/sys/block/${DRIVE##*/}/queue
 phase=start
+[ "$VARIANT" = null_blk ] || DRIVE=$(drive_of 1)
+QUEUE=/sys/block/${DRIVE##*/}/queue
 same "the drive is" "$(cat "$QUEUE/zoned")" host-managed
 echo mq-deadline >"$QUEUE/scheduler"
 ZONE_SECTORS=$(cat "$QUEUE/chunk_sectors")

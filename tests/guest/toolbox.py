@@ -27,9 +27,9 @@ KERNEL_NAME = re.compile(r'Depends: (linux-image-[0-9]\S+)')
 LIBRARIES = os.path.join('usr', 'lib', 'x86_64-linux-gnu')
 LOADER = os.path.join('usr', 'lib64', 'ld-linux-x86-64.so.2')
 GUEST_LIBRARIES = os.path.join('lib', 'x86_64-linux-gnu')
-APPLETS = ('basename', 'blockdev', 'cp', 'dirname', 'find', 'insmod', 'mkfifo',
-           'mv', 'readlink', 'sort', 'stat', 'tee', 'touch', 'truncate',
-           'umount', 'xargs')
+APPLETS = ('basename', 'blockdev', 'cp', 'diff', 'dirname', 'find', 'insmod',
+           'mkfifo', 'mv', 'readlink', 'sort', 'stat', 'tee', 'touch',
+           'truncate', 'umount', 'xargs', 'yes')
 HELP = """\
 The programs and the kernel of the client jobs come from Debian's packages:
 check that this machine reaches the mirror that is configured in /etc/apt
