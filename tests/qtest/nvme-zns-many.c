@@ -554,7 +554,7 @@ static void changed_zones_of_each(ZnsDrive *drive)
     cid = request_event(drive);
     zns_set_state(wide, 300, "read-only");
     assert_event(drive, cid, WIDE);
-    zns_set_attributes(memory, 2, true, false);
+    zns_force_attributes(memory, 2, true, false);
     zns_set_state(drive, 3, "offline");
     assert_changed(wide, 300);
     assert_changed(memory, 2);

@@ -307,6 +307,7 @@ static void last_one_goes(ZnsDrive *drive)
     uint32_t round;
 
     prepare_port(drive);
+    zns_ctrl_notify_shutdown(first);
     zns_ctrl_disable(first);
     for (round = 0; round < NR_ROUNDS; round++) {
         hot = drive->ctrl = plug_shared(drive);
