@@ -121,6 +121,15 @@ typedef struct ZoneCounts {
     uint32_t by_state[ZONE_STATE__MAX];
 } ZoneCounts;
 
+/* What the zones of a range are, all of them together */
+typedef struct ZoneSummary {
+    uint32_t by_state[ZONE_STATE__MAX];
+    uint32_t zrwa_by_state[ZONE_STATE__MAX]; /* of these, with a ZRWA */
+    /* Of Closed zones without a ZRWA: half of the capacity written or more */
+    uint32_t nr_closed_half;
+    uint64_t closed_bytes;      /* of the same: written in all of them */
+} ZoneSummary;
+
 /* All zones Empty (conventional ones first); geometry is copied */
 ZoneTable *zone_table_new(const ZoneGeometry *geometry);
 void zone_table_free(ZoneTable *table);
@@ -204,6 +213,13 @@ uint32_t zone_table_find_among(const ZoneTable *table, uint32_t states,
                                uint32_t zone_idx, uint32_t end_idx);
 uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
                                uint32_t zone_idx);
+
+/*
+ * Of nr_zones zones from zone_idx on; those beyond the end of the drive count
+ * for nothing.  Looks at groups, too: at some 2000 zones at most.
+ */
+void zone_table_summarize(const ZoneTable *table, uint32_t zone_idx,
+                          uint32_t nr_zones, ZoneSummary *summary);
 
 /*
  * One write, append or discard in flight.  The caller owns the memory (a

@@ -63,9 +63,16 @@ typedef struct ZoneBucket {
     uint64_t life_seq;          /* of what began earlier, none becomes unsure */
 } ZoneBucket;
 
-/* How many zones of a group are in each state, and ZONE_WITH_ATTRIBUTES */
+/* There are eight states, which differ in three bits */
+#define ZONE_GROUP_STATE(state) ((state) & 7)
+
+/* How many zones of a group are in each state, and what else is to be known */
 typedef struct ZoneGroup {
-    uint16_t by_state[ZONE_STATE__MAX + 1];
+    uint16_t by_state[8];       /* ZONE_GROUP_STATE() */
+    uint16_t zrwa_by_state[ZONE_STATE_CLOSED + 1]; /* only active zones have */
+    uint16_t nr_with_attributes;
+    uint16_t nr_closed_half;    /* this and the next: see ZoneSummary */
+    uint64_t closed_bytes;
 } ZoneGroup;
 
 struct ZoneTable {
@@ -164,12 +171,30 @@ static inline void zone_set_reserved(ZoneTable *table, uint32_t zone_idx,
     table->live[zone_idx] |= reserved_bytes;
 }
 
+/* Is what has been written to the zone part of the sums of its group? */
+static inline bool zone_is_summed(const ZoneTable *table, uint32_t zone_idx)
+{
+    return zone_state(table, zone_idx) == ZONE_STATE_CLOSED &&
+           !zone_has_zrwa(table, zone_idx);
+}
+
+/* Such a zone comes to the sums (sign 1), or goes (sign -1) */
+void zone_sum(ZoneTable *table, uint32_t zone_idx, int sign);
+
 /* Only while the stored state stays as it is */
 static inline void zone_set_wp(ZoneTable *table, uint32_t zone_idx,
                                uint64_t wp_bytes)
 {
+    bool summed = zone_is_summed(table, zone_idx);
+
+    if (summed) {
+        zone_sum(table, zone_idx, -1);
+    }
     table->words[zone_idx] &= ~ZONE_WORD_WP_MASK;
     table->words[zone_idx] |= wp_bytes;
+    if (summed) {
+        zone_sum(table, zone_idx, 1);
+    }
 }
 
 static inline const ZoneBucket *zone_bucket(const ZoneTable *table,
@@ -204,6 +229,16 @@ static inline bool zone_write_is_retry(const ZoneTable *table,
            !zone_has_zrwa(table, write->zone_idx);
 }
 
+/* Half of the capacity, or more */
+static inline bool zone_is_half_written(const ZoneTable *table,
+                                        uint32_t zone_idx)
+{
+    uint64_t wp_bytes = zone_wp(table, zone_idx);
+
+    return wp_bytes - zone_start(table, zone_idx) >=
+           zone_writable_end(table, zone_idx) - wp_bytes;
+}
+
 /* What zone_transition() looks up: every write does, more than once */
 extern const ZoneTransition zone_transitions[ZONE_STATE__MAX][ZONE_EVENT__MAX];
 
@@ -214,6 +249,9 @@ void zone_set_state(ZoneTable *table, uint32_t zone_idx, ZoneState next,
                     bool zrwa);
 /* Another word, with what counts attributes */
 void zone_set_word(ZoneTable *table, uint32_t zone_idx, uint64_t word);
+/* query.c: one zone more in a summary */
+void zone_summary_add(const ZoneTable *table, uint32_t zone_idx,
+                      ZoneSummary *summary);
 /* A zone that stays Implicitly Opened becomes the one most recently used */
 void zone_touch(ZoneTable *table, uint32_t zone_idx);
 /*

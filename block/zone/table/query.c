@@ -52,14 +52,23 @@ static bool zone_matches(const ZoneTable *table, uint32_t zone_idx,
              ZONE_ATTR_REPORTED));
 }
 
+static uint32_t group_count(const ZoneTable *table, uint32_t zone_idx,
+                            ZoneState state)
+{
+    const ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];
+
+    return state == ZONE_WITH_ATTRIBUTES
+        ? group->nr_with_attributes
+        : group->by_state[ZONE_GROUP_STATE(state)];
+}
+
 static bool group_matches(const ZoneTable *table, uint32_t zone_idx,
                           uint32_t states)
 {
-    const ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];
     int state;
 
     for (state = 0; states; state++, states >>= 1) {
-        if ((states & 1) && group->by_state[state]) {
+        if ((states & 1) && group_count(table, zone_idx, state)) {
             return true;
         }
     }
@@ -100,9 +109,65 @@ uint32_t zone_table_count_from(const ZoneTable *table, ZoneState state,
         nr += zone_matches(table, zone_idx, ZONE_STATE_BIT(state));
     }
     for (; zone_idx < nr_zones; zone_idx += ZONE_GROUP_ZONES) {
-        nr += table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state];
+        nr += group_count(table, zone_idx, state);
     }
     return nr;
+}
+
+void zone_summary_add(const ZoneTable *table, uint32_t zone_idx,
+                      ZoneSummary *summary)
+{
+    ZoneState state = zone_state(table, zone_idx);
+
+    summary->by_state[state]++;
+    if (zone_has_zrwa(table, zone_idx)) {
+        summary->zrwa_by_state[state]++;
+    } else if (zone_is_summed(table, zone_idx)) {
+        summary->nr_closed_half += zone_is_half_written(table, zone_idx);
+        summary->closed_bytes += zone_wp(table, zone_idx) -
+                                 zone_start(table, zone_idx);
+    }
+}
+
+static void summary_add_group(const ZoneGroup *group, ZoneSummary *summary)
+{
+    static const ZoneState states[] = {
+        ZONE_STATE_CONVENTIONAL, ZONE_STATE_EMPTY,
+        ZONE_STATE_IMPLICITLY_OPENED, ZONE_STATE_EXPLICITLY_OPENED,
+        ZONE_STATE_CLOSED, ZONE_STATE_READ_ONLY, ZONE_STATE_FULL,
+        ZONE_STATE_OFFLINE,
+    };
+    size_t i;
+    int state;
+
+    for (i = 0; i < G_N_ELEMENTS(states); i++) {
+        summary->by_state[states[i]] +=
+            group->by_state[ZONE_GROUP_STATE(states[i])];
+    }
+    for (state = 0; state <= ZONE_STATE_CLOSED; state++) {
+        summary->zrwa_by_state[state] += group->zrwa_by_state[state];
+    }
+    summary->nr_closed_half += group->nr_closed_half;
+    summary->closed_bytes += group->closed_bytes;
+}
+
+void zone_table_summarize(const ZoneTable *table, uint32_t zone_idx,
+                          uint32_t nr_zones, ZoneSummary *summary)
+{
+    uint32_t end = MIN((uint64_t)zone_idx + nr_zones,
+                       table->geometry.nr_zones);
+
+    *summary = (ZoneSummary) {};
+    while (zone_idx < end) {
+        if (zone_idx % ZONE_GROUP_ZONES == 0 &&
+            end - zone_idx >= ZONE_GROUP_ZONES) {
+            summary_add_group(&table->groups[zone_idx / ZONE_GROUP_ZONES],
+                              summary);
+            zone_idx += ZONE_GROUP_ZONES;
+        } else {
+            zone_summary_add(table, zone_idx++, summary);
+        }
+    }
 }
 
 int64_t zone_table_next_in_state(const ZoneTable *table, ZoneState state,

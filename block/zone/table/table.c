@@ -39,26 +39,49 @@ static void list_append(ZoneTable *table, ZoneList *list, uint32_t zone_idx)
     list->tail = zone_idx;
 }
 
+void zone_sum(ZoneTable *table, uint32_t zone_idx, int sign)
+{
+    ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];
+    uint64_t written_bytes = zone_wp(table, zone_idx) -
+                             zone_start(table, zone_idx);
+
+    group->closed_bytes += sign > 0 ? written_bytes : -written_bytes;
+    group->nr_closed_half += zone_is_half_written(table, zone_idx) ? sign : 0;
+}
+
 static void count_zone(ZoneTable *table, uint32_t zone_idx, int delta)
 {
+    ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];
     ZoneState state = zone_state(table, zone_idx);
 
     table->counts.by_state[state] += delta;
-    table->groups[zone_idx / ZONE_GROUP_ZONES].by_state[state] += delta;
+    group->by_state[ZONE_GROUP_STATE(state)] += delta;
     table->counts.open += zone_state_is_open(state) ? delta : 0;
     table->counts.active += zone_state_is_active(state) ? delta : 0;
-    table->counts.zrwa += zone_has_zrwa(table, zone_idx) ? delta : 0;
+    if (zone_has_zrwa(table, zone_idx)) {
+        table->counts.zrwa += delta;
+        group->zrwa_by_state[state] += delta;
+    } else if (zone_is_summed(table, zone_idx)) {
+        zone_sum(table, zone_idx, delta);
+    }
 }
 
 void zone_set_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 {
     ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];
     uint64_t before = table->words[zone_idx];
+    bool summed = zone_is_summed(table, zone_idx);
 
-    group->by_state[ZONE_WITH_ATTRIBUTES] +=
+    group->nr_with_attributes +=
         !!(zone_word_attributes(word) & ZONE_ATTR_REPORTED) -
         !!(zone_word_attributes(before) & ZONE_ATTR_REPORTED);
+    if (summed) {
+        zone_sum(table, zone_idx, -1);
+    }
     table->words[zone_idx] = word;
+    if (summed) {
+        zone_sum(table, zone_idx, 1);
+    }
 }
 
 void zone_touch(ZoneTable *table, uint32_t zone_idx)

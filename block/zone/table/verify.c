@@ -86,16 +86,27 @@ static void verify_groups(const ZoneTable *table)
 
     for (first = 0; first < nr_zones; first += ZONE_GROUP_ZONES) {
         const ZoneGroup *group = &table->groups[first / ZONE_GROUP_ZONES];
-        uint32_t by_state[ZONE_STATE__MAX + 1] = { 0 };
+        uint32_t by_state[G_N_ELEMENTS(group->by_state)] = { 0 };
+        uint32_t with_attributes = 0;
+        ZoneSummary all = {};
 
         for (i = first; i < nr_zones && i < first + ZONE_GROUP_ZONES; i++) {
-            by_state[zone_state(table, i)]++;
-            by_state[ZONE_WITH_ATTRIBUTES] +=
+            zone_summary_add(table, i, &all);
+            with_attributes +=
                 !!(zone_word_attributes(table->words[i]) & ZONE_ATTR_REPORTED);
         }
-        for (state = 0; state <= ZONE_WITH_ATTRIBUTES; state++) {
+        for (state = 0; state < ZONE_STATE__MAX; state++) {
+            by_state[ZONE_GROUP_STATE(state)] += all.by_state[state];
+        }
+        for (state = 0; state < G_N_ELEMENTS(by_state); state++) {
             assert(group->by_state[state] == by_state[state]);
         }
+        for (state = 0; state <= ZONE_STATE_CLOSED; state++) {
+            assert(group->zrwa_by_state[state] == all.zrwa_by_state[state]);
+        }
+        assert(group->nr_with_attributes == with_attributes);
+        assert(group->nr_closed_half == all.nr_closed_half);
+        assert(group->closed_bytes == all.closed_bytes);
     }
 }
 
