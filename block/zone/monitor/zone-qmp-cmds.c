@@ -12,6 +12,7 @@
 #include "block/block-io.h"
 #include "block/block_int.h"
 #include "block/zone-io.h"
+#include "hw/qdev-core.h"
 #include "system/block-backend.h"
 
 #define ZONE_QUERY_DEFAULT_LIMIT    1000
@@ -24,15 +25,28 @@
 
 /* Finding zones **********************************************************/
 
-static BlockDriverState *zone_find_device(const char *id)
+/*
+ * Has the device that ID, or that path?  Who starts a machine gives an ID to
+ * virtio-blk-pci, but the drive belongs to a part of it that has none.
+ */
+static bool zone_device_is(DeviceState *dev, const char *name)
+{
+    g_autofree char *path = object_get_canonical_path(OBJECT(dev));
+    g_autofree char *parts = g_strdup_printf("/machine/peripheral/%s/", name);
+
+    return g_strcmp0(dev->id, name) == 0 ||
+           (path && (g_str_equal(path, name) || g_str_has_prefix(path, parts)));
+}
+
+static BlockDriverState *zone_find_device(const char *name)
 {
     BlockBackend *blk = NULL;
     BlockDriverState *bs = NULL;
 
     while (!bs && (blk = blk_all_next(blk))) {
-        g_autofree char *dev_id = blk_get_attached_dev_id(blk);
+        DeviceState *dev = blk_get_attached_dev(blk);
 
-        if (g_str_equal(dev_id, id)) {
+        if (dev && zone_device_is(dev, name)) {
             bs = blk_bs(blk);
         }
     }
