@@ -553,4 +553,13 @@ int coroutine_fn GRAPH_RDLOCK zone_io_co_power_cut(ZoneIO *io, Error **errp);
  */
 const char *zone_strerror(int errnum);
 
+/*
+ * A map of all zones for width columns (up to ZONE_MAP_MAX_WIDTH; there are at
+ * least 10 cells in a row), and its legend: g_free().  At most 16 rows, however
+ * many zones there are.  Takes the table's lock for each cell.
+ */
+#define ZONE_MAP_MAX_WIDTH      1000
+#define ZONE_MAP_DEFAULT_WIDTH  80
+char *zone_io_draw_map(ZoneIO *io, int width);
+
 #endif /* BLOCK_ZONE_IO_H */

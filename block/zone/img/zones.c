@@ -182,209 +182,12 @@ void img_zones_print_list(BlockBackend *blk)
 
 /* Map ********************************************************************/
 
-#define MAP_MAX_ROWS        16
-/* Cells come in groups, for counting; a row has at least one */
-#define MAP_GROUP_CELLS     10
-#define MAP_MAX_WIDTH       1000
-#define MAP_DEFAULT_WIDTH   80
-
-/* The order is that of rank: what a cell of several zones shows first */
-typedef enum MapSymbol {
-    MAP_EMPTY,
-    MAP_SOME,
-    MAP_MORE,
-    MAP_FULL,
-    MAP_CONVENTIONAL,
-    MAP_READ_ONLY,
-    MAP_OFFLINE,
-    MAP__MAX,
-} MapSymbol;
-
-static const struct {
-    char symbol;
-    const char *name;
-} map_symbols[MAP__MAX] = {
-    [MAP_EMPTY]        = { '.', "Empty" },
-    [MAP_SOME]         = { '-', "less than half written" },
-    [MAP_MORE]         = { '+', "half written or more" },
-    [MAP_FULL]         = { '#', "Full" },
-    [MAP_CONVENTIONAL] = { 'c', "Conventional" },
-    [MAP_READ_ONLY]    = { 'R', "Read Only" },
-    [MAP_OFFLINE]      = { 'X', "Offline" },
-};
-
-/* How many zones there are of each, and how much is written of them */
-typedef struct MapCell {
-    uint32_t zones[MAP__MAX];
-    uint64_t written_bytes;
-    uint64_t capacity_bytes;
-} MapCell;
-
-static MapSymbol map_fill(uint64_t written_bytes, uint64_t capacity_bytes)
-{
-    return written_bytes >= capacity_bytes - written_bytes ? MAP_MORE
-                                                           : MAP_SOME;
-}
-
-static void map_add_zone(MapCell *cell, const ZoneInfo *info)
-{
-    uint64_t written_bytes = info->wp_bytes - info->start_bytes;
-
-    switch (info->state) {
-    case ZONE_STATE_CONVENTIONAL:
-        cell->zones[MAP_CONVENTIONAL]++;
-        return;
-    case ZONE_STATE_OFFLINE:
-        cell->zones[MAP_OFFLINE]++;
-        return;
-    case ZONE_STATE_READ_ONLY:
-        cell->zones[MAP_READ_ONLY]++;
-        return;
-    case ZONE_STATE_EMPTY:
-        cell->zones[MAP_EMPTY]++;
-        break;
-    case ZONE_STATE_FULL:
-        cell->zones[MAP_FULL]++;
-        written_bytes = info->capacity_bytes;
-        break;
-    default:
-        cell->zones[map_fill(written_bytes, info->capacity_bytes)]++;
-        break;
-    }
-    cell->written_bytes += written_bytes;
-    cell->capacity_bytes += info->capacity_bytes;
-}
-
-/*
- * Broken zones win.  Conventional ones show only where there is nothing else.
- * What is left is Empty or Full if all of it is, or else partly written.
- */
-static MapSymbol map_cell_symbol(const MapCell *cell)
-{
-    if (cell->zones[MAP_OFFLINE]) {
-        return MAP_OFFLINE;
-    }
-    if (cell->zones[MAP_READ_ONLY]) {
-        return MAP_READ_ONLY;
-    }
-    if (!cell->capacity_bytes) {
-        return MAP_CONVENTIONAL;
-    }
-    if (!cell->zones[MAP_SOME] && !cell->zones[MAP_MORE]) {
-        if (!cell->zones[MAP_FULL]) {
-            return MAP_EMPTY;
-        }
-        if (!cell->zones[MAP_EMPTY]) {
-            return MAP_FULL;
-        }
-    }
-    return map_fill(cell->written_bytes, cell->capacity_bytes);
-}
-
-typedef struct MapLayout {
-    int label_width;
-    uint32_t row_cells;
-    uint32_t cell_zones;
-} MapLayout;
-
-/* Steps of 1, 2, 5, 10, ..., so that rows begin with round numbers */
-static uint32_t map_next_step(uint32_t step)
-{
-    uint32_t lead;
-
-    for (lead = step; lead >= 10; lead /= 10) {
-        /* down to the first digit */
-    }
-    return lead == 2 ? step / 2 * 5 : step * 2;
-}
-
-static MapLayout map_layout(uint32_t nr_zones, int width)
-{
-    g_autofree char *last = g_strdup_printf("%" PRIu32, nr_zones - 1);
-    MapLayout layout = { .label_width = strlen(last), .cell_zones = 1 };
-    /* the label and each group have a space in front of the next */
-    int groups = (width - layout.label_width) / (MAP_GROUP_CELLS + 1);
-
-    layout.row_cells = MAX(groups, 1) * MAP_GROUP_CELLS;
-    while ((uint64_t)layout.row_cells * layout.cell_zones * MAP_MAX_ROWS <
-           nr_zones) {
-        layout.cell_zones = map_next_step(layout.cell_zones);
-    }
-    return layout;
-}
-
-/* Prints the cells; returns the count of zones by symbol */
-static MapCell print_map_rows(BlockBackend *blk, const MapLayout *layout)
-{
-    uint32_t nr_zones = blk_get_nr_zones(blk);
-    MapCell total = {};
-    uint32_t i = 0, column = 0, end;
-    ZoneInfo info;
-    int j;
-
-    while (i < nr_zones) {
-        MapCell cell = {};
-
-        if (column == 0) {
-            printf("%*" PRIu32, layout->label_width, i);
-        }
-        if (column % MAP_GROUP_CELLS == 0) {
-            putchar(' ');
-        }
-        for (end = i + MIN(layout->cell_zones, nr_zones - i); i < end; i++) {
-            blk_get_zone_info(blk, i, &info);
-            map_add_zone(&cell, &info);
-        }
-        for (j = 0; j < MAP__MAX; j++) {
-            total.zones[j] += cell.zones[j];
-        }
-        putchar(map_symbols[map_cell_symbol(&cell)].symbol);
-        column = (column + 1) % layout->row_cells;
-        if (column == 0 || i == nr_zones) {
-            putchar('\n');
-        }
-    }
-    return total;
-}
-
-/* Entries side by side, as many as fit */
-static void print_map_legend(const MapCell *total, int width)
-{
-    int column = 0;
-    int i;
-
-    for (i = 0; i < MAP__MAX; i++) {
-        g_autofree char *entry =
-            g_strdup_printf("%c %s: %" PRIu32, map_symbols[i].symbol,
-                            map_symbols[i].name, total->zones[i]);
-        int entry_width = strlen(entry);
-
-        if (!total->zones[i]) {
-            continue;
-        }
-        if (column && column + 3 + entry_width > width) {
-            putchar('\n');
-            column = 0;
-        }
-        column += printf("%s%s", column ? "   " : "", entry);
-    }
-    putchar('\n');
-}
-
 void img_zones_print_map(BlockBackend *blk, int width)
 {
-    MapLayout layout = map_layout(blk_get_nr_zones(blk), width);
-    MapCell total;
+    g_autofree char *map = zone_io_draw_map(bdrv_zone_io(blk_bs(blk)), width);
 
     print_head(blk);
-    putchar('\n');
-    total = print_map_rows(blk, &layout);
-    putchar('\n');
-    print_map_legend(&total, width);
-    if (layout.cell_zones > 1) {
-        printf("Each character stands for %" PRIu32 " zones.\n",
-               layout.cell_zones);
-    }
+    printf("\n%s", map);
 }
 
 int img_zones_terminal_width(void)
@@ -393,7 +196,7 @@ int img_zones_terminal_width(void)
     int width;
 
     if (columns && qemu_strtoi(columns, NULL, 10, &width) == 0 && width > 0) {
-        return MIN(width, MAP_MAX_WIDTH);
+        return MIN(width, ZONE_MAP_MAX_WIDTH);
     }
 #ifdef TIOCGWINSZ
     {
@@ -401,11 +204,11 @@ int img_zones_terminal_width(void)
 
         if (isatty(STDOUT_FILENO) &&
             ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col) {
-            return MIN(size.ws_col, MAP_MAX_WIDTH);
+            return MIN(size.ws_col, ZONE_MAP_MAX_WIDTH);
         }
     }
 #endif
-    return MAP_DEFAULT_WIDTH;
+    return ZONE_MAP_DEFAULT_WIDTH;
 }
 
 /* JSON *******************************************************************/

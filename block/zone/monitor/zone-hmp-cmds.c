@@ -6,9 +6,12 @@
 
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
+#include "qapi/error.h"
 #include "qapi/qapi-commands-zone.h"
 #include "qobject/qdict.h"
+#include "block/block-global-state.h"
 #include "block/block-hmp-cmds.h"
+#include "block/zone-io.h"
 #include "monitor/hmp.h"
 #include "monitor/monitor.h"
 
@@ -110,21 +113,41 @@ static void print_zones(Monitor *mon, const BlockdevZones *zones)
     }
 }
 
+static void print_map(Monitor *mon, const BlockdevZones *zones)
+{
+    BlockDriverState *bs = bdrv_find_node(zones->node_name);
+    g_autofree char *map = zone_io_draw_map(bdrv_zone_io(bs),
+                                            ZONE_MAP_DEFAULT_WIDTH);
+
+    monitor_printf(mon, "\n%s", map);
+}
+
 void hmp_info_zones(Monitor *mon, const QDict *qdict)
 {
     const char *node = qdict_get_str(qdict, "node");
+    bool map = qdict_get_try_bool(qdict, "map", false);
     /* the monitor has checked that both fit into 32 bits */
     uint32_t start = qdict_get_try_int(qdict, "start", 0);
     uint32_t count = qdict_get_try_int(qdict, "count", ZONE_HMP_DEFAULT_COUNT);
     BlockdevZones *zones;
     Error *err = NULL;
 
-    zones = qmp_query_block_zones(node, true, start, true, count, false, 0,
-                                  &err);
+    if (map && qdict_haskey(qdict, "start")) {
+        error_setg(&err, "A map (-m) has all zones: start and count are for "
+                   "the list");
+        hmp_handle_error(mon, err);
+        return;
+    }
+    zones = qmp_query_block_zones(node, true, start, true, map ? 0 : count,
+                                  false, 0, &err);
     if (zones) {
         print_geometry(mon, zones);
         print_counts(mon, zones->counts);
-        print_zones(mon, zones);
+        if (map) {
+            print_map(mon, zones);
+        } else {
+            print_zones(mon, zones);
+        }
         qapi_free_BlockdevZones(zones);
     }
     hmp_handle_error(mon, err);
