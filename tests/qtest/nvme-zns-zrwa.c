@@ -99,6 +99,26 @@ static void allocation(ZnsDrive *drive)
     g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
 }
 
+/* Until the area is gone, also where the zone is Closed */
+static void map(ZnsDrive *drive)
+{
+    char *text;
+
+    zns_assert_ok(open_zrwa(drive, 1));
+    zns_assert_ok(open_zrwa(drive, 3));
+    zns_assert_ok(zns_close(drive, 3));
+    zns_assert_ok(zns_open(drive, 2));
+    text = qtest_hmp(drive->qts, "info zones -m zns0");
+    g_assert_nonnull(strstr(text, "\n 0 .zez......"));
+    g_assert_nonnull(strstr(text, ". Empty: 13   e Explicitly Opened: 1   "
+                            "z with a ZRWA: 2\r\n"));
+    g_free(text);
+    zns_assert_ok(zns_reset(drive, 1));
+    text = qtest_hmp(drive->qts, "info zones -m zns0");
+    g_assert_nonnull(strstr(text, "\n 0 ..ez......"));
+    g_free(text);
+}
+
 static void unsupported(ZnsDrive *drive)
 {
     zns_assert_status(open_zrwa(drive, 1), NVME_INVALID_ZONE_OP);
@@ -563,6 +583,7 @@ static void zeroes_in_window(ZnsDrive *drive)
 const ZnsTest zns_zrwa_tests[] = {
     { "zrwa/open-allocates-and-reset-frees", allocation, ZNS_BOTH,
       &spec_zrwa },
+    { "zrwa/map-of-the-monitor-shows-areas", map, ZNS_BOTH, &spec_zrwa },
     { "zrwa/is-invalid-zone-operation-where-not-supported", unsupported,
       ZNS_BOTH },
     { "zrwa/only-empty-zones-get-an-area", only_empty_zones, ZNS_BOTH,
