@@ -45,7 +45,7 @@ static const CrashBreakage breakages[] = {
     { ZONE_BREAKAGE_NEIGHBOURS, "C2",
       "words-of-neighbours-from-the-table", "plain" },
     { ZONE_BREAKAGE_ZRWA_IN_FLIGHT, "C2",
-      "zrwa-counts-writes-in-flight", "zrwa", 681 },
+      "zrwa-counts-writes-in-flight", "zrwa", 1874 },
     { ZONE_BREAKAGE_ZRWA_GAP, "C2",
       "zrwa-gap-not-zeroed", "zrwa" },
     { ZONE_BREAKAGE_FAILED_FORGOTTEN, "C2",
