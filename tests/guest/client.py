@@ -22,6 +22,7 @@ import os
 import re
 import tempfile
 
+import fetcher
 import geometry
 import guest
 import mover
@@ -128,6 +129,8 @@ class ClientBoot(guest.Boot):
         initramfs = guest.prepare_initramfs(self.talk)
         box = toolbox.Toolbox(self.job.kernel, self.talk)
         name = self.job.name
+        if box.release != fetcher.OWN_RELEASE:
+            name += f'-{box.release}'
         if self.variant == 'null_blk':
             name += '-null_blk'
         tools = box.archive(name, self.job.needs['programs'],

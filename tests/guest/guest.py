@@ -32,6 +32,9 @@ environment:
   GUEST_ACCEL       accelerator (default tcg; kvm only where it works)
   GUEST_TIMEOUT     seconds that one boot may take (default 120,
                     300 for a client job)
+  KERNEL            the Debian release that the kernel is from: bookworm,
+                    trixie, newest (the backports of trixie); default: that
+                    of this machine, for client jobs that of the base
   GUEST_KERNEL      a kernel image to use instead of Debian's (client
                     jobs: always Debian's)
   NO_COLOR          no colours on a terminal either

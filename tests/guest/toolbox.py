@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Programs and a kernel for the guests of the client jobs.
 
-All of it is Debian's, of the release that carries the base, whatever this
-machine runs: apt downloads and verifies the packages (through the one-off
-sources of scripts/base-fetch), nothing is installed.  The unpacked tree is
-kept in $XDG_CACHE_HOME/qemu-zns/guest; remove it to get newer packages.
+All of it is Debian's, unpacked and not installed (fetcher.py): the programs
+of the release that carries the base, whatever this machine runs, and a kernel
+of the same release or of the one that KERNEL names.
 """
 import glob
 import hashlib
-import importlib.machinery
-import importlib.util
 import lzma
 import os
 import re
@@ -17,148 +14,38 @@ import shutil
 import subprocess
 import tempfile
 
-from guest import HERE, IMAGES, ROOT, GuestError, pack, run_tool
+import fetcher
+from guest import HERE, IMAGES, GuestError, pack
 
-PACKAGES = ('btrfs-progs', 'f2fs-tools', 'fio', 'nvme-cli', 'util-linux',
-            'zonefs-tools')
-# The cloud kernel starts in half the time; the full one has f2fs.
-KERNELS = {'cloud': 'linux-image-cloud-amd64', 'full': 'linux-image-amd64'}
-KERNEL_NAME = re.compile(r'Depends: (linux-image-[0-9]\S+)')
 LIBRARIES = os.path.join('usr', 'lib', 'x86_64-linux-gnu')
 LOADER = os.path.join('usr', 'lib64', 'ld-linux-x86-64.so.2')
 GUEST_LIBRARIES = os.path.join('lib', 'x86_64-linux-gnu')
 APPLETS = ('basename', 'blockdev', 'cp', 'diff', 'dirname', 'find', 'insmod',
            'mkfifo', 'mv', 'readlink', 'sort', 'stat', 'tee', 'touch',
            'truncate', 'umount', 'xargs', 'yes')
-HELP = """\
-The programs and the kernel of the client jobs come from Debian's packages:
-check that this machine reaches the mirror that is configured in /etc/apt
-(`apt-get update` must work), then run this again."""
 MODULES_DEPEND = re.compile(rb'\0depends=([^\0]*)\0')
-
-
-def base_fetch():
-    """scripts/base-fetch, as a module."""
-    path = os.path.join(ROOT, 'scripts', 'base-fetch')
-    loader = importlib.machinery.SourceFileLoader('base_fetch', path)
-    spec = importlib.util.spec_from_loader('base_fetch', loader)
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
-class Fetcher:
-    """Downloads the packages and unpacks them into one tree."""
-
-    def __init__(self, talk):
-        self.talk = talk
-        self.cache = base_fetch().Cache()
-        self.tree = os.path.join(self.cache.dir, 'guest', 'tree')
-        self.stamp = os.path.join(self.cache.dir, 'guest', 'packages')
-
-    def try_apt(self, command, *words):
-        try:
-            return self.cache.apt_run(command, 'deb', *words)
-        except (OSError, SystemExit) as error:
-            raise GuestError(f'cannot run {command}: {error}\n{HELP}') \
-                from error
-
-    def apt(self, command, *words):
-        """What it prints; a failure raises."""
-        result = self.try_apt(command, *words)
-        if result.returncode:
-            raise GuestError(f'{command} {" ".join(words)} failed\n'
-                             f'{result.stdout}\n{HELP}')
-        return result.stdout
-
-    def kernel_package(self, name):
-        found = KERNEL_NAME.findall(
-            self.apt('apt-cache', 'depends', '--important', name))
-        if not found:
-            raise GuestError(f'apt does not say what {name} stands for')
-        return found[0]
-
-    def closure(self):
-        """The wanted packages and the libraries that they need.
-
-        apt is told that nothing is installed.
-        """
-        empty = os.path.join(self.cache.dir, 'guest', 'nothing-installed')
-        with open(empty, 'w', encoding='ascii'):
-            pass
-        plan = self.apt('apt-get', '-o', f'Dir::State::status={empty}',
-                        '--no-install-recommends', '-s', 'install', *PACKAGES)
-        names = re.findall(r'^Inst (\S+) ', plan, re.M)
-        return [name for name in names
-                if name in PACKAGES or name.startswith('lib')]
-
-    def is_complete(self):
-        """Whether the tree has what this file asks for."""
-        try:
-            with open(self.stamp, encoding='ascii') as f:
-                return f.readline().split() == [*PACKAGES, *KERNELS.values()]
-        except OSError:
-            return False
-
-    def fetch(self):
-        os.makedirs(os.path.dirname(self.tree), exist_ok=True)
-        if not self.is_complete():
-            self.talk.say('   asking apt for the packages of the guest')
-            # one of several archives may fail: the others may do
-            self.try_apt('apt-get', 'update')
-            names = [*self.closure(),
-                     *map(self.kernel_package, KERNELS.values())]
-            self.talk.say(f'   downloading {len(names)} packages '
-                          '(about 200 MB)')
-            self.unpack(names)
-            with open(self.stamp, 'w', encoding='ascii') as f:
-                f.write(' '.join([*PACKAGES, *KERNELS.values()]) + '\n'
-                        + '\n'.join(names) + '\n')
-        return self.tree
-
-    def downloaded(self, names):
-        return [deb for name in names for deb in
-                glob.glob(os.path.join(self.cache.dir, f'{name}_*.deb'))]
-
-    def unpack(self, names):
-        """The tree appears only when it is complete."""
-        with tempfile.TemporaryDirectory(dir=os.path.dirname(self.tree)) as tmp:
-            for deb in self.downloaded(names):
-                os.unlink(deb)
-            self.apt('apt-get', 'download', *names)
-            tree = os.path.join(tmp, 'tree')
-            for deb in self.downloaded(names):
-                run_tool(['dpkg-deb', '-x', deb, tree])
-                os.unlink(deb)
-            if os.path.exists(self.stamp):
-                os.unlink(self.stamp)
-            shutil.rmtree(self.tree, ignore_errors=True)
-            os.rename(tree, self.tree)
 
 
 class Toolbox:
     """Makes the archive with what one job needs, out of the tree."""
 
-    def __init__(self, kernel, talk):
+    def __init__(self, flavour, talk, release=None):
         self.talk = talk
-        self.tree = Fetcher(talk).fetch()
-        self.kernel = self.only('boot/vmlinuz-*', kernel)
-        self.modules = self.only('usr/lib/modules/*', kernel)
-
-    def only(self, pattern, kernel):
-        found = [path for path in glob.glob(os.path.join(self.tree, pattern))
-                 if path.endswith('-cloud-amd64') == (kernel == 'cloud')]
-        if len(found) != 1:
-            raise GuestError(f'{len(found)} files {pattern} in {self.tree}; '
-                             'remove that directory and try again')
-        return found[0]
+        self.tree = fetcher.Fetcher(talk).fetch()
+        release = release or fetcher.chosen_release() or fetcher.OWN_RELEASE
+        tree = self.tree if release == fetcher.OWN_RELEASE else \
+            fetcher.KernelFetcher(talk, release, flavour).fetch()
+        self.release = release
+        self.kernel = fetcher.kernel_image(tree, flavour)
+        self.modules = fetcher.kernel_modules(tree, flavour)
 
     def program(self, name):
         for directory in ('usr/sbin', 'usr/bin', 'sbin', 'bin'):
             path = os.path.join(self.tree, directory, name)
             if os.path.exists(path):
                 return path
-        raise GuestError(f'no program {name} in the packages {PACKAGES}')
+        raise GuestError(f'no program {name} in the packages '
+                         f'{fetcher.PACKAGES}')
 
     def libraries(self, program):
         """By the packages' own loader: this machine's may be too old."""
@@ -178,8 +65,9 @@ class Toolbox:
     def module_file(self, name):
         """A module, or None when the kernel has it built in."""
         pattern = re.sub('[-_]', '[-_]', name)
-        found = glob.glob(f'{self.modules}/kernel/**/{pattern}.ko.xz',
-                          recursive=True)
+        found = [path for suffix in ('ko', 'ko.xz') for path in
+                 glob.glob(f'{self.modules}/kernel/**/{pattern}.{suffix}',
+                           recursive=True)]
         if found:
             return found[0]
         with open(f'{self.modules}/modules.builtin', encoding='ascii') as f:
@@ -199,7 +87,8 @@ class Toolbox:
             path = self.module_file(name)
             if path is None:
                 continue
-            with lzma.open(path) as f:
+            with (lzma.open(path) if path.endswith('.xz') else
+                  open(path, 'rb')) as f:
                 content = f.read()
             depends = MODULES_DEPEND.search(content)
             words = depends[1].decode().split(',') if depends else []
