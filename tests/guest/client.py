@@ -62,9 +62,9 @@ def names():
 class Job:
     """What a job's header says."""
 
-    def __init__(self, name):
+    def __init__(self, name, directory='jobs'):
         self.name = name
-        self.text = guest.script(os.path.join('jobs', f'{name}.sh'))
+        self.text = guest.script(os.path.join(directory, f'{name}.sh'))
         self.needs = {}
         for key, words in HEADER.findall(self.text):
             self.needs.setdefault(key, []).extend(words.split())
@@ -116,18 +116,19 @@ class ClientBoot(guest.Boot):
             self.qemu = BASE_QEMU
         self.timeout = float(os.environ.get('GUEST_TIMEOUT', TIMEOUT_SECONDS))
         self.job, self.variant = run.job, run.variant
+        self.release, self.nsid = run.release, run.nsid
         self.phases, self.kept = phases, kept
 
     def settings(self):
         drive = 'nullb0' if self.variant == 'null_blk' else 'nvme0n1'
         extended = '-e' if 'extension' in self.job.geometry else ''
         return (f'VARIANT={self.variant}\nPHASES="{self.phases}"\n'
-                f'DRIVE=/dev/{drive}\nEXTENDED={extended}\n'
+                f'DRIVE=/dev/{drive}\nNSID={self.nsid}\nEXTENDED={extended}\n'
                 f'NULL_BLK="{self.job.null_blk()}"\n')
 
     def prepare(self, initrd):
         initramfs = guest.prepare_initramfs(self.talk)
-        box = toolbox.Toolbox(self.job.kernel, self.talk)
+        box = toolbox.Toolbox(self.job.kernel, self.talk, self.release)
         name = self.job.name
         if box.release != fetcher.OWN_RELEASE:
             name += f'-{box.release}'
@@ -145,11 +146,12 @@ class ClientBoot(guest.Boot):
 
 
 class Run:
-    """One variant of one job."""
+    """One variant of one job, under the kernel of a release"""
 
-    def __init__(self, job, variant, talk):
+    def __init__(self, job, variant, talk, release=None):
         self.job, self.variant, self.talk = job, variant, talk
-        self.title = f'{job.name}-{variant}'
+        self.release, self.nsid = release, ''
+        self.title = f'{job.name}-{release or variant}'
         self.image = os.path.join(IMAGES, self.title + '.qcow2')
         self.disk = os.path.join(IMAGES, self.title + '-plain.qcow2')
         self.socket, self.made, self.backups = None, [], []

@@ -63,6 +63,20 @@ give_up() {
     sleep 60
 }
 
+# nvme_disk NSID: numbers in names come in the order of the scan
+nvme_disk() {
+    for _ in $(seq 100); do
+        for disk in /sys/block/nvme*n*; do
+            if [ "$(cat "$disk/nsid")" = "$1" ]; then
+                echo "/dev/${disk##*/}"
+                return
+            fi
+        done
+        sleep 0.1
+    done
+    give_up "no NVMe namespace $1"
+}
+
 # virtio_disk SERIAL: letters change, serials do not
 virtio_disk() {
     for _ in $(seq 100); do
@@ -75,20 +89,6 @@ virtio_disk() {
         sleep 0.1
     done
     give_up "no virtio disk of serial $1"
-}
-
-# drive_of NSID: names are given in the order in which the kernel is done
-drive_of() {
-    for _ in $(seq 100); do
-        for disk in /sys/block/nvme0n*; do
-            if [ "$(cat "$disk/nsid")" = "$1" ]; then
-                echo "/dev/${disk##*/}"
-                return
-            fi
-        done
-        sleep 0.1
-    done
-    give_up "no namespace $1"
 }
 
 # make_files DIRECTORY: of all sorts of lengths; checksums in $KEPT/sums
@@ -147,7 +147,7 @@ send_kept() {
 }
 
 phase=start
-[ "$VARIANT" = null_blk ] || DRIVE=$(drive_of 1)
+[ -z "$NSID" ] || DRIVE=$(nvme_disk "$NSID")
 QUEUE=/sys/block/${DRIVE##*/}/queue
 same "the drive is" "$(cat "$QUEUE/zoned")" host-managed
 echo mq-deadline >"$QUEUE/scheduler"

@@ -7,8 +7,8 @@ usage: tests/guest/fetcher.py RELEASE
 apt downloads and verifies them, through the one-off sources of
 scripts/base-fetch: from the archives that are configured on this machine,
 whatever it runs.  Nothing is installed.  The unpacked trees are kept in
-$XDG_CACHE_HOME/qemu-zns/guest, and what is there is used without asking anybody;
-remove a tree to get newer packages.
+$XDG_CACHE_HOME/qemu-zns/guest, and what is there is used without asking
+anybody; remove a tree to get newer packages.
 
 As a program it prints the path of the cloud kernel of a release.
 """
@@ -34,7 +34,8 @@ RELEASES = {'bookworm': 'bookworm', 'trixie': 'trixie',
             'newest': 'trixie-backports'}
 OWN_RELEASE = 'trixie'      # the one that all programs come from
 # Newer releases have the kernel in parts.
-KERNEL_NAME = re.compile(r'^(linux-(?:image|binary|modules)-[0-9]\S+)$', re.M)
+KERNEL_NAME = re.compile(
+    r'^(linux-(?:base|binary|image|modules)-[0-9]\S+)$', re.M)
 HELP = """\
 The programs and kernels of the guests come from Debian's packages: check that
 this machine reaches the mirror that is configured in /etc/apt (`apt-get update`

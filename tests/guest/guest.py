@@ -23,10 +23,12 @@ LOGS = os.path.join(BUILD, 'logs', 'guest')
 IMAGES = os.path.join(BUILD, 'guest')
 QEMU = os.environ.get('QEMU', os.path.join(BUILD, 'out', 'qemu-system-x86_64'))
 QEMU_IMG = os.environ.get('QEMU_IMG', os.path.join(BUILD, 'out', 'qemu-img'))
+QEMU_IO = os.environ.get('QEMU_IO', os.path.join(BUILD, 'out', 'qemu-io'))
 
 ENVIRONMENT = """\
 environment:
-  QEMU, QEMU_IMG    the programs to use (default: those in build/out)
+  QEMU, QEMU_IMG, QEMU_IO
+                    the programs to use (default: those in build/out)
   BASE_QEMU         a QEMU without this project, for the variant "base"
   QEMU_OPTIONS      more options for QEMU
   GUEST_ACCEL       accelerator (default tcg; kvm only where it works)
@@ -45,6 +47,10 @@ CONSOLE_TAIL = 15
 
 class GuestError(Exception):
     """What went wrong, as a person should read it."""
+
+
+class GuestSkip(Exception):
+    """Why a test cannot be run here."""
 
 
 def short(text):

@@ -33,7 +33,7 @@ text() {
 
 # queue NSID NAME
 queue() {
-    cat "/sys/block/$(basename "$(drive_of "$1")")/queue/$2"
+    cat "/sys/block/$(basename "$(nvme_disk "$1")")/queue/$2"
 }
 
 # lba NSID ZONE: in logical blocks
@@ -46,21 +46,21 @@ lba() {
 act() {
     act_nsid=$1 act_action=$2 act_zone=$3
     shift 3
-    run nvme zns "$act_action" "$(drive_of "$act_nsid")" \
+    run nvme zns "$act_action" "$(nvme_disk "$act_nsid")" \
         -s "$(lba "$act_nsid" "$act_zone")" "$@"
 }
 
 # write NSID ZONE: at its start, through the kernel
 write() {
     text "$1" "$2" >/tmp/source
-    run dd if=/tmp/source of="$(drive_of "$1")" bs=$BYTES \
+    run dd if=/tmp/source of="$(nvme_disk "$1")" bs=$BYTES \
         oflag=direct,seek_bytes \
         seek=$(($(lba "$1" "$2") * $(queue "$1" logical_block_size)))
 }
 
 # holds NSID ZONE
 holds() {
-    run dd if="$(drive_of "$1")" of=/tmp/target bs=$BYTES count=1 \
+    run dd if="$(nvme_disk "$1")" of=/tmp/target bs=$BYTES count=1 \
         iflag=direct,skip_bytes \
         skip=$(($(lba "$1" "$2") * $(queue "$1" logical_block_size)))
     text "$1" "$2" >/tmp/source
@@ -74,52 +74,52 @@ geometry() {
     same "its blocks" "$(queue "$1" logical_block_size)" "$4"
     same "its open zones" "$(queue "$1" max_open_zones)" "$5"
     same "its active zones" "$(queue "$1" max_active_zones)" "$6"
-    run blkzone report "$(drive_of "$1")"
+    run blkzone report "$(nvme_disk "$1")"
     same "zones that are listed" "$(wc -l <"$OUT")" "$2"
-    run nvme zns report-zones "$(drive_of "$1")"
+    run nvme zns report-zones "$(nvme_disk "$1")"
     says "nr_zones: $2\$"
 }
 
 identify() {
     run nvme list
     for nsid in 1 2 3 4 5; do
-        says "$(drive_of "$nsid") "
+        says "$(nvme_disk "$nsid") "
     done
     geometry 1 64 32768 512 8 12
     geometry 3 320 65536 4096 256 256
     geometry 4 32 16384 4096 0 0
     same "the disk is" "$(queue 2 zoned)" none
-    run nvme zns id-ns "$(drive_of 1)" -H
+    run nvme zns id-ns "$(nvme_disk 1)" -H
     says 'Extension  0 : .*Size: 64 bytes (in use)'
-    run nvme zns id-ns "$(drive_of 3)"
+    run nvme zns id-ns "$(nvme_disk 3)"
     says 'numzrwa *: 0xff$'
     says 'zrwasz *: 32$'
     says 'zrwafg *: 16$'
-    run nvme zns id-ns "$(drive_of 4)"
+    run nvme zns id-ns "$(nvme_disk 4)"
     says 'numzrwa *: 0$'
     refuse 'Invalid Field.*0x4002' \
-        nvme zns id-ns "$(drive_of 2)"
+        nvme zns id-ns "$(nvme_disk 2)"
 }
 
 # The kernel knows, and so does the drive
 read_only() {
     geometry 5 16 16384 512 0 0
     same "the disk is read-only" \
-        "$(cat "/sys/block/$(basename "$(drive_of 5)")/ro")" 1
-    run nvme id-ns "$(drive_of 5)"
+        "$(cat "/sys/block/$(basename "$(nvme_disk 5)")/ro")" 1
+    run nvme id-ns "$(nvme_disk 5)"
     says 'nsattr.*: 1$'
     head -c 4096 /dev/zero >/tmp/source
     refuse 'Write Protected.*0x4020' \
-        nvme write "$(drive_of 5)" -s 0 -c 7 -z 4096 -d /tmp/source
+        nvme write "$(nvme_disk 5)" -s 0 -c 7 -z 4096 -d /tmp/source
     refuse 'Write Protected.*0x4020' \
-        nvme zns open-zone "$(drive_of 5)" -s 0
+        nvme zns open-zone "$(nvme_disk 5)" -s 0
 }
 
 # see NSID: zones that are not Empty, as both programs show them, but for the
 # attribute that says that there is an area: it goes with the power
 see() {
-    blkzone report "$(drive_of "$1")" | grep -v '(em)'
-    nvme zns report-zones "$(drive_of "$1")" | grep -v 'State: 0x10 ' |
+    blkzone report "$(nvme_disk "$1")" | grep -v '(em)'
+    nvme zns report-zones "$(nvme_disk "$1")" | grep -v 'State: 0x10 ' |
         sed 's/Attrs: 0x8 /Attrs: 0   /'
 }
 
@@ -142,14 +142,14 @@ first() {
     act 1 set-zone-desc 6 -d /tmp/label
     act 3 open-zone 300 --zrwaa
     text 3 300 >/tmp/source
-    run nvme write "$(drive_of 3)" -s "$(lba 3 300)" -c 15 -z $BYTES \
+    run nvme write "$(nvme_disk 3)" -s "$(lba 3 300)" -c 15 -z $BYTES \
         -d /tmp/source
-    run nvme zns zrwa-flush-zone "$(drive_of 3)" --lba=$(($(lba 3 300) + 15))
-    run nvme zns report-zones "$(drive_of 3)" -s "$(lba 3 300)" -d 1
+    run nvme zns zrwa-flush-zone "$(nvme_disk 3)" --lba=$(($(lba 3 300) + 15))
+    run nvme zns report-zones "$(nvme_disk 3)" -s "$(lba 3 300)" -d 1
     says "WP: $(printf '0x%x' $(($(lba 3 300) + 16))) "
     says 'Attrs: 0x8 '
     for nsid in $ZONED; do
-        run nvme zns close-zone "$(drive_of "$nsid")" -a
+        run nvme zns close-zone "$(nvme_disk "$nsid")" -a
         see "$nsid" >"$KEPT/namespace-$nsid"
     done
 }
@@ -165,7 +165,7 @@ second() {
     done
     holds 2 0
     holds 3 300
-    run nvme zns report-zones "$(drive_of 1)" -s "$(lba 1 6)" -d 1 -e
+    run nvme zns report-zones "$(nvme_disk 1)" -s "$(lba 1 6)" -d 1 -e
     says 'label.of.zone.6'
     for nsid in $ZONED; do
         act "$nsid" reset-zone 1
