@@ -150,7 +150,8 @@ class Run:
 
     def __init__(self, job, variant, talk, release=None):
         self.job, self.variant, self.talk = job, variant, talk
-        self.release, self.nsid = release, ''
+        self.release = release
+        self.nsid = '' if variant == 'null_blk' else '1'
         self.title = f'{job.name}-{release or variant}'
         self.image = os.path.join(IMAGES, self.title + '.qcow2')
         self.disk = os.path.join(IMAGES, self.title + '-plain.qcow2')

@@ -76,7 +76,7 @@ static const ZnsSpec spec_excursions = {
     .zone_bytes = 4 * MiB,
     .capacity_bytes = 3 * MiB,
     .block_bytes = 512,
-    .ns_options = ",zoned.excursions=on",
+    .ns_options = ",zoned.excursions=on,zoned.frl=100",
 };
 
 typedef struct ChangedZones {
@@ -250,6 +250,28 @@ static void sent_of_excursion(ZnsDrive *drive)
     zns_assert_state(drive, 3, FULL);
     assert_one_changed(drive, 3);
     assert_none_changed(drive);
+}
+
+/* By itself, after the host has gone: it finds out when it is back */
+static void sent_of_late_excursion(ZnsDrive *drive)
+{
+    int64_t end_us = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    uint16_t cid;
+
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 3), 8, 1));
+    zns_set_attributes(drive, 3, true, false);
+    zns_restart(drive);
+    qtest_clock_step(drive->qts, 101 * 1000000000LL);
+    while (zns_zone(drive, 3).state != NVME_ZONE_STATE_FULL &&
+           g_get_monotonic_time() < end_us) {
+        g_usleep(1000);
+    }
+    zns_assert_state(drive, 3, FULL);
+    zns_ctrl_reset(drive->ctrl);
+    assert_one_changed(drive, 3);
+    configure_events(drive, EVENT_BIT);
+    cid = request_event(drive);
+    assert_no_event(drive, cid);
 }
 
 static void waits_for_a_request(ZnsDrive *drive)
@@ -557,6 +579,8 @@ const ZnsTest zns_event_tests[] = {
     { "event/waits-for-a-request", waits_for_a_request, ZNS_BOTH },
     { "event/of-a-zone-that-the-controller-finishes", sent_of_excursion,
       ZNS_BOTH, &spec_excursions },
+    { "changed-zones/of-an-excursion-at-its-time", sent_of_late_excursion,
+      ZNS_QCOW2, &spec_excursions },
     { "event/of-recommendations", attributes_are_news, ZNS_BOTH },
     { "event/not-where-nobody-asked-for-it", not_without_asking, ZNS_BOTH },
     { "event/is-masked-until-the-log-is-read", masked_until_read, ZNS_BOTH },
