@@ -249,11 +249,13 @@ uint16_t nvme_zns_check_dsm(NvmeCtrl *n, NvmeNamespace *ns,
 /*
  * Copy writes range by range, but as one command it fits or writes nothing.
  * Whether it is at the write pointer turns out with the first of the writes:
- * others that come before may still be on their way.
+ * others that come before may still be on their way.  What ends above the
+ * capacity does not fit, whatever has become of the zone by then.
  */
 uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb)
 {
     NvmeNamespace *ns = req->ns;
+    uint64_t zslba;
     ZoneStatus reason;
     uint16_t status;
 
@@ -265,11 +267,16 @@ uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb)
         return status;
     }
 
+    zslba = nvme_zns_idx(ns, slba) * ns->zone_size;
     reason = blk_check_zone_write(ns->blkconf.blk, nvme_l2b(ns, slba),
                                   nvme_l2b(ns, nlb));
-    if (reason == ZONE_ERR_NOT_AT_WP || reason == ZONE_BUSY ||
-        reason == ZONE_OK) {
-        return NVME_SUCCESS;
+    if (slba + nlb <= zslba + ns->zone_capacity) {
+        if (reason == ZONE_ERR_NOT_AT_WP || reason == ZONE_BUSY ||
+            reason == ZONE_OK) {
+            return NVME_SUCCESS;
+        }
+    } else if (reason == ZONE_BUSY) {
+        reason = ZONE_ERR_BOUNDARY;
     }
 
     return nvme_zns_status(ns, req, zone_status_errno(reason), NVME_SUCCESS);

@@ -344,6 +344,43 @@ static void copy_over_zone_end(ZnsDrive *drive)
     g_assert_true(zns_reads_zeros(drive, zns_lba(drive, 3), 16));
 }
 
+/*
+ * While the zone is being reset nobody knows what it is, but two ranges that
+ * are longer than any zone do not fit then, either.
+ */
+static void copy_behind_reset(ZnsDrive *drive)
+{
+    uint32_t nr_blocks = drive->capacity_blocks - 8;
+    uint64_t to = zns_lba(drive, 1);
+    NvmeCopySourceRangeFormat0_2 ranges[2] = {
+        { .nlb = cpu_to_le16(nr_blocks - 1) },
+        { .nlb = cpu_to_le16(nr_blocks - 1) },
+    };
+    NvmeCmd reset = zns_rw_cmd(NVME_CMD_ZONE_MGMT_SEND, to, 1);
+    NvmeCmd copy = zns_rw_cmd(NVME_CMD_COPY, to, ARRAY_SIZE(ranges));
+    uint16_t reset_cid, copy_cid;
+
+    zns_assert_ok(zns_write(drive, 0, 8, 1));
+    zns_assert_ok(zns_write(drive, to, 8, 2));
+    qtest_memwrite(drive->qts, drive->buf_addr, ranges, sizeof(ranges));
+    reset.cdw13 = cpu_to_le32(NVME_ZONE_ACTION_RESET);
+    reset_cid = zns_queue_cmd(drive->ctrl, ZNS_IO, &reset, 0, 0);
+    copy_cid = zns_queue_cmd(drive->ctrl, ZNS_IO, &copy, drive->buf_addr,
+                             sizeof(ranges));
+    zns_ring(drive->ctrl, ZNS_IO);
+    zns_assert_ok(zns_wait(drive->ctrl, ZNS_IO, reset_cid).status);
+    zns_assert_status(zns_wait(drive->ctrl, ZNS_IO, copy_cid).status,
+                      NVME_ZONE_BOUNDARY_ERROR);
+    zns_assert_zone(drive, 1, EMPTY, 0);
+}
+
+static const ZnsSpec spec_short_zones = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 32 * KiB,
+    .block_bytes = 512,
+};
+
 /* Compare, Verify, Dataset Management */
 
 static void compare_keeps_wp(ZnsDrive *drive)
@@ -445,6 +482,8 @@ const ZnsTest zns_command_tests[] = {
       ZNS_BOTH },
     { "copy/from-over-a-zone-end-is-zone-boundary-error", copy_over_zone_end,
       ZNS_BOTH },
+    { "copy/behind-a-reset-fits-or-writes-nothing", copy_behind_reset,
+      ZNS_QCOW2, &spec_short_zones },
     { "compare/keeps-the-write-pointer", compare_keeps_wp, ZNS_BOTH },
     { "verify/keeps-the-write-pointer", verify_keeps_wp, ZNS_BOTH },
     { "compare-and-verify/over-a-zone-end-is-zone-boundary-error",
