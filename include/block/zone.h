@@ -244,6 +244,8 @@ struct ZoneWrite {
     bool overwritten;           /* another to part of its range has (ZRWA) */
     bool zeroing;               /* it has failed, and zeros are written there:
                                    who comes to its range waits (ZRWA) */
+    bool exclusive;             /* set by the caller when it has begun: who
+                                   comes to its range waits (ZRWA) */
     bool append;
     bool changed;               /* the stored word, by its begin (FZR of what
                                    was Empty): the zone is dirty */

@@ -49,6 +49,9 @@ static const ZnsSpec spec_extended_8k = {
 };
 static const ZnsSpec spec_pi2_guard64 = META_SPEC(",ms=16,pi=2,pif=2");
 
+static const ZnsSpec spec_meta_zrwa =
+    META_SPEC(",ms=8,zoned.zrwas=65536,zoned.zrwafg=4096");
+
 /* Each request waits 5 ms: what is assigned too early is assigned twice */
 static const ZnsSpec spec_meta_slow = {
     .device_bytes = 64 * MiB,
@@ -273,6 +276,45 @@ static void appends_in_flight(ZnsDrive *drive)
     for (i = 0; i < NR_IN_FLIGHT; i++) {
         g_assert_true(zns_holds(drive, lbas[i], FLIGHT_BLOCKS, i));
         g_assert_true(meta_is(drive, lbas[i], FLIGHT_BLOCKS, i + 1));
+    }
+}
+
+static uint16_t queue_to_one_place(ZnsDrive *drive, uint64_t lba, unsigned i)
+{
+    uint32_t nr_blocks = i % 2 ? 1 : 16;
+    size_t bytes = nr_blocks * drive->spec->block_bytes;
+    uint64_t addr = drive->buf_addr + i * 16 * drive->spec->block_bytes;
+    uint64_t at = meta_addr(drive) + i * 16 * META_BYTES;
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_WRITE, lba, nr_blocks);
+
+    qtest_memset(drive->qts, addr, i + 1, bytes);
+    qtest_memset(drive->qts, at, i + 1, nr_blocks * META_BYTES);
+    cmd.mptr = cpu_to_le64(at);
+    return zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, addr, bytes);
+}
+
+/* In a random write area: whichever comes last, it is one that is there */
+static void writes_to_one_place(ZnsDrive *drive)
+{
+    uint64_t lba = zns_lba(drive, 1);
+    uint16_t cids[NR_IN_FLIGHT];
+    unsigned round, i;
+
+    zns_assert_ok(zns_send(drive, lba,
+                           NVME_ZONE_ACTION_OPEN | ZNS_ZRWA_ALLOC));
+    for (round = 0; round < 50 && !g_test_failed(); round++) {
+        g_autofree char *data = NULL;
+
+        for (i = 0; i < NR_IN_FLIGHT; i++) {
+            cids[i] = queue_to_one_place(drive, lba, i);
+        }
+        zns_ring(drive->ctrl, ZNS_IO);
+        for (i = 0; i < NR_IN_FLIGHT; i++) {
+            zns_assert_ok(zns_wait(drive->ctrl, ZNS_IO, cids[i]).status);
+        }
+        data = zns_load_blocks(drive, lba, 1);
+        g_assert_nonnull(data);
+        g_assert_true(meta_is(drive, lba, 1, data[0]));
     }
 }
 
@@ -501,6 +543,8 @@ const ZnsTest zns_meta_tests[] = {
       &spec_meta },
     { "metadata/of-appends-in-flight-to-a-slow-drive", appends_in_flight,
       ZNS_MEMORY, &spec_meta_slow },
+    { "metadata/of-writes-to-one-place-in-flight", writes_to_one_place,
+      ZNS_MEMORY, &spec_meta_zrwa },
     { "metadata/in-extended-blocks", extended_blocks, ZNS_MEMORY,
       &spec_extended },
     { "metadata/in-flight-before-a-reset-is-gone",

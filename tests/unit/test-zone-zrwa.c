@@ -614,6 +614,26 @@ static void test_zero_failed(void)
     zone_table_free(table);
 }
 
+/* Writes to the same blocks are together in flight, unless one objects */
+static void test_exclusive(void)
+{
+    ZoneTable *table = open_zrwa();
+    ZoneWrite first, second;
+
+    A_OK(begin_at(table, &first, 1, 0, 4096));
+    A_OK(begin_at(table, &second, 1, 2048, 4096));
+    zone_table_write_end(table, &second, true);
+    first.exclusive = true;
+    g_assert_cmpint(begin_at(table, &second, 1, 2048, 4096), ==, ZONE_BUSY);
+    A_OK(begin_at(table, &second, 1, 4096, 4096));
+    g_assert_false(second.exclusive);
+    zone_table_write_end(table, &second, true);
+    zone_table_write_end(table, &first, true);
+    A_OK(begin_at(table, &second, 1, 2048, 4096));
+    zone_table_write_end(table, &second, true);
+    zone_table_free(table);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -649,6 +669,7 @@ int main(int argc, char **argv)
         { "gap", test_gap },
         { "begins-life", test_begins_life },
         { "zero-failed", test_zero_failed },
+        { "exclusive", test_exclusive },
     };
     size_t i;
 

@@ -69,13 +69,15 @@ static bool zone_io_plan_before(ZoneIO *io, const ZoneWrite *write,
 /*
  * Begins a write, or an append if the position is to be assigned.  Waits for
  * a management action that owns the zone.  Holds the zone if *held:
- * zone_io_co_before() ends that.
+ * zone_io_co_before() ends that.  With a tail it keeps its range to itself, or
+ * there could be the data of one write and the tail of another.
  */
 static int coroutine_fn
 zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
-                   BdrvRequestFlags flags, bool append, ZoneIOBefore *before,
-                   bool *held)
+                   BdrvRequestFlags flags, const ZoneIOWrite *more,
+                   ZoneIOBefore *before, bool *held)
 {
+    bool append = more && more->append;
     ZoneStatus status;
 
     zone_io_lock(io);
@@ -89,6 +91,7 @@ zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
         zone_io_wait(io);
     }
     if (status == ZONE_OK) {
+        write->exclusive = more && more->tail;
         if (write->changed) {
             zone_io_mark_dirty(io, write->zone_idx);
         }
@@ -243,7 +246,7 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     if (bdrv_zone_is_frozen(bs)) {
         return -EPERM; /* an overlay relies on it */
     }
-    ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, append,
+    ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, more,
                              &before, &held);
     if (ret < 0) {
         return ret;

@@ -69,7 +69,7 @@ bool zone_zrwa_is_zeroing(const ZoneTable *table, uint32_t zone_idx,
 
     while ((write = next_overlap(table, zone_idx, write, start_bytes,
                                  end_bytes))) {
-        if (write->zeroing) {
+        if (write->zeroing || write->exclusive) {
             return true;
         }
     }
