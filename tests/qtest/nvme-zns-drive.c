@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/mman.h>
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
 #include "qemu/units.h"
@@ -16,6 +17,7 @@
 #define CTRL_SLOT       4
 #define EXIT_LIMIT_US   (30 * G_USEC_PER_SEC)
 #define EXIT_SLEEP_US   500
+#define MEMORY_BYTES    (128 * MiB)
 /* Exit status of qemu-img check when leaked clusters are all it finds */
 #define CHECK_LEAKS     3
 
@@ -199,15 +201,45 @@ static void share_ctrl(ZnsDrive *drive)
     }
 }
 
+/* Options for QEMU to have its memory in common with the test */
+static char *map_memory(ZnsDrive *drive)
+{
+    if (!drive->spec->map_memory) {
+        return g_strdup("");
+    }
+    drive->memory_fd = memfd_create("nvme-zns", 0);
+    g_assert_cmpint(drive->memory_fd, >=, 0);
+    g_assert_cmpint(ftruncate(drive->memory_fd, MEMORY_BYTES), ==, 0);
+    drive->memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_SHARED, drive->memory_fd, 0);
+    g_assert_true(drive->memory != MAP_FAILED);
+    return g_strdup_printf(
+        " -object memory-backend-file,id=ram,share=on,size=%" PRIu64
+        ",mem-path=/proc/%d/fd/%d -machine memory-backend=ram",
+        (uint64_t)MEMORY_BYTES, getpid(), drive->memory_fd);
+}
+
+static void unmap_memory(ZnsDrive *drive)
+{
+    if (drive->memory) {
+        munmap(drive->memory, MEMORY_BYTES);
+        close(drive->memory_fd);
+        drive->memory = NULL;
+    }
+}
+
 void zns_boot(ZnsDrive *drive)
 {
-    g_autofree char *options = qemu_options(drive);
+    g_autofree char *device = qemu_options(drive);
+    g_autofree char *memory = map_memory(drive);
+    g_autofree char *options = g_strconcat(device, memory, NULL);
 
     drive->qts = qtest_init(options);
     pc_alloc_init(&drive->alloc, drive->qts, ALLOC_NO_FLAGS);
     drive->bus = qpci_new_pc(drive->qts, &drive->alloc);
     drive->ctrl = zns_ctrl_new(drive->qts, drive->bus,
                                QPCI_DEVFN(CTRL_SLOT, 0), &drive->alloc);
+    zns_ctrl_map_memory(drive->ctrl, drive->memory);
     drive->buf_addr = guest_alloc(&drive->alloc, ZNS_BUF_BYTES);
     share_ctrl(drive);
 }
@@ -217,6 +249,7 @@ static void forget_qemu(ZnsDrive *drive)
     zns_ctrl_free(drive->ctrl);
     qpci_free_pc(drive->bus);
     alloc_destroy(&drive->alloc);
+    unmap_memory(drive);
     drive->qts = NULL;
 }
 

@@ -39,6 +39,7 @@ typedef struct ZnsSpec {
     const char *drive_options;  /* more for -drive */
     /* Namespaces 2 and up, of the same controller; the last one has no spec */
     const struct ZnsMore *more;
+    bool map_memory;            /* see ZnsDrive.memory */
 } ZnsSpec;
 
 typedef struct ZnsMore {
@@ -71,6 +72,8 @@ struct ZnsDrive {
     QGuestAllocator alloc;
     ZnsCtrl *ctrl;
     uint64_t buf_addr;          /* ZNS_BUF_BYTES of guest memory */
+    int memory_fd;
+    uint8_t *memory;            /* all of it, if the spec asks; or NULL */
     bool may_leak;              /* clusters: QEMU was killed amid writes */
     /*
      * Further namespaces.  Commands and checks take them as they take the
@@ -111,6 +114,7 @@ extern const ZnsTest zns_overlay_tests[];
 extern const ZnsTest zns_large_tests[];
 extern const ZnsTest zns_many_tests[];
 extern const ZnsTest zns_plug_tests[];
+extern const ZnsTest zns_fuzz_tests[];
 /* Tests that need no running drive; registers them itself */
 void zns_add_refuse_tests(void);
 

@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/atomic.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "nvme-zns-driver.h"
@@ -13,10 +14,15 @@
 #define MAX_PAGE_BYTES  (8 * KiB)
 #define TIME_LIMIT_US   (20 * G_USEC_PER_SEC)
 #define POLL_SLEEP_US   20
+/* With guest memory at hand, polls in a row before the first sleep */
+#define POLL_SPINS      2000
 #define DOORBELL_BASE   0x1000
 #define DOORBELL_STRIDE 4
 
 #define QUEUE_PHYS_CONTIG 1
+
+/* Completions that wait for a doorbell leave room for those in flight */
+#define MAX_UNRUNG      (ZNS_QUEUE_DEPTH - ZNS_MAPPED_DEPTH - 1)
 
 typedef struct ZnsSlot {
     bool in_use;
@@ -30,6 +36,7 @@ typedef struct ZnsQueue {
     uint16_t sq_tail;
     uint16_t cq_head;
     uint16_t phase;             /* of entries that are new */
+    unsigned nr_unrung;         /* entries taken since the last doorbell */
     uint64_t sq_addr;
     uint64_t cq_addr;
     uint64_t prp_list_addr;     /* a page for each slot */
@@ -41,6 +48,7 @@ struct ZnsCtrl {
     QPCIDevice *pci;
     QPCIBar bar;
     unsigned mps;               /* CC.MPS: pages of PAGE_BYTES << mps */
+    uint8_t *memory;            /* of the guest, or NULL */
     ZnsQueue queues[ZNS_QUEUE__MAX];
 };
 
@@ -51,6 +59,31 @@ static void write_doorbell(ZnsCtrl *ctrl, const ZnsQueue *queue,
 
     qpci_io_writel(ctrl->pci, ctrl->bar,
                    DOORBELL_BASE + idx * DOORBELL_STRIDE, value);
+}
+
+static void write_memory(ZnsCtrl *ctrl, uint64_t addr, const void *data,
+                         size_t bytes)
+{
+    if (ctrl->memory) {
+        memcpy(ctrl->memory + addr, data, bytes);
+    } else {
+        qtest_memwrite(ctrl->qts, addr, data, bytes);
+    }
+}
+
+/* The status is written last, and so it is read first */
+static void read_cqe(ZnsCtrl *ctrl, uint64_t addr, NvmeCqe *cqe)
+{
+    const uint8_t *entry;
+
+    if (!ctrl->memory) {
+        qtest_memread(ctrl->qts, addr, cqe, sizeof(*cqe));
+        return;
+    }
+    entry = ctrl->memory + addr;
+    cqe->status = qatomic_load_acquire(
+        (const uint16_t *)(entry + offsetof(NvmeCqe, status)));
+    memcpy(cqe, entry, offsetof(NvmeCqe, status));
 }
 
 static uint64_t alloc_pages(QGuestAllocator *alloc, size_t bytes)
@@ -72,6 +105,7 @@ static void clear_queue(ZnsCtrl *ctrl, ZnsQueue *queue)
     queue->sq_tail = 0;
     queue->cq_head = 0;
     queue->phase = 1;
+    queue->nr_unrung = 0;
     memset(queue->slots, 0, sizeof(queue->slots));
     qtest_memset(ctrl->qts, queue->cq_addr, 0,
                  ZNS_QUEUE_DEPTH * sizeof(NvmeCqe));
@@ -167,6 +201,11 @@ ZnsCtrl *zns_ctrl_new(QTestState *qts, QPCIBus *bus, int devfn,
     return ctrl;
 }
 
+void zns_ctrl_map_memory(ZnsCtrl *ctrl, void *memory)
+{
+    ctrl->memory = memory;
+}
+
 void zns_ctrl_free(ZnsCtrl *ctrl)
 {
     g_free(ctrl->pci);
@@ -229,7 +268,7 @@ static void set_prps(ZnsCtrl *ctrl, ZnsQueue *queue, uint16_t cid,
         for (i = 0; i < nr_pages; i++) {
             list[i] = cpu_to_le64(next_addr + i * page_bytes);
         }
-        qtest_memwrite(ctrl->qts, list_addr, list, nr_pages * sizeof(list[0]));
+        write_memory(ctrl, list_addr, list, nr_pages * sizeof(list[0]));
         cmd->dptr.prp2 = cpu_to_le64(list_addr);
     }
 }
@@ -257,8 +296,8 @@ uint16_t zns_queue_cmd(ZnsCtrl *ctrl, ZnsQueueId id, const NvmeCmd *cmd,
 
     entry.cid = cpu_to_le16(cid);
     set_prps(ctrl, queue, cid, &entry, addr, bytes);
-    qtest_memwrite(ctrl->qts, queue->sq_addr + queue->sq_tail * sizeof(entry),
-                   &entry, sizeof(entry));
+    write_memory(ctrl, queue->sq_addr + queue->sq_tail * sizeof(entry), &entry,
+                 sizeof(entry));
     queue->sq_tail = (queue->sq_tail + 1) % ZNS_QUEUE_DEPTH;
     return cid;
 }
@@ -278,8 +317,7 @@ static bool reap(ZnsCtrl *ctrl, ZnsQueue *queue)
     uint16_t cid;
     ZnsSlot *slot;
 
-    qtest_memread(ctrl->qts, queue->cq_addr + queue->cq_head * sizeof(cqe),
-                  &cqe, sizeof(cqe));
+    read_cqe(ctrl, queue->cq_addr + queue->cq_head * sizeof(cqe), &cqe);
     status = le16_to_cpu(cqe.status);
     if ((status & 1) != queue->phase) {
         return false;
@@ -300,7 +338,10 @@ static bool reap(ZnsCtrl *ctrl, ZnsQueue *queue)
     };
     queue->cq_head = (queue->cq_head + 1) % ZNS_QUEUE_DEPTH;
     queue->phase ^= queue->cq_head == 0;
-    write_doorbell(ctrl, queue, true, queue->cq_head);
+    if (!ctrl->memory || ++queue->nr_unrung >= MAX_UNRUNG) {
+        write_doorbell(ctrl, queue, true, queue->cq_head);
+        queue->nr_unrung = 0;
+    }
     return true;
 }
 
@@ -328,9 +369,14 @@ bool zns_has_completed(ZnsCtrl *ctrl, ZnsQueueId id, uint16_t cid)
 ZnsReply zns_wait(ZnsCtrl *ctrl, ZnsQueueId id, uint16_t cid)
 {
     int64_t end_us = g_get_monotonic_time() + TIME_LIMIT_US;
+    unsigned nr_spins = 0;
     ZnsReply reply;
 
     while (!zns_poll(ctrl, id, cid, &reply)) {
+        if (ctrl->memory && nr_spins++ < POLL_SPINS) {
+            g_thread_yield();
+            continue;
+        }
         if (g_get_monotonic_time() > end_us) {
             g_error("command 0x%02x in queue %u does not complete",
                     ctrl->queues[id].slots[cid].opcode, ctrl->queues[id].qid);

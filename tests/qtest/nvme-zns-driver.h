@@ -38,6 +38,14 @@ ZnsCtrl *zns_ctrl_new(QTestState *qts, QPCIBus *bus, int devfn,
                       QGuestAllocator *alloc);
 /* Touches the device no more: it may be gone */
 void zns_ctrl_free(ZnsCtrl *ctrl);
+/*
+ * Guest memory from address 0 on is mapped at memory: from now on queues are
+ * written and polled there, and completions are acknowledged several at a time.
+ * A command that is alone then costs one message to QEMU.
+ */
+void zns_ctrl_map_memory(ZnsCtrl *ctrl, void *memory);
+/* Commands that may be in flight then */
+#define ZNS_MAPPED_DEPTH 48
 
 /* CC.EN = 0, waited for */
 void zns_ctrl_disable(ZnsCtrl *ctrl);
