@@ -102,6 +102,7 @@ int main(int argc, char **argv)
     add_tests(zns_large_tests);
     add_tests(zns_many_tests);
     add_tests(zns_plug_tests);
+    add_tests(zns_fuzz_tests);
     add_tests_on_filter(zns_identify_tests);
     add_tests_on_filter(zns_limit_tests);
     add_tests_on_filter(zns_zde_tests);
