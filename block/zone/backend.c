@@ -213,8 +213,10 @@ static void coroutine_fn blk_zone_excursion_entry(void *opaque)
     int ret = blk_co_zone_excursion(blk, excursion->zone_idx);
 
     if (ret < 0 && zone_status_from_errno(ret) == ZONE_OK) {
-        error_report("Could not finish zone %" PRIu32 ": %s",
-                     excursion->zone_idx, strerror(-ret));
+        g_autofree char *device = blk_get_attached_dev_id(blk);
+
+        error_report("Device '%s' could not finish zone %" PRIu32 ": %s",
+                     device, excursion->zone_idx, strerror(-ret));
     }
     blk_dec_in_flight(blk);
 }

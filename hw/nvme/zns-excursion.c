@@ -8,8 +8,9 @@
  * Limit (section 5.4).  So does this one, where both are configured: for hosts
  * to be tested.
  *
- * When the namespace is realized, the time of zones begins whose attribute is
- * stored in an image.  All in the main loop.
+ * The time is the guest's.  When the namespace is realized, that of zones begins
+ * whose attribute is stored in an image.  An excursion that fails is not tried
+ * again.  All in the main loop.
  */
 
 #include "qemu/osdep.h"
@@ -27,6 +28,7 @@ typedef struct ZoneDeadline {
 struct NvmeZnsExcursions {
     NvmeNamespace *ns;
     QEMUTimer *timer;
+    GHashTable *of_zones;
     QTAILQ_HEAD(, ZoneDeadline) deadlines;
 };
 
@@ -41,24 +43,31 @@ static bool is_to_be_finished(NvmeNamespace *ns, uint32_t zone_idx)
                                 ZONE_EVENT_EXCURSION) == ZONE_OK;
 }
 
-static ZoneDeadline *find_deadline(struct NvmeZnsExcursions *excursions,
-                                   uint32_t zone_idx)
+static void add_deadline(struct NvmeZnsExcursions *excursions,
+                         uint32_t zone_idx)
 {
-    ZoneDeadline *deadline;
+    ZoneDeadline *deadline = g_new(ZoneDeadline, 1);
 
-    QTAILQ_FOREACH(deadline, &excursions->deadlines, entry) {
-        if (deadline->zone_idx == zone_idx) {
-            return deadline;
-        }
-    }
-    return NULL;
+    deadline->zone_idx = zone_idx;
+    deadline->end_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
+                       excursions->ns->params.finish_limit *
+                       NANOSECONDS_PER_SECOND;
+    QTAILQ_INSERT_TAIL(&excursions->deadlines, deadline, entry);
+    g_hash_table_insert(excursions->of_zones, GUINT_TO_POINTER(zone_idx),
+                        deadline);
 }
 
 static void remove_deadline(struct NvmeZnsExcursions *excursions,
-                            ZoneDeadline *deadline)
+                            uint32_t zone_idx)
 {
-    QTAILQ_REMOVE(&excursions->deadlines, deadline, entry);
-    g_free(deadline);
+    gpointer key = GUINT_TO_POINTER(zone_idx);
+    ZoneDeadline *deadline = g_hash_table_lookup(excursions->of_zones, key);
+
+    if (deadline) {
+        QTAILQ_REMOVE(&excursions->deadlines, deadline, entry);
+        g_hash_table_remove(excursions->of_zones, key);
+        g_free(deadline);
+    }
 }
 
 static void rearm(struct NvmeZnsExcursions *excursions)
@@ -84,30 +93,25 @@ static void time_is_up(void *opaque)
         if (is_to_be_finished(ns, first->zone_idx)) {
             blk_start_zone_excursion(ns->blkconf.blk, first->zone_idx);
         }
-        remove_deadline(excursions, first);
+        remove_deadline(excursions, first->zone_idx);
     }
     rearm(excursions);
 }
 
+/*
+ * The time begins anew with whatever the drive does to the zone: the zone may
+ * have had another life since FZR was set last, of which nobody tells.
+ */
 void nvme_zns_excursions_zone_changed(NvmeNamespace *ns, uint32_t zone_idx)
 {
     struct NvmeZnsExcursions *excursions = ns->excursions;
-    ZoneDeadline *deadline;
-    bool wanted;
 
     if (!excursions) {
         return;
     }
-    deadline = find_deadline(excursions, zone_idx);
-    wanted = is_to_be_finished(ns, zone_idx);
-    if (deadline && !wanted) {
-        remove_deadline(excursions, deadline);
-    } else if (!deadline && wanted) {
-        deadline = g_new(ZoneDeadline, 1);
-        deadline->zone_idx = zone_idx;
-        deadline->end_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
-                           ns->params.finish_limit * NANOSECONDS_PER_SECOND;
-        QTAILQ_INSERT_TAIL(&excursions->deadlines, deadline, entry);
+    remove_deadline(excursions, zone_idx);
+    if (is_to_be_finished(ns, zone_idx)) {
+        add_deadline(excursions, zone_idx);
     }
     rearm(excursions);
 }
@@ -117,13 +121,15 @@ void nvme_zns_excursions_init(NvmeNamespace *ns)
     uint32_t zone_idx = 0;
 
     blk_set_zone_excursions(ns->blkconf.blk, ns->params.excursions);
-    if (!ns->params.excursions || !ns->params.finish_limit) {
+    if (!ns->params.excursions || !ns->params.finish_limit ||
+        nvme_zns_write_protected(ns)) {
         return;
     }
     ns->excursions = g_new0(struct NvmeZnsExcursions, 1);
     ns->excursions->ns = ns;
     ns->excursions->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, time_is_up,
                                          ns->excursions);
+    ns->excursions->of_zones = g_hash_table_new(NULL, NULL);
     QTAILQ_INIT(&ns->excursions->deadlines);
     while ((zone_idx = blk_find_zone(ns->blkconf.blk, ZONE_WITH_ATTRIBUTES,
                                      zone_idx, ns->num_zones)) <
@@ -142,8 +148,9 @@ void nvme_zns_excursions_cleanup(NvmeNamespace *ns)
         return;
     }
     while ((first = QTAILQ_FIRST(&excursions->deadlines))) {
-        remove_deadline(excursions, first);
+        remove_deadline(excursions, first->zone_idx);
     }
+    g_hash_table_destroy(excursions->of_zones);
     timer_free(excursions->timer);
     g_free(excursions);
     ns->excursions = NULL;

@@ -53,7 +53,10 @@ static int coroutine_fn format_attributes(NvmeNamespace *ns)
 
     while (end_idx < ns->num_zones && ret >= 0) {
         end_idx += MIN(ns->num_zones - end_idx, NVME_ZNS_FORMAT_LOOK);
-        while (ret >= 0 && blk_get_zone_model(blk) != BLK_Z_NONE) {
+        while (ret >= 0) {
+            if (blk_get_zone_model(blk) == BLK_Z_NONE) {
+                return -ENOMEDIUM; /* the drive has gone meanwhile */
+            }
             zone_idx = blk_find_zone(blk, ZONE_WITH_ATTRIBUTES, zone_idx,
                                      end_idx);
             if (zone_idx == end_idx) {

@@ -210,9 +210,9 @@ void nvme_zns_unwatch(NvmeNamespace *ns)
 
 void nvme_zns_attached(NvmeCtrl *n, NvmeNamespace *ns)
 {
+    n->zns_zasl = nvme_zns_zasl(n);
     if (ns->params.zoned) {
         n->id_ctrl.oaes |= cpu_to_le32(NVME_EVENT_ZONE_CHANGED);
-        n->zns_zasl = nvme_zns_zasl(n);
     }
 }
 

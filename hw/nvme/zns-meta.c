@@ -5,8 +5,9 @@
  *
  * Metadata lies behind the zones, where the block layer knows nothing of them.
  * It is the tail of what happens to the data: a write has not ended before its
- * metadata is written too, and a zone that is reset takes no write before its
- * metadata is gone.  So none lands in a later life of the zone.
+ * metadata is written too, and a zone becomes Empty when its metadata is gone.
+ * So none lands in a later life of the zone.  When a Reset fails, the zone stays
+ * what it was, but may have lost metadata.
  */
 
 #include "qemu/osdep.h"
@@ -132,7 +133,7 @@ static uint16_t meta_write_get_data(MetaWrite *mw)
                    NVME_TX_DIRECTION_TO_DEVICE);
 }
 
-/* A host that names no buffer for metadata has none to write */
+/* Of a host that names no buffer for metadata it is zeros */
 static uint16_t meta_write_get_meta(MetaWrite *mw)
 {
     NvmeRequest *req = mw->req;
@@ -141,7 +142,6 @@ static uint16_t meta_write_get_meta(MetaWrite *mw)
     uint16_t status;
 
     if (!nvme_ns_ext(req->ns) && !req->cmd.mptr) {
-        mw->write.tail = NULL;
         return NVME_SUCCESS;
     }
     nvme_sg_unmap(&req->sg);

@@ -506,7 +506,7 @@ void nvme_zns_identify_ctrl(NvmeCtrl *n, void *data)
                                  geo.max_active_zones ?: geo.nr_zones);
         }
     }
-    id->zasl = n->zns_zasl;
+    id->zasl = nvme_zns_zasl(n);
     id->tar = cpu_to_le32(active);
     id->tor = cpu_to_le32(open);
     id->tzrwar = cpu_to_le32(zrwa);

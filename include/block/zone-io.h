@@ -46,8 +46,9 @@ typedef struct ZoneAction {
     const void *zde;        /* BLK_ZO_SET_ZDED, also with a ZRWA:
                                zd_extension_bytes bytes */
     const ZoneTail *tail;   /* BLK_ZO_RESET: with the start of each zone that
-                               was reset, before anything can be written to it
-                               again; NULL: none */
+                               is reset, while nothing can be written to it;
+                               after an error the zone stays as it is.  NULL:
+                               none */
 } ZoneAction;
 
 /* When the old data of a zone that was reset goes */

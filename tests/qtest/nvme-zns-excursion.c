@@ -229,6 +229,20 @@ static void unless_nothing_is_left_to_do(ZnsDrive *drive)
     zns_assert_zone(drive, 3, IMPLICITLY_OPEN, 8);
 }
 
+/* What another life of the zone has left of the limit does not count */
+static void after_the_limit_of_this_life(ZnsDrive *drive)
+{
+    recommend_finish(drive, 1);
+    pass_seconds(drive, LIMIT_SECONDS / 2);
+    zns_assert_ok(zns_reset(drive, 1));
+    recommend_finish(drive, 1);
+    pass_seconds(drive, LIMIT_SECONDS - 1);
+    zns_assert_ok(zns_flush(drive));
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 8);
+    pass_seconds(drive, 2);
+    assert_finished(drive, 1);
+}
+
 /* The time begins anew */
 static void after_a_restart(ZnsDrive *drive)
 {
@@ -261,6 +275,8 @@ const ZnsTest zns_excursion_tests[] = {
     { "excursion/not-without-announcing", not_without_announcing, ZNS_BOTH },
     { "excursion/after-the-limit", after_the_limit, ZNS_BOTH, &spec_limit },
     { "excursion/unless-nothing-is-left-to-do", unless_nothing_is_left_to_do,
+      ZNS_BOTH, &spec_limit },
+    { "excursion/after-the-limit-of-this-life", after_the_limit_of_this_life,
       ZNS_BOTH, &spec_limit },
     { "excursion/after-a-restart", after_a_restart, ZNS_QCOW2, &spec_limit },
     { "excursion/not-by-the-limit-alone", limit_alone, ZNS_BOTH,

@@ -22,6 +22,7 @@ typedef struct ZoneFilterRequest {
     QEMUIOVector *qiov;         /* NULL: no data */
     BdrvRequestFlags flags;
     bool append;                /* offset_bytes is that of its zone, for now */
+    bool zeros;                 /* a write of zeros */
     bool changes_data;
     bool select_all;            /* ... of some zones of the range alone */
     void *opaque;               /* the filter's */
@@ -44,8 +45,10 @@ typedef struct ZoneFilter {
 static int coroutine_fn GRAPH_RDLOCK
 zone_filter_co_throttle(BlockDriverState *bs, ZoneFilterRequest *req)
 {
+    bool writes = req->qiov || req->zeros;
+
     throttle_group_co_io_limits_intercept(bs->opaque,
-                                          req->qiov ? req->qiov->size : 0,
+                                          writes ? req->length_bytes : 0,
                                           THROTTLE_WRITE);
     return 0;
 }
@@ -72,8 +75,8 @@ zone_filter_co_log(BlockDriverState *bs, ZoneFilterRequest *req, int ret)
     }
     return blk_log_writes_co_log(bs, req->offset_bytes, req->length_bytes,
                                  req->qiov, 0, zone_filter_co_do_nothing,
-                                 req->qiov ? 0 : BLK_LOG_WRITES_DISCARD,
-                                 false);
+                                 req->qiov || req->zeros
+                                 ? 0 : BLK_LOG_WRITES_DISCARD, req->zeros);
 }
 
 /*
@@ -285,34 +288,20 @@ zone_filter_co_end(BlockDriverState *bs, ZoneFilterRequest *req, int ret)
     return ret;
 }
 
-/* Zeros go down as other writes do; their tail comes behind them */
-static int coroutine_fn GRAPH_RDLOCK
-zone_filter_co_zero(BdrvChild *child, ZoneIOWrite *write)
+int coroutine_fn zone_filter_co_write(BlockDriverState *bs, ZoneIOWrite *write)
 {
-    int ret = bdrv_co_pwrite_zeroes(child, write->offset_bytes,
-                                    write->length_bytes, write->flags);
-
-    return ret >= 0 && write->tail
-        ? write->tail->co_fn(write->tail->opaque, write->offset_bytes) : ret;
-}
-
-int coroutine_fn zone_filter_co_write(BdrvChild *child, ZoneIOWrite *write)
-{
-    BlockDriverState *bs = child->bs;
     ZoneFilterRequest req = {
         .offset_bytes = write->offset_bytes,
         .length_bytes = write->length_bytes,
         .qiov = write->qiov,
         .flags = write->flags,
         .append = write->append,
+        .zeros = !write->qiov,
         .changes_data = true,
     };
     ZoneIOWrite below = *write;
     int ret;
 
-    if (!write->qiov) {
-        return zone_filter_co_zero(child, write);
-    }
     ret = zone_filter_co_begin(bs, &req);
     if (ret >= 0) {
         below.qiov = req.qiov;

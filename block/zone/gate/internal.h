@@ -171,7 +171,7 @@ zone_filter_co_before_loss(BlockDriverState *bs, int64_t offset,
 bool GRAPH_RDLOCK zone_filter_copies_before(BlockDriverState *bs);
 /* Requests on zones that a filter shows, on the way to the node below it */
 int coroutine_fn GRAPH_RDLOCK
-zone_filter_co_write(BdrvChild *child, ZoneIOWrite *write);
+zone_filter_co_write(BlockDriverState *bs, ZoneIOWrite *write);
 int coroutine_fn GRAPH_RDLOCK
 zone_filter_co_action(BlockDriverState *bs, const ZoneAction *action);
 

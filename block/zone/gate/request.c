@@ -70,7 +70,7 @@ int coroutine_fn bdrv_zone_co_write(BdrvChild *child, ZoneIOWrite *write)
         return ret;
     }
     if (!bs->zones) {
-        return zone_filter_co_write(child, write);
+        return zone_filter_co_write(bs, write);
     }
     bdrv_inc_in_flight(bs);
     tracked_request_begin(&tracked.req, bs, write->offset_bytes,

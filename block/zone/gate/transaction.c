@@ -75,7 +75,7 @@ static void zone_transaction_finish(ZoneTransaction *t, const ZonePlan *plan,
     zone_io_unlock(t->io);
 }
 
-/* The zones are as the words say, and held still */
+/* The zones are held, and stay as they are when something fails */
 static int coroutine_fn GRAPH_RDLOCK
 zone_transaction_co_tail(ZoneTransaction *t, const ZonePlan *plan)
 {
@@ -185,15 +185,16 @@ zone_transaction_co_release(ZoneTransaction *t, ZonePlan *plan, uint32_t nr,
  * 1. The zones are held, in ascending order, so that two of these never wait
  *    for each other: writes in flight have ended, and write pointers cover all
  *    that the host was told is written.
- * 2. The plan: the words that the zones are to get.
+ * 2. The plan: the words that the zones are to get.  What a device keeps
+ *    elsewhere of their data goes, of zones in memory alone: a crash leaves
+ *    nothing of these.
  * 3. A descriptor extension is made durable in its slot, which nobody looks at
  *    yet.
  * 4. With t->data the data below the new write pointers is made durable, then
  *    the words.  A crash before leaves each zone as it was, a crash after as
  *    it shall be: a word is within one sector.
- * 5. The table follows.  After an error in 3 or 4 it keeps what it had, and the
- *    next commit stores that.
- * 6. What a device keeps elsewhere is told; that is not durable.
+ * 5. The table follows.  After an error in 2, 3 or 4 it keeps what it had, and
+ *    the next commit stores that.
  */
 int coroutine_fn
 zone_io_co_transact(ZoneTransaction *t, const uint32_t *zone_idx, uint32_t nr)
@@ -212,16 +213,16 @@ zone_io_co_transact(ZoneTransaction *t, const uint32_t *zone_idx, uint32_t nr)
     zone_io_co_commit_lock(io);
     status = zone_transaction_plan(t, &plan, zone_idx, nr);
     if (plan.nr) {
-        ret = zone_transaction_co_store(t, &plan);
+        ret = t->tail ? zone_transaction_co_tail(t, &plan) : 0;
+        if (ret >= 0) {
+            ret = zone_transaction_co_store(t, &plan);
+        }
         zone_transaction_finish(t, &plan, ret);
     } else if (status != ZONE_OK) {
         ret = zone_io_refuse(io, zone_io_geometry(io)->zone_bytes * zone_idx[0],
                              status);
     }
     zone_io_co_commit_unlock(io);
-    if (ret >= 0 && t->tail) {
-        ret = zone_transaction_co_tail(t, &plan);
-    }
     zone_transaction_co_release(t, &plan, nr, ret);
     g_free(plan.zone_idx);
     g_free(plan.words);

@@ -176,6 +176,9 @@ static int coroutine_fn zone_co_apply_fault(BlockDriverState *bs,
 /* What would have been allowed, as far as the zone could have it at all */
 static const char *zone_fault_rule(const ZoneFault *fault, ZoneStatus status)
 {
+    if (fault->event == ZONE_EVENT_EXCURSION) {
+        return ": open and closed zones are finished";
+    }
     if (fault->event != ZONE_EVENT__MAX ||
         (status != ZONE_ERR_INVALID_TRANSITION && status != ZONE_ERR_FULL)) {
         return "";
