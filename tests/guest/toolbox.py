@@ -144,4 +144,4 @@ class Toolbox:
                 f.write(content)
         with open(os.path.join(root, 'modules', 'order'), 'w',
                   encoding='ascii') as f:
-            f.write('\n'.join(names) + '\n')
+            f.writelines(f'{name}\n' for name in names)
