@@ -71,9 +71,36 @@ static void write_memory(ZnsCtrl *ctrl, uint64_t addr, const void *data,
     }
 }
 
-/* The status is written last, and so it is read first */
-static void read_cqe(ZnsCtrl *ctrl, uint64_t addr, NvmeCqe *cqe)
+/*
+ * In mapped memory an entry can be seen half written; under ASan, which copies
+ * byte by byte and often from the end on, it is.  So all that comes before the
+ * status is marked, and an entry that still has marks gets some time.
+ */
+#define UNWRITTEN       0xff
+#define UNWRITTEN_BYTES offsetof(NvmeCqe, status)
+#define UNWRITTEN_POLLS 50
+
+static void mark_cqe(ZnsCtrl *ctrl, uint64_t addr)
 {
+    if (ctrl->memory) {
+        memset(ctrl->memory + addr, UNWRITTEN, UNWRITTEN_BYTES);
+    }
+}
+
+/* Those that are to come, when none is on its way */
+static void mark_all(ZnsCtrl *ctrl, const ZnsQueue *queue)
+{
+    unsigned i;
+
+    for (i = 0; i < ZNS_QUEUE_DEPTH; i++) {
+        mark_cqe(ctrl, queue->cq_addr + i * sizeof(NvmeCqe));
+    }
+}
+
+static void read_cqe(ZnsCtrl *ctrl, const ZnsQueue *queue, NvmeCqe *cqe)
+{
+    uint64_t addr = queue->cq_addr + queue->cq_head * sizeof(*cqe);
+    unsigned nr_polls = 0;
     const uint8_t *entry;
 
     if (!ctrl->memory) {
@@ -81,9 +108,18 @@ static void read_cqe(ZnsCtrl *ctrl, uint64_t addr, NvmeCqe *cqe)
         return;
     }
     entry = ctrl->memory + addr;
-    cqe->status = qatomic_load_acquire(
-        (const uint16_t *)(entry + offsetof(NvmeCqe, status)));
-    memcpy(cqe, entry, offsetof(NvmeCqe, status));
+    do {
+        cqe->status = qatomic_load_acquire(
+            (const uint16_t *)(entry + offsetof(NvmeCqe, status)));
+        if ((le16_to_cpu(cqe->status) & 1) != queue->phase) {
+            return;
+        }
+        if (nr_polls) {
+            g_usleep(POLL_SLEEP_US);
+        }
+        memcpy(cqe, entry, sizeof(*cqe));
+    } while (memchr(cqe, UNWRITTEN, UNWRITTEN_BYTES) &&
+             nr_polls++ < UNWRITTEN_POLLS);
 }
 
 static uint64_t alloc_pages(QGuestAllocator *alloc, size_t bytes)
@@ -109,6 +145,7 @@ static void clear_queue(ZnsCtrl *ctrl, ZnsQueue *queue)
     memset(queue->slots, 0, sizeof(queue->slots));
     qtest_memset(ctrl->qts, queue->cq_addr, 0,
                  ZNS_QUEUE_DEPTH * sizeof(NvmeCqe));
+    mark_all(ctrl, queue);
 }
 
 /* Polls CSTS until its bits in mask have the value */
@@ -203,7 +240,12 @@ ZnsCtrl *zns_ctrl_new(QTestState *qts, QPCIBus *bus, int devfn,
 
 void zns_ctrl_map_memory(ZnsCtrl *ctrl, void *memory)
 {
+    ZnsQueueId id;
+
     ctrl->memory = memory;
+    for (id = 0; id < ZNS_QUEUE__MAX; id++) {
+        mark_all(ctrl, &ctrl->queues[id]);
+    }
 }
 
 void zns_ctrl_free(ZnsCtrl *ctrl)
@@ -317,7 +359,7 @@ static bool reap(ZnsCtrl *ctrl, ZnsQueue *queue)
     uint16_t cid;
     ZnsSlot *slot;
 
-    read_cqe(ctrl, queue->cq_addr + queue->cq_head * sizeof(cqe), &cqe);
+    read_cqe(ctrl, queue, &cqe);
     status = le16_to_cpu(cqe.status);
     if ((status & 1) != queue->phase) {
         return false;
@@ -336,6 +378,7 @@ static bool reap(ZnsCtrl *ctrl, ZnsQueue *queue)
         .result = le32_to_cpu(cqe.result) |
                   (uint64_t)le32_to_cpu(cqe.dw1) << 32,
     };
+    mark_cqe(ctrl, queue->cq_addr + queue->cq_head * sizeof(cqe));
     queue->cq_head = (queue->cq_head + 1) % ZNS_QUEUE_DEPTH;
     queue->phase ^= queue->cq_head == 0;
     if (!ctrl->memory || ++queue->nr_unrung >= MAX_UNRUNG) {
