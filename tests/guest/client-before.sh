@@ -16,3 +16,6 @@ while read -r module; do
     # shellcheck disable=SC2086
     insmod "/modules/$module" $parameters || fail "cannot load module $module"
 done </modules/order
+
+# init waits for it, unless it is there
+[ -z "$NSID" ] || DRIVE=$(find_nvme_disk "$NSID") || DRIVE=/dev/nvme0n1

@@ -8,11 +8,12 @@ what it needs:
   modules   of the guest's kernel, besides nvme
   kernel    full, if the cloud kernel will not do
   drive     the zoned drive, namespace 1 (geometry.py)
-  namespace NUMBER of another one of the same controller, and what it is, also
-            in several lines
+  namespace NUMBER of another one, and what it is, also in several lines
   disk      the size of another disk, without zones, of serial "plain"
   uses      NVMe commands that the drive must have seen
   volatile  more properties of nvme-ns for the volatile variant
+  between   between the phases, a QMP command for the image of another
+            namespace: its number, the command, its arguments
   variants  those of the default set (persistent volatile)
   reference what a failure is compared with (null_blk base)
 """
@@ -29,7 +30,8 @@ import mover
 import story
 import toolbox
 import zones
-from guest import HERE, IMAGES, LOGS, QEMU_IMG, GuestError, run_tool
+from guest import HERE, IMAGES, LOGS, QEMU_IMG, STORAGE_DAEMON, GuestError, \
+    run_tool
 
 JOBS = os.path.join(HERE, 'jobs')
 VARIANTS = {
@@ -51,7 +53,7 @@ TIMEOUT_SECONDS = 300
 COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
 KEYS = ('programs', 'modules', 'kernel', 'drive', 'namespace', 'disk', 'uses',
-        'volatile', 'variants', 'reference')
+        'volatile', 'between', 'variants', 'reference')
 
 
 def names():
@@ -188,7 +190,9 @@ class Run:
                 '-qmp', f'unix:{self.socket}']
 
     def more_options(self):
-        options = []
+        buses = {drive.bus for drive in self.job.namespaces.values()}
+        options = [word for bus in sorted(buses - {'nvme0'})
+                   for word in ('-device', f'nvme,id={bus},serial={bus}')]
         for number, path in self.more_images().items():
             drive = self.job.namespaces[number]
             properties = drive.properties()
@@ -197,8 +201,8 @@ class Run:
             options += [
                 '-drive', f'file={path},id=zns{number},format=qcow2,if=none'
                 + drive.drive_options(),
-                '-device', f'nvme-ns,drive=zns{number},bus=nvme0,nsid={number}'
-                + properties]
+                '-device', f'nvme-ns,drive=zns{number},bus={drive.bus},'
+                f'nsid={number}' + properties]
         return options
 
     def options(self):
@@ -283,7 +287,27 @@ class Run:
     def restarted(self):
         """Both phases, each in a QEMU process of its own."""
         first, kept = self.boot_first()
+        if 'between' in self.job.needs:
+            self.command_between(*self.job.needs['between'])
         self.boot_second(2, first, kept)
+
+    def command_between(self, number, name, *words):
+        """By a storage daemon, which ends then"""
+        image = self.more_images()[int(number)]
+        arguments = {key: json.loads(value) for key, value in
+                     (word.split('=') for word in words)}
+        commands = [{'execute': 'qmp_capabilities'},
+                    {'execute': name,
+                     'arguments': {'node-name': 'zns', **arguments}},
+                    {'execute': 'quit'}]
+        answers = run_tool([
+            STORAGE_DAEMON, '--blockdev', 'driver=qcow2,node-name=zns,'
+            f'file.driver=file,file.filename={image}',
+            '--chardev', 'stdio,id=qmp', '--monitor', 'chardev=qmp'],
+            text='\n'.join(map(json.dumps, commands)))
+        if '"error"' in answers:
+            raise GuestError(f'{name}: {answers}')
+        self.talk.say(f'   between the phases: {name}')
 
     def moved(self):
         """The second phase also from a backup of what the first has left"""

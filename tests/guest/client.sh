@@ -63,18 +63,8 @@ give_up() {
     sleep 60
 }
 
-# nvme_disk NSID: numbers in names come in the order of the scan
 nvme_disk() {
-    for _ in $(seq 100); do
-        for disk in /sys/block/nvme*n*; do
-            if [ "$(cat "$disk/nsid")" = "$1" ]; then
-                echo "/dev/${disk##*/}"
-                return
-            fi
-        done
-        sleep 0.1
-    done
-    give_up "no NVMe namespace $1"
+    find_nvme_disk "$1" || give_up "no NVMe namespace $1"
 }
 
 # virtio_disk SERIAL: letters change, serials do not

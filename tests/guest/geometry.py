@@ -5,6 +5,7 @@
   left out), extension (bytes): a zoned one; size=64M: one without zones
   lba (bytes)
   zoned.NAME=...           more properties of nvme-ns
+  bus=nvme1                of another controller, whose serial is that
   discard, detect-zeroes, readonly   of -drive
 """
 import re
@@ -82,6 +83,10 @@ class Geometry:
                 if lba else '')
         return text + ''.join(f',{key}={value}' for key, value in
                               self.words.items() if key.startswith('zoned.'))
+
+    @property
+    def bus(self):
+        return self.get('bus', 'nvme0')
 
     def drive_options(self):
         return ''.join(f',{key}={self.words[key]}' for key in DRIVE_OPTIONS

@@ -22,6 +22,8 @@ BUILD = os.path.join(ROOT, 'build')
 LOGS = os.path.join(BUILD, 'logs', 'guest')
 IMAGES = os.path.join(BUILD, 'guest')
 QEMU = os.environ.get('QEMU', os.path.join(BUILD, 'out', 'qemu-system-x86_64'))
+STORAGE_DAEMON = os.path.join(BUILD, 'out', 'storage-daemon',
+                              'qemu-storage-daemon')
 QEMU_IMG = os.environ.get('QEMU_IMG', os.path.join(BUILD, 'out', 'qemu-img'))
 QEMU_IO = os.environ.get('QEMU_IO', os.path.join(BUILD, 'out', 'qemu-io'))
 
@@ -173,10 +175,10 @@ class Records:
         self.refusals.setdefault(int(zone), []).append((status, message))
 
 
-def run_tool(argv, talk=None):
-    """Run a short host command; its output, or a GuestError."""
+def run_tool(argv, talk=None, text=''):
+    """Run a short host command on a text; its output, or a GuestError."""
     try:
-        result = subprocess.run(argv, stdin=subprocess.DEVNULL, text=True,
+        result = subprocess.run(argv, input=text, text=True,
                                 stdout=subprocess.PIPE, check=False,
                                 stderr=None if talk else subprocess.PIPE)
     except OSError as error:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# How the guest talks to the host, sourced by the guest's scripts.  A record is
-# a line "@@KIND TEXT"; a block of lines stands between "@@begin NAME" and
-# "@@end NAME LINES", so that the host notices one that lost some.
+# How the guest talks to the host, and finds its drives, sourced by the guest's
+# scripts.  A record is a line "@@KIND TEXT"; a block of lines stands between
+# "@@begin NAME" and "@@end NAME LINES", so that the host notices one that lost
+# some.
 
 record() {
     kind=$1
@@ -36,4 +37,18 @@ check() {
         fail "$* ended with an error: $(tr '\n' ' ' </tmp/check)"
         return 1
     fi
+}
+
+# find_nvme_disk NSID: numbers in names come in the order of the scan
+find_nvme_disk() {
+    for _ in $(seq 300); do
+        for disk in /sys/block/nvme*n*; do
+            if [ "$(cat "$disk/nsid" 2>/dev/null)" = "$1" ]; then
+                echo "/dev/${disk##*/}"
+                return
+            fi
+        done
+        sleep 0.1
+    done
+    return 1
 }
