@@ -8,9 +8,9 @@
  * Limit (section 5.4).  So does this one, where both are configured: for hosts
  * to be tested.
  *
- * The time is the guest's.  When the namespace is realized, that of zones begins
- * whose attribute is stored in an image.  An excursion that fails is not tried
- * again.  All in the main loop.
+ * The time is the guest's.  When the namespace is realized, that of zones
+ * begins whose attribute is stored in an image.  An excursion that fails is not
+ * tried again.  All in the main loop.
  */
 
 #include "qemu/osdep.h"

@@ -6,8 +6,8 @@
  * Metadata lies behind the zones, where the block layer knows nothing of them.
  * It is the tail of what happens to the data: a write has not ended before its
  * metadata is written too, and a zone becomes Empty when its metadata is gone.
- * So none lands in a later life of the zone.  When a Reset fails, the zone stays
- * what it was, but may have lost metadata.
+ * So none lands in a later life of the zone.  When a Reset fails, the zone
+ * stays what it was, but may have lost metadata.
  */
 
 #include "qemu/osdep.h"

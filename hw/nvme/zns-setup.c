@@ -454,7 +454,9 @@ QEMU_BUILD_BUG_ON(sizeof(NvmeZnsIdCtrl) != 4096);
 
 uint64_t nvme_zns_page_bytes(NvmeCtrl *n)
 {
-    return (uint64_t)NVME_ZNS_PAGE_SIZE << NVME_CAP_MPSMIN(ldq_le_p(&n->bar.cap));
+    uint64_t cap = ldq_le_p(&n->bar.cap);
+
+    return (uint64_t)NVME_ZNS_PAGE_SIZE << NVME_CAP_MPSMIN(cap);
 }
 
 /* Without a limit of its own, 0 says "as MDTS" */

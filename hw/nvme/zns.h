@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The zones live behind the namespace's block backend: in a zoned image, or
- * for zoned=on over any other in a node of the driver "zoned" that is put on it.
+ * The zones live behind the namespace's block backend: in a zoned image, or for
+ * zoned=on over any other in a node of the driver "zoned" that is put on it.
  * Nothing here remembers a zone state.
  *
  * "Section N" names the NVMe Zoned Namespace Command Set Specification 1.1.
@@ -128,16 +128,16 @@ uint16_t nvme_zns_check_write(NvmeCtrl *n, NvmeRequest *req, bool append);
 
 /*
  * Writes or appends the mapped data of the request, with its metadata where the
- * format has any: then cb, which would write that, is not called, but what comes
- * behind it.
+ * format has any: then cb, which would write that, is not called, but what
+ * comes behind it.
  */
 void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
                         BlockCompletionFunc *cb, NvmeRequest *req);
 
 /*
- * Writes with metadata, as one: cb comes when both are written.  Those that take
- * data_cb are for namespaces of any kind; of a namespace without zones they
- * write the data alone, and data_cb goes on with metadata.
+ * Writes with metadata, as one: cb comes when both are written.  Those that
+ * take data_cb are for namespaces of any kind; of a namespace without zones
+ * they write the data alone, and data_cb goes on with metadata.
  */
 void nvme_zns_meta_write(NvmeRequest *req, int64_t offset_bytes,
                          BlockCompletionFunc *cb);

@@ -14,9 +14,9 @@ typedef struct ZoneIO ZoneIO;
 
 /*
  * What belongs to the data of a zone and lies elsewhere, as the metadata of a
- * device does.  co_fn comes with the graph read lock held, and may make requests
- * of nodes (blk_zone_co_tail()), but none that waits for the end of a drain.  It
- * returns 0 or a negative errno, which is then the result of all.
+ * device does.  co_fn comes with the graph read lock held, and may make
+ * requests of nodes (blk_zone_co_tail()), but none that waits for the end of a
+ * drain.  It returns 0 or a negative errno, which is then the result of all.
  */
 typedef struct ZoneTail {
     int coroutine_fn GRAPH_RDLOCK_PTR
@@ -203,9 +203,9 @@ bool zone_io_resume(ZoneIO *io, const ZoneGeometry *geometry,
                     const uint64_t *words, Error **errp);
 
 /*
- * Makes words (nr_zones of them, valid; NULL: Empty ones) those of all zones, as
- * a power cycle finds them.  The node is drained.  Nobody is notified.  Returns how many are
- * other words than before.
+ * Makes words (nr_zones of them, valid; NULL: Empty ones) those of all zones,
+ * as a power cycle finds them.  The node is drained.  Nobody is notified.
+ * Returns how many are other words than before.
  */
 uint32_t zone_io_load_words(ZoneIO *io, const uint64_t *words);
 /*

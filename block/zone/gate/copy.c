@@ -6,8 +6,9 @@
  * One sector of each cluster is written, and the driver copies the rest of it,
  * as it does for a host that writes a part of a cluster.  Then it has the data
  * on disk before a mapping that leads there.  A cluster that is written whole
- * may be mapped first: nobody has flushed what a host writes so, and a crash may
- * take it; but what comes from the backing node may be old, and was durable.
+ * may be mapped first: nobody has flushed what a host writes so, and a crash
+ * may take it; but what comes from the backing node may be old, and was
+ * durable.
  */
 
 #include "qemu/osdep.h"

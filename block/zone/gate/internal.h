@@ -181,7 +181,7 @@ ZoneStatus zone_transaction_plan_event(ZoneTransaction *t, uint32_t zone_idx,
 void zone_transaction_finish_event(ZoneTransaction *t, uint32_t zone_idx,
                                    int ret);
 
-/* The states (ZONE_STATE_BIT) of the zones that Select All means for an event */
+/* The states (ZONE_STATE_BIT) of zones that Select All means for an event */
 uint32_t zone_event_selects(ZoneEvent event);
 
 /* Open, Close: events that change no stored word */

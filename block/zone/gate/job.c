@@ -212,8 +212,8 @@ zone_job_co_begin(ZoneJob **result, BlockDriverState *bs,
 /* End *********************************************************************/
 
 /*
- * Below a filter the graph may have changed: an overlay has the zones now, which
- * are those that have been copied.  No other target has been filled.
+ * Below a filter the graph may have changed: an overlay has the zones now,
+ * which are those that have been copied.  No other target has been filled.
  */
 static int GRAPH_RDLOCK zone_job_look_again(ZoneJob *job, Error **errp)
 {

@@ -42,9 +42,9 @@ int coroutine_fn GRAPH_UNLOCKED
 zone_job_co_begin(ZoneJob **job, BlockDriverState *bs,
                   BlockDriverState *target, ZoneJobKind kind, Error **errp);
 /*
- * The same for a backup, in the main loop, with bs drained from the first to the
- * end of the second: its zones now are what the target will have.  The first
- * changes nothing; the second comes when the job has its permissions.
+ * The same for a backup, in the main loop, with bs drained from the first to
+ * the end of the second: its zones now are what the target will have.  The
+ * first changes nothing; the second comes when the job has its permissions.
  */
 int zone_job_prepare_backup(ZoneJob **job, BlockDriverState *bs,
                             BlockDriverState *target, MirrorSyncMode sync_mode,
@@ -80,7 +80,8 @@ zone_job_co_pread(BdrvChild *child, int64_t offset, int64_t bytes, void *buf);
 
 /*
  * block-stream has brought everything that bs reads from nodes above base (or
- * NULL) to bs: makes it durable before a header leads past them.  bs is drained.
+ * NULL) to bs: makes it durable before a header leads past them.  bs is
+ * drained.
  */
 int zone_job_end_stream(BlockDriverState *bs, BlockDriverState *base);
 

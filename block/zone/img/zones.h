@@ -25,8 +25,8 @@ void img_zones_print_json(BlockBackend *blk);
 
 /*
  * The zones become those of a report (zone_report_parse()), in a file or in
- * "-", the standard input.  False, with an error, when nothing has changed, or when
- * storing them has failed.
+ * "-", the standard input.  False, with an error, when nothing has changed, or
+ * when storing them has failed.
  */
 bool img_zones_apply(BlockBackend *blk, const char *report_name, Error **errp);
 
