@@ -66,9 +66,7 @@ void blk_get_zone_info(BlockBackend *blk, uint32_t zone_idx, ZoneInfo *info)
         };
         return;
     }
-    zone_io_lock(io);
-    zone_table_info(zone_io_table(io), zone_idx, info);
-    zone_io_unlock(io);
+    zone_io_get_info(io, zone_idx, info);
 }
 
 ZoneCounts blk_get_zone_counts(BlockBackend *blk)

@@ -73,6 +73,18 @@ const char *zone_state_str(ZoneState state);
 /* Has a zone in this state a write pointer that means something? */
 bool zone_state_has_wp(ZoneState state);
 
+/* Does a zone in this state take an open, an active resource? */
+static inline bool zone_state_is_open(ZoneState state)
+{
+    return state == ZONE_STATE_IMPLICITLY_OPENED ||
+           state == ZONE_STATE_EXPLICITLY_OPENED;
+}
+
+static inline bool zone_state_is_active(ZoneState state)
+{
+    return zone_state_is_open(state) || state == ZONE_STATE_CLOSED;
+}
+
 #define ZONE_MAX_BYTES          (UINT64_C(1) << 40) /* 1 TiB a zone */
 #define ZONE_MAX_ZONES          (UINT32_C(1) << 24)
 #define ZONE_MIN_ZRWA_BYTES     512

@@ -70,11 +70,7 @@ void zone_io_set_excursions(ZoneIO *io, bool announced)
 /* States that an attribute is for: sections 5.4 and 5.5 */
 static bool zone_attributes_fit(ZoneState state, uint8_t set)
 {
-    bool active = state == ZONE_STATE_IMPLICITLY_OPENED ||
-                  state == ZONE_STATE_EXPLICITLY_OPENED ||
-                  state == ZONE_STATE_CLOSED;
-
-    return (active || !(set & ZONE_ATTR_FZR)) &&
+    return (zone_state_is_active(state) || !(set & ZONE_ATTR_FZR)) &&
            (state == ZONE_STATE_FULL || !(set & ZONE_ATTR_RZR));
 }
 

@@ -204,9 +204,7 @@ static void zone_set_error(BlockDriverState *bs, const ZoneFault *fault,
                          bdrv_get_node_name(bs));
         return;
     }
-    zone_io_lock(io);
-    zone_table_info(zone_io_table(io), fault->zone_idx, &info);
-    zone_io_unlock(io);
+    zone_io_get_info(io, fault->zone_idx, &info);
     error_setg(errp, "Cannot %s zone %" PRIu32 " of node '%s', which is %s%s",
                action, fault->zone_idx, bdrv_get_node_name(bs),
                zone_state_str(info.state), zone_fault_rule(fault, status));

@@ -119,17 +119,6 @@ static inline ZoneState zone_state(const ZoneTable *table, uint32_t zone_idx)
     return table->live[zone_idx] >> ZONE_LIVE_STATE_SHIFT;
 }
 
-static inline bool zone_state_is_open(ZoneState state)
-{
-    return state == ZONE_STATE_IMPLICITLY_OPENED ||
-           state == ZONE_STATE_EXPLICITLY_OPENED;
-}
-
-static inline bool zone_state_is_active(ZoneState state)
-{
-    return zone_state_is_open(state) || state == ZONE_STATE_CLOSED;
-}
-
 static inline bool zone_has_zrwa(const ZoneTable *table, uint32_t zone_idx)
 {
     return table->live[zone_idx] & ZONE_LIVE_ZRWA;
