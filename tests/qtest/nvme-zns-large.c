@@ -3,9 +3,10 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What it shows: reports and actions with Select All find all of their zones,
- * and no others, also where they stop on the way to let others have their turn;
- * and that they do stop: what comes behind them is done before they are.
+ * What it shows: reports, actions with Select All, and Format NVM find all of
+ * their zones, and no others, also where they stop on the way to let others have
+ * their turn; and that reports and actions do stop: what comes behind them is
+ * done before they are.
  *
  * How: 262144 zones, which are four stretches of 65536; those that are used lie
  * in three of them, at the ends of two.
@@ -18,6 +19,8 @@
 #define STRETCH_ZONES   65536
 #define NR_USED         5
 #define REPORT_BYTES    (16 * KiB)
+
+#define REPORT_ATTRIBUTES   0x09
 
 static const ZnsSpec spec_large_image = {
     .device_bytes = 16 * GiB,
@@ -51,8 +54,8 @@ static void report(ZnsDrive *drive, uint8_t filter, uint32_t zone_idx,
     zns_assert_ok(zns_report(drive, args, report));
 }
 
-/* All that are used are in the state, and nothing else is */
-static void assert_used_are(ZnsDrive *drive, uint8_t filter)
+/* All that are used match, and nothing else does */
+static void assert_used_match(ZnsDrive *drive, uint8_t filter)
 {
     g_autofree ZnsReport *all = g_new(ZnsReport, 1);
     uint32_t i;
@@ -65,6 +68,13 @@ static void assert_used_are(ZnsDrive *drive, uint8_t filter)
     /* From the last stretch on */
     report(drive, filter, used[3], all);
     g_assert_cmpuint(all->nr_zones, ==, 2);
+}
+
+static void assert_used_are(ZnsDrive *drive, uint8_t filter)
+{
+    g_autofree ZnsReport *all = g_new(ZnsReport, 1);
+
+    assert_used_match(drive, filter);
     report(drive, NVME_ZONE_REPORT_EMPTY, 0, all);
     g_assert_cmpuint(all->nr_zones, ==, drive->nr_zones - NR_USED);
 }
@@ -100,6 +110,24 @@ static void all_are_found(ZnsDrive *drive)
     send_all(drive, NVME_ZONE_ACTION_RESET);
     report(drive, NVME_ZONE_REPORT_EMPTY, 0, all);
     g_assert_cmpuint(all->nr_zones, ==, drive->nr_zones);
+}
+
+/* Only the monitor recommends anything of Empty zones, and only by force */
+static void format_takes_recommendations(ZnsDrive *drive)
+{
+    g_autofree ZnsReport *all = g_new(ZnsReport, 1);
+    NvmeCmd format = {
+        .opcode = NVME_ADM_CMD_FORMAT_NVM, .nsid = cpu_to_le32(1),
+    };
+    uint32_t i;
+
+    for (i = 0; i < NR_USED; i++) {
+        zns_force_attributes(drive, used[i], true, false);
+    }
+    assert_used_match(drive, REPORT_ATTRIBUTES);
+    zns_assert_ok(zns_exec(drive->ctrl, ZNS_ADMIN, &format, 0, 0).status);
+    report(drive, REPORT_ATTRIBUTES, 0, all);
+    g_assert_cmpuint(all->nr_zones, ==, 0);
 }
 
 /* Queues the command, and one behind it that opens an Empty zone */
@@ -150,5 +178,9 @@ const ZnsTest zns_large_tests[] = {
       &spec_large_image },
     { "large/others-have-their-turn", others_have_their_turn, ZNS_MEMORY,
       &spec_large_memory },
+    { "large/format-takes-recommendations-of-empty-zones",
+      format_takes_recommendations, ZNS_QCOW2, &spec_large_image },
+    { "large/format-takes-recommendations-of-empty-zones",
+      format_takes_recommendations, ZNS_MEMORY, &spec_large_memory },
     { }
 };
