@@ -136,6 +136,12 @@ static void identify_sum_without_limit(ZnsDrive *drive)
     identify_resources(drive, UINT32_MAX, UINT32_MAX, 0);
 }
 
+/* Only active zones have areas */
+static void identify_areas_of_active_zones(ZnsDrive *drive)
+{
+    identify_resources(drive, 5, 3, 5);
+}
+
 #define SECOND_NS(limits)                                                   \
     " -blockdev driver=null-co,node-name=disk1,size=67108864"              \
     " -blockdev driver=zoned,node-name=zones1,file=disk1,zone-size=4M"     \
@@ -161,6 +167,16 @@ static const ZnsSpec spec_two_without_limit = {
     .max_active_zones = 5,
     .block_bytes = 512,
     .ns_options = SECOND_NS(""),
+};
+
+static const ZnsSpec spec_areas_without_limit = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 3,
+    .max_active_zones = 5,
+    .block_bytes = 512,
+    .ns_options = ",zoned.zrwas=65536,zoned.zrwafg=16384",
 };
 
 static const ZnsSpec spec_image_append_100k = {
@@ -216,6 +232,8 @@ const ZnsTest zns_identify_tests[] = {
       ZNS_BOTH, &spec_two },
     { "identify/shows-resources-without-limit", identify_sum_without_limit,
       ZNS_BOTH, &spec_two_without_limit },
+    { "identify/shows-areas-as-far-as-zones-are-active",
+      identify_areas_of_active_zones, ZNS_BOTH, &spec_areas_without_limit },
     { }
 };
 

@@ -47,6 +47,14 @@ static const ZnsSpec spec_extended_8k = {
     .ns_options = ",ms=8,mset=1",
     .ctrl_options = ",zoned.zasl=1",
 };
+static const ZnsSpec spec_extended_pi1_8k = {
+    .device_bytes = 66 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .ns_options = ",ms=8,mset=1,pi=1",
+    .ctrl_options = ",zoned.zasl=1",
+};
 static const ZnsSpec spec_pi2_guard64 = META_SPEC(",ms=16,pi=2,pif=2");
 
 static const ZnsSpec spec_meta_zrwa =
@@ -189,6 +197,16 @@ static void append_limit_counts_metadata(ZnsDrive *drive)
     zns_assert_zone(drive, 0, EMPTY, 0);
     zns_assert_ok(append_extended(drive, 15, 0).status);
     zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 15);
+}
+
+/* The controller makes the tuples, which are all of the metadata */
+static void append_limit_is_of_what_is_sent(ZnsDrive *drive)
+{
+    zns_assert_status(append_extended(drive, 16, PIREMAP).status,
+                      NVME_INVALID_FIELD);
+    zns_assert_zone(drive, 0, EMPTY, 0);
+    zns_assert_ok(append_extended(drive, 16, PIREMAP | PRACT).status);
+    zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 16);
 }
 
 static void refused_write_keeps_meta(ZnsDrive *drive)
@@ -553,6 +571,8 @@ const ZnsTest zns_meta_tests[] = {
       &spec_meta },
     { "metadata/counts-for-the-append-limit", append_limit_counts_metadata,
       ZNS_MEMORY, &spec_extended_8k },
+    { "protection/made-here-does-not-count-for-the-append-limit",
+      append_limit_is_of_what_is_sent, ZNS_MEMORY, &spec_extended_pi1_8k },
     { "metadata/is-gone-after-reset", reset_clears_meta, ZNS_MEMORY,
       &spec_meta },
     { "protection/append-remaps-the-reference-tag", pi_append_is_remapped,
