@@ -178,12 +178,12 @@ void blk_remove_zone_change_notifier(Notifier *notifier)
     }
 }
 
-void blk_set_zone_excursions(BlockBackend *blk, bool announced)
+void blk_set_zone_traits(BlockBackend *blk, unsigned traits)
 {
     ZoneIO *io = blk_zone_io(blk);
 
     if (io) {
-        zone_io_set_excursions(io, announced);
+        zone_io_set_traits(io, traits);
     }
 }
 

@@ -5,8 +5,8 @@
  *
  * A controller that recommends to finish a zone may do that itself, a Zone
  * Active Excursion, when the host has not done it within the Finish Recommended
- * Limit (section 5.4).  So does this one, where both are configured: for hosts
- * to be tested.
+ * Limit that the zone has (section 5.4).  So does this one, where both are
+ * configured: for hosts to be tested.
  *
  * The time is the guest's.  When the namespace is realized, that of zones
  * begins whose attribute is stored in an image.  An excursion that fails is not
@@ -32,27 +32,39 @@ struct NvmeZnsExcursions {
     QTAILQ_HEAD(, ZoneDeadline) deadlines;
 };
 
-/* Is it still up to the controller to finish the zone? */
-static bool is_to_be_finished(NvmeNamespace *ns, uint32_t zone_idx)
+/*
+ * Seconds that the host has to finish the zone; 0: it is not up to the
+ * controller, any more or at all
+ */
+static uint32_t finish_limit(NvmeNamespace *ns, uint32_t zone_idx)
 {
     ZoneInfo info;
 
     blk_get_zone_info(ns->blkconf.blk, zone_idx, &info);
     return (info.attributes & ZONE_ATTR_FZR) &&
            blk_check_zone_event(ns->blkconf.blk, zone_idx,
-                                ZONE_EVENT_EXCURSION) == ZONE_OK;
+                                ZONE_EVENT_EXCURSION) == ZONE_OK
+           ? ns->params.finish_limits[info.limits & ZONE_LIMITS_OF_FZR] : 0;
 }
 
 static void add_deadline(struct NvmeZnsExcursions *excursions,
-                         uint32_t zone_idx)
+                         uint32_t zone_idx, uint32_t limit_s)
 {
     ZoneDeadline *deadline = g_new(ZoneDeadline, 1);
+    ZoneDeadline *next;
 
     deadline->zone_idx = zone_idx;
     deadline->end_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
-                       excursions->ns->params.finish_limit *
-                       NANOSECONDS_PER_SECOND;
-    QTAILQ_INSERT_TAIL(&excursions->deadlines, deadline, entry);
+                       limit_s * NANOSECONDS_PER_SECOND;
+    next = QTAILQ_FIRST(&excursions->deadlines);
+    while (next && next->end_ns <= deadline->end_ns) {
+        next = QTAILQ_NEXT(next, entry);
+    }
+    if (next) {
+        QTAILQ_INSERT_BEFORE(next, deadline, entry);
+    } else {
+        QTAILQ_INSERT_TAIL(&excursions->deadlines, deadline, entry);
+    }
     g_hash_table_insert(excursions->of_zones, GUINT_TO_POINTER(zone_idx),
                         deadline);
 }
@@ -90,7 +102,7 @@ static void time_is_up(void *opaque)
 
     while ((first = QTAILQ_FIRST(&excursions->deadlines)) &&
            first->end_ns <= now_ns) {
-        if (is_to_be_finished(ns, first->zone_idx)) {
+        if (finish_limit(ns, first->zone_idx)) {
             blk_start_zone_excursion(ns->blkconf.blk, first->zone_idx);
         }
         remove_deadline(excursions, first->zone_idx);
@@ -105,23 +117,31 @@ static void time_is_up(void *opaque)
 void nvme_zns_excursions_zone_changed(NvmeNamespace *ns, uint32_t zone_idx)
 {
     struct NvmeZnsExcursions *excursions = ns->excursions;
+    uint32_t limit_s;
 
     if (!excursions) {
         return;
     }
     remove_deadline(excursions, zone_idx);
-    if (is_to_be_finished(ns, zone_idx)) {
-        add_deadline(excursions, zone_idx);
+    limit_s = finish_limit(ns, zone_idx);
+    if (limit_s) {
+        add_deadline(excursions, zone_idx, limit_s);
     }
     rearm(excursions);
+}
+
+static bool has_finish_limit(NvmeNamespace *ns)
+{
+    const uint32_t *limits = ns->params.finish_limits;
+
+    return limits[0] || limits[1] || limits[2] || limits[3];
 }
 
 void nvme_zns_excursions_init(NvmeNamespace *ns)
 {
     uint32_t zone_idx = 0;
 
-    blk_set_zone_excursions(ns->blkconf.blk, ns->params.excursions);
-    if (!ns->params.excursions || !ns->params.finish_limit ||
+    if (!ns->params.excursions || !has_finish_limit(ns) ||
         nvme_zns_write_protected(ns)) {
         return;
     }
@@ -143,7 +163,6 @@ void nvme_zns_excursions_cleanup(NvmeNamespace *ns)
     struct NvmeZnsExcursions *excursions = ns->excursions;
     ZoneDeadline *first;
 
-    blk_set_zone_excursions(ns->blkconf.blk, false);
     if (!excursions) {
         return;
     }

@@ -101,6 +101,7 @@ static void encode_zone(NvmeNamespace *ns, const ZoneInfo *info,
         .zt = NVME_ZONE_TYPE_SEQ_WRITE,
         .zs = info->state << 4,
         .za = info->attributes,
+        .rsvd3 = { info->limits }, /* Zone Attributes Information */
         .zcap = cpu_to_le64(nvme_zns_b2l(ns, info->capacity_bytes)),
         .zslba = cpu_to_le64(nvme_zns_b2l(ns, info->start_bytes)),
         .wp = cpu_to_le64(wp),

@@ -19,7 +19,8 @@
 #define NVME_ZNS_ZDES_MAX               (UINT8_MAX * NVME_ZNS_ZDES_UNIT)
 /* ZASL counts powers of two of pages, of which 0 means "no limit" */
 #define NVME_ZNS_PAGE_SIZE              4096
-/* Zone Operation Characteristics: Zone Active Excursions */
+/* Zone Operation Characteristics */
+#define NVME_ZNS_ZOC_VARIABLE_CAPACITY  (1 << 0)
 #define NVME_ZNS_ZOC_EXCURSIONS         (1 << 1)
 /* The revision that zone-conformance.rst is about: 1.1.0 */
 #define NVME_ZNS_VERSION                0x00010100
@@ -228,6 +229,7 @@ static bool volatile_zones(NvmeNamespace *ns, ZoneGeometry *geo, Error **errp)
 
     geo->zone_bytes = QEMU_ALIGN_DOWN(zone_bytes, ns->lbasz);
     geo->capacity_bytes = QEMU_ALIGN_DOWN(capacity_bytes, ns->lbasz);
+    geo->capacity_step_bytes = zone_capacity_step(geo->capacity_bytes);
 
     nr_zones = le64_to_cpu(ns->id_ns.nsze) /
                nvme_zns_b2l(ns, geo->zone_bytes);
@@ -287,15 +289,37 @@ void nvme_zns_init_format(NvmeNamespace *ns)
     }
 }
 
+/* Zone Operation Characteristics, and the time limits of recommendations */
+static void init_characteristics(NvmeNamespace *ns, NvmeIdNsZoned *id)
+{
+    const NvmeNamespaceParams *params = &ns->params;
+    int i;
+
+    id->zoc = cpu_to_le16(
+        (params->variable_capacity ? NVME_ZNS_ZOC_VARIABLE_CAPACITY : 0) |
+        (params->excursions ? NVME_ZNS_ZOC_EXCURSIONS : 0));
+    id->rrl = cpu_to_le32(params->reset_limits[0]);
+    id->frl = cpu_to_le32(params->finish_limits[0]);
+    /* RRL1 to RRL3, FRL1 to FRL3 */
+    for (i = 0; i < 3; i++) {
+        stl_le_p(&id->rsvd12[4 * i], params->reset_limits[i + 1]);
+        stl_le_p(&id->rsvd12[4 * (i + 3)], params->finish_limits[i + 1]);
+    }
+}
+
+static unsigned traits_of(NvmeNamespace *ns)
+{
+    return (ns->params.variable_capacity ? ZONE_TRAIT_VARIABLE_CAPACITY : 0) |
+           (ns->params.excursions ? ZONE_TRAIT_EXCURSIONS : 0);
+}
+
 static void init_identify(NvmeNamespace *ns, const ZoneGeometry *geo)
 {
     NvmeIdNsZoned *id = g_new0(NvmeIdNsZoned, 1);
     uint16_t ozcs = ns->params.cross_zone_read ? NVME_ID_NS_ZONED_OZCS_RAZB : 0;
     int i;
 
-    id->zoc = cpu_to_le16(ns->params.excursions ? NVME_ZNS_ZOC_EXCURSIONS : 0);
-    id->rrl = cpu_to_le32(ns->params.reset_limit);
-    id->frl = cpu_to_le32(ns->params.finish_limit);
+    init_characteristics(ns, id);
     /* Zeroes-based: "no limit" becomes FFFFFFFFh, as it has to be */
     id->mar = cpu_to_le32(geo->max_active_zones - 1);
     id->mor = cpu_to_le32((geo->max_open_zones ?: geo->max_active_zones) - 1);
@@ -361,6 +385,7 @@ bool nvme_zns_setup(NvmeNamespace *ns, Error **errp)
     init_identify(ns, blk_get_zone_geometry(blk));
     ns->zones = blk_ref_zones(blk);
     nvme_zns_watch(ns);
+    blk_set_zone_traits(blk, traits_of(ns));
     nvme_zns_excursions_init(ns);
     return true;
 }
@@ -368,6 +393,7 @@ bool nvme_zns_setup(NvmeNamespace *ns, Error **errp)
 void nvme_zns_cleanup(NvmeNamespace *ns)
 {
     nvme_zns_excursions_cleanup(ns);
+    blk_set_zone_traits(ns->blkconf.blk, 0);
     nvme_zns_unwatch(ns);
     /* Unplugging is a loss of power, also when the backend lives on */
     if (blk_zone_power_cycle(ns->blkconf.blk) >= 0 && ns->params.zrwas) {

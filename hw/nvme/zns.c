@@ -67,7 +67,8 @@ static void trace_refusal(NvmeNamespace *ns, NvmeRequest *req,
             slba, zslba, nvme_zns_b2l(ns, info.reserved_bytes));
         break;
     case ZONE_ERR_BOUNDARY:
-        trace_pci_nvme_err_zone_boundary(slba, nlb, ns->zone_capacity);
+        trace_pci_nvme_err_zone_boundary(
+            slba, nlb, nvme_zns_b2l(ns, info.capacity_bytes));
         break;
     case ZONE_ERR_FULL:
         trace_pci_nvme_err_zone_is_full(zslba);
@@ -256,6 +257,7 @@ uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb)
 {
     NvmeNamespace *ns = req->ns;
     uint64_t zslba;
+    ZoneInfo info;
     ZoneStatus reason;
     uint16_t status;
 
@@ -270,7 +272,8 @@ uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb)
     zslba = nvme_zns_idx(ns, slba) * ns->zone_size;
     reason = blk_check_zone_write(ns->blkconf.blk, nvme_l2b(ns, slba),
                                   nvme_l2b(ns, nlb));
-    if (slba + nlb <= zslba + ns->zone_capacity) {
+    nvme_zns_info(ns, slba, &info);
+    if (slba + nlb <= zslba + nvme_zns_b2l(ns, info.capacity_bytes)) {
         if (reason == ZONE_ERR_NOT_AT_WP || reason == ZONE_BUSY ||
             reason == ZONE_OK) {
             return NVME_SUCCESS;
@@ -395,12 +398,16 @@ void nvme_zns_blk_write(BlockBackend *blk, int64_t offset_bytes,
     }
 }
 
+/* Of Reset Zone, in the completion: any zone has another capacity now */
+#define NVME_ZNS_CAPACITY_CHANGED   0x1
+
 /* One Zone Management Send command */
 typedef struct ZoneSend {
     NvmeRequest *req;
     ZoneAction action;
     ZoneTail tail;              /* clears metadata */
     uint32_t zone_idx;
+    bool capacity_changed;      /* by a Reset */
     uint8_t zde[];
 } ZoneSend;
 
@@ -412,6 +419,9 @@ static void send_cb(void *opaque, int ret)
     if (!ret && send->action.zde) {
         trace_pci_nvme_zd_extension_set(send->zone_idx);
     }
+    if (send->capacity_changed) {
+        req->cqe.result = cpu_to_le32(NVME_ZNS_CAPACITY_CHANGED);
+    }
     g_free(send);
     nvme_misc_cb(req, ret);
 }
@@ -421,6 +431,7 @@ static uint16_t submit_action(NvmeRequest *req, ZoneSend *send)
     NvmeNamespace *ns = req->ns;
 
     send->req = req;
+    send->action.capacity_changed = &send->capacity_changed;
     if (send->action.op == BLK_ZO_RESET && ns->lbaf.ms) {
         send->tail.co_fn = nvme_zns_co_reset_meta;
         send->tail.opaque = ns;

@@ -49,6 +49,9 @@ typedef struct ZoneAction {
                                is reset, while nothing can be written to it;
                                after an error the zone stays as it is.  NULL:
                                none */
+    bool *capacity_changed; /* BLK_ZO_RESET: set to true, before it completes,
+                               when a zone has another capacity now.  NULL:
+                               does not matter */
 } ZoneAction;
 
 /* When the old data of a zone that was reset goes */
@@ -523,20 +526,31 @@ int coroutine_fn bdrv_zone_co_power_cycle(BlockDriverState *bs);
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event);
 /*
- * Does the device that uses the zones announce Zone Active Excursions?  A host
- * that does not expect them takes them for damage.  In the main loop.
+ * What the device that uses the zones announces of them (ZOC).  A host that does
+ * not expect it takes it for damage.  In the main loop.
  */
-bool zone_io_has_excursions(ZoneIO *io);
-void zone_io_set_excursions(ZoneIO *io, bool announced);
+typedef enum ZoneTraits {
+    ZONE_TRAIT_EXCURSIONS        = 1 << 0, /* Zone Active Excursions */
+    ZONE_TRAIT_VARIABLE_CAPACITY = 1 << 1, /* a Reset may change it */
+} ZoneTraits;
+
+bool zone_io_has_trait(ZoneIO *io, ZoneTraits trait);
+void zone_io_set_traits(ZoneIO *io, unsigned traits);
 /*
- * set and clear: ZONE_ATTR_FZR and ZONE_ATTR_RZR.  Refused in conventional and
- * Offline zones, which have none, and FZR in Full zones, where nothing is left
- * to finish.  Unless force, FZR is set in active zones alone (section 5.4) and
- * RZR in Full ones (section 5.5): ZONE_ERR_INVALID_TRANSITION in others.
+ * Refused in conventional and Offline zones, which have no attributes, and FZR
+ * in Full zones, where nothing is left to finish.  Unless force, FZR is set in
+ * active zones alone (section 5.4) and RZR in Full ones (section 5.5):
+ * ZONE_ERR_INVALID_TRANSITION in others.
  */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
-                          uint8_t clear, bool force);
+zone_io_co_advise(ZoneIO *io, uint32_t zone_idx, const ZoneAdvice *advice,
+                  bool force);
+/*
+ * From the next Reset of the zone on, a sequential one.  False when it cannot
+ * have that capacity: see zone_table_set_next_capacity().
+ */
+bool coroutine_fn zone_io_co_set_next_capacity(ZoneIO *io, uint32_t zone_idx,
+                                               uint64_t capacity_bytes);
 
 /*
  * What a loss of power leaves: the table becomes what is durable, all else is

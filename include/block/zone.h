@@ -111,7 +111,31 @@ typedef struct ZoneGeometry {
     uint64_t zrwa_bytes;        /* multiple of zrwa_granularity_bytes */
     uint64_t zrwa_granularity_bytes;
     uint32_t max_zrwa_zones;    /* allocated at the same time; 0 = no limit */
+    /*
+     * What a zone's capacity can be less by, up to ZONE_CAPACITY_STEPS - 1
+     * times; 0 = all zones have the same capacity, and words have no details
+     */
+    uint64_t capacity_step_bytes;
 } ZoneGeometry;
+
+/* The step to use for a capacity: a multiple of 4096, of most block sizes */
+uint64_t zone_capacity_step(uint64_t capacity_bytes);
+/* What a word says of a capacity that zone_table_set_next_capacity() takes */
+static inline uint64_t zone_word_of_capacity(const ZoneGeometry *geometry,
+                                             uint64_t capacity_bytes)
+{
+    return capacity_bytes == geometry->capacity_bytes
+           ? 0 : (geometry->capacity_bytes - capacity_bytes) /
+                 geometry->capacity_step_bytes << ZONE_WORD_LESS_SHIFT;
+}
+
+/* What a sequential zone with that word can hold; the word has been checked */
+static inline uint64_t zone_word_capacity_bytes(const ZoneGeometry *geometry,
+                                                uint64_t word)
+{
+    return geometry->capacity_bytes -
+           zone_word_less(word) * geometry->capacity_step_bytes;
+}
 
 /* A copy of what the table knows of one zone */
 typedef struct ZoneInfo {
@@ -123,6 +147,7 @@ typedef struct ZoneInfo {
     uint64_t reserved_bytes;    /* where the next write or append would go */
     ZoneState state;
     uint8_t attributes;         /* ZONE_ATTR_*, ZRWAV included */
+    uint8_t limits;             /* ZONE_LIMITS_OF_* */
     uint32_t zone_idx;
 } ZoneInfo;
 
@@ -503,15 +528,34 @@ bool zone_table_held(const ZoneTable *table, uint32_t zone_idx);
 bool zone_table_in_flight(const ZoneTable *table, uint32_t zone_idx);
 
 /*
- * Sets or clears FZR and RZR (fault injection); true when that changed any.
- * In which states they mean something is the caller's business; conventional
- * and Offline zones have none.
+ * What the drive recommends from now on (fault injection): FZR and RZR, and
+ * which time limits come with those that are set (ZONE_LIMITS_OF_*; 0 where the
+ * drive has no details)
  */
-bool zone_table_set_attributes(ZoneTable *table, uint32_t zone_idx,
-                               uint8_t set, uint8_t clear);
+typedef struct ZoneAdvice {
+    uint8_t set;
+    uint8_t clear;
+    uint8_t limits;
+} ZoneAdvice;
+
+/*
+ * True when that changed any.  In which states they mean something is the
+ * caller's business; conventional and Offline zones have none.
+ */
+bool zone_table_advise(ZoneTable *table, uint32_t zone_idx,
+                       const ZoneAdvice *advice);
 /* What zone_table_word() would be after that */
-uint64_t zone_table_word_with(const ZoneTable *table, uint32_t zone_idx,
-                              uint8_t set, uint8_t clear);
+uint64_t zone_table_word_advised(const ZoneTable *table, uint32_t zone_idx,
+                                 const ZoneAdvice *advice);
+
+/*
+ * The capacity of a sequential zone changes with its next Reset, or stays when
+ * it is what it has.  Not stored until then: a word that is loaded forgets it.
+ * Returns false, and changes nothing, for one that the zone cannot have: it is
+ * that of the drive, or less by whole steps.
+ */
+bool zone_table_set_next_capacity(ZoneTable *table, uint32_t zone_idx,
+                                  uint64_t capacity_bytes);
 
 /* Recounts everything and asserts that it agrees: tests and debug builds */
 void zone_table_verify(const ZoneTable *table);

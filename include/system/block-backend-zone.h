@@ -133,11 +133,11 @@ void blk_add_zone_change_notifier(BlockBackend *blk, Notifier *notifier);
 void blk_remove_zone_change_notifier(Notifier *notifier);
 
 /*
- * Zone Active Excursions (section 5.5): the device announces that it finishes
- * active zones by itself; and has one finished, if it is still active.  The
- * first lasts until it is called with false.  Both in the main loop.
+ * What the device announces of its zones, ZONE_TRAIT_*, until it is called with
+ * 0; and has the drive finish a zone by itself, if it is still active (a Zone
+ * Active Excursion, section 5.5).  Both in the main loop.
  */
-void blk_set_zone_excursions(BlockBackend *blk, bool announced);
+void blk_set_zone_traits(BlockBackend *blk, unsigned traits);
 void blk_start_zone_excursion(BlockBackend *blk, uint32_t zone_idx);
 
 /*

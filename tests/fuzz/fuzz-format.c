@@ -150,13 +150,34 @@ static bool device_allowed(const Device *d)
         (Wide)d->meta_offset + d->meta_size < ((Wide)1 << 56);
 }
 
+/* Section "Details": what the zone's capacity is less by */
+static uint64_t less_bytes(const Device *d, uint64_t word)
+{
+    return (word >> 4 & 0x1f) * ((d->zone_capacity + 131071) / 131072 * 4096);
+}
+
+static bool details_allowed(const Device *d, uint64_t word)
+{
+    if (d->ext[1] == 1) {
+        return (word & 0x1ff) == 0;
+    }
+    return less_bytes(d, word) < d->zone_capacity &&
+        ((word & 0xc) == 0 || (word >> 53 & 1)) &&
+        ((word & 0x3) == 0 || (word >> 52 & 1));
+}
+
+static uint64_t wp_of(uint64_t word)
+{
+    return word & 0x0007fffffffffe00;
+}
+
 /* Section "Validity" */
 static bool word_allowed(const Device *d, uint32_t zone_idx, uint64_t word)
 {
     unsigned state = word >> 60;
     bool conventional = word >> 59 & 1;
     unsigned attributes = word >> 51 & 0xff;
-    Wide wp = word & ((UINT64_C(1) << 51) - 1);
+    Wide wp = wp_of(word);
     Wide start = (Wide)zone_idx * d->zone_size;
 
     if (zone_idx < d->conventional) {
@@ -164,14 +185,14 @@ static bool word_allowed(const Device *d, uint32_t zone_idx, uint64_t word)
     }
     return (state == 0 || state >= 0xd) && !conventional &&
         !(attributes & 0x78) && (d->zde_size || !(attributes & 0x80)) &&
-        wp >= start && wp <= start + d->zone_capacity && wp % 512 == 0;
+        wp >= start && details_allowed(d, word) &&
+        wp <= start + d->zone_capacity - less_bytes(d, word);
 }
 
 /* Section "State" */
 static ZoneState word_state(const Device *d, uint32_t zone_idx, uint64_t word)
 {
-    uint64_t written = (word & ((UINT64_C(1) << 51) - 1)) -
-                       zone_idx * d->zone_size;
+    uint64_t written = wp_of(word) - zone_idx * d->zone_size;
 
     if (zone_idx < d->conventional) {
         return ZONE_STATE_CONVENTIONAL;
@@ -179,7 +200,7 @@ static ZoneState word_state(const Device *d, uint32_t zone_idx, uint64_t word)
     if (word >> 60) {
         return word >> 60;
     }
-    if (written == d->zone_capacity) {
+    if (written == d->zone_capacity - less_bytes(d, word)) {
         return ZONE_STATE_FULL;
     }
     return written || word >> 58 & 1 ? ZONE_STATE_CLOSED : ZONE_STATE_EMPTY;
@@ -246,8 +267,9 @@ static void check_word(const Device *d, const ZoneGeometry *g,
     assert(!allowed || repaired == word);
     if (zone_idx >= d->conventional && zone_word_state(repaired) !=
         ZONE_WORD_OFFLINE) {
-        /* whatever else is repaired, a write pointer is never made up */
-        assert(zone_word_wp_bytes(repaired) == zone_word_wp_bytes(word));
+        /* whatever else is repaired, these are never made up */
+        assert(wp_of(repaired) == wp_of(word));
+        assert(less_bytes(d, repaired) == less_bytes(d, word));
     }
 }
 

@@ -14,6 +14,7 @@ what it needs:
   volatile  more properties of nvme-ns for the volatile variant
   between   between the phases, a QMP command for the image of another
             namespace: its number, the command, its arguments
+  starting  the same for the device, when QEMU starts for the second phase
   variants  those of the default set (persistent volatile)
   reference what a failure is compared with (null_blk base)
 """
@@ -53,12 +54,18 @@ TIMEOUT_SECONDS = 300
 COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
 KEYS = ('programs', 'modules', 'kernel', 'drive', 'namespace', 'disk', 'uses',
-        'volatile', 'between', 'variants', 'reference')
+        'volatile', 'between', 'starting', 'variants', 'reference')
 
 
 def names():
     return sorted(os.path.basename(path)[:-len('.sh')]
                   for path in glob.glob(os.path.join(JOBS, '*.sh')))
+
+
+def arguments_of(words):
+    """Of a QMP command."""
+    return {key: json.loads(value)
+            for key, value in (word.split('=') for word in words)}
 
 
 class Job:
@@ -186,8 +193,7 @@ class Run:
         if self.variant != 'moved':
             return ['-drive', f'file={self.image},id=zns,format=qcow2,if=none']
         return ['-blockdev', 'driver=qcow2,node-name=drive0,file.driver=file,'
-                f'file.filename={self.image}',
-                '-qmp', f'unix:{self.socket}']
+                f'file.filename={self.image}']
 
     def more_options(self):
         buses = {drive.bus for drive in self.job.namespaces.values()}
@@ -206,7 +212,7 @@ class Run:
         return options
 
     def options(self):
-        options = []
+        options = ['-qmp', f'unix:{self.socket}'] if self.socket else []
         if self.variant != 'null_blk':
             properties = self.job.geometry.properties()
             if self.variant not in ZONED_IMAGE:
@@ -225,9 +231,26 @@ class Run:
         return options
 
     def boot(self, number, phases, kept):
-        if self.variant != 'moved':
-            return ClientBoot(self, number, phases, kept).run()
-        return self.boot_moved(number, phases, kept)
+        if self.variant == 'moved':
+            return self.boot_moved(number, phases, kept)
+        if 'starting' in self.job.needs and phases == 'second':
+            return self.boot_told(number, phases, kept)
+        return ClientBoot(self, number, phases, kept).run()
+
+    def boot_told(self, number, phases, kept):
+        which, name, *words = self.job.needs['starting']
+        with tempfile.TemporaryDirectory() as directory:
+            self.socket = os.path.join(directory, 'qmp')
+            thread = mover.Teller(self.socket, name, {
+                'node-name': f'zns{which}', **arguments_of(words)})
+            thread.start()
+            try:
+                return ClientBoot(self, number, phases, kept).run()
+            finally:
+                thread.join()
+                self.socket = None
+                if thread.error:
+                    raise thread.error
 
     def boot_moved(self, number, phases, kept):
         with tempfile.TemporaryDirectory() as directory:
@@ -294,11 +317,10 @@ class Run:
     def command_between(self, number, name, *words):
         """By a storage daemon, which ends then"""
         image = self.more_images()[int(number)]
-        arguments = {key: json.loads(value) for key, value in
-                     (word.split('=') for word in words)}
         commands = [{'execute': 'qmp_capabilities'},
                     {'execute': name,
-                     'arguments': {'node-name': 'zns', **arguments}},
+                     'arguments': {'node-name': 'zns',
+                                   **arguments_of(words)}},
                     {'execute': 'quit'}]
         answers = run_tool([
             STORAGE_DAEMON, '--blockdev', 'driver=qcow2,node-name=zns,'

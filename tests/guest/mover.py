@@ -28,6 +28,26 @@ class PowerOff(Exception):
     """The guest has gone."""
 
 
+class Teller(threading.Thread):
+    """One command, before anything else"""
+
+    def __init__(self, socket, name, arguments):
+        super().__init__()
+        self.socket, self.name, self.arguments = socket, name, arguments
+        self.error = None
+
+    def run(self):
+        qmp = QEMUMonitorProtocol(self.socket, server=True, nickname='teller')
+        try:
+            qmp.accept(TIMEOUT_SECONDS)
+            qmp.cmd(self.name, **self.arguments)
+        except (QMPError, OSError) as error:
+            self.error = GuestError(f'{self.name}: {error}')
+        finally:
+            with contextlib.suppress(QMPError, OSError, EOFError):
+                qmp.close()
+
+
 class Mover(threading.Thread):
     """image: where the drive is, as node "drive0"; prefix: of others"""
 

@@ -577,18 +577,24 @@ uint16_t zns_fill_zone(ZnsDrive *drive, uint32_t zone_idx)
                             drive->capacity_blocks);
 }
 
-static uint16_t send_data(ZnsDrive *drive, uint64_t lba, uint32_t action_flags,
+static ZnsReply send_data(ZnsDrive *drive, uint64_t lba, uint32_t action_flags,
                           size_t bytes)
 {
     NvmeCmd cmd = ns_cmd(drive, NVME_CMD_ZONE_MGMT_SEND, lba, 1);
 
     cmd.cdw13 = cpu_to_le32(action_flags);
-    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, bytes).status;
+    return zns_exec(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr, bytes);
+}
+
+ZnsReply zns_send_for_reply(ZnsDrive *drive, uint64_t lba,
+                            uint32_t action_flags)
+{
+    return send_data(drive, lba, action_flags, 0);
 }
 
 uint16_t zns_send(ZnsDrive *drive, uint64_t lba, uint32_t action_flags)
 {
-    return send_data(drive, lba, action_flags, 0);
+    return send_data(drive, lba, action_flags, 0).status;
 }
 
 uint16_t zns_open(ZnsDrive *drive, uint32_t zone_idx)
@@ -615,7 +621,7 @@ uint16_t zns_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed)
 {
     zns_put_pattern(drive, drive->buf_addr, 1, seed);
     return send_data(drive, zns_lba(drive, zone_idx),
-                     NVME_ZONE_ACTION_SET_ZD_EXT, ZNS_MAX_ZDE_BYTES);
+                     NVME_ZONE_ACTION_SET_ZD_EXT, ZNS_MAX_ZDE_BYTES).status;
 }
 
 uint16_t zns_set_zde_zrwa(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed)
@@ -623,7 +629,7 @@ uint16_t zns_set_zde_zrwa(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed)
     zns_put_pattern(drive, drive->buf_addr, 1, seed);
     return send_data(drive, zns_lba(drive, zone_idx),
                      NVME_ZONE_ACTION_SET_ZD_EXT | ZNS_ZRWA_ALLOC,
-                     ZNS_MAX_ZDE_BYTES);
+                     ZNS_MAX_ZDE_BYTES).status;
 }
 
 uint16_t zns_compare(ZnsDrive *drive, uint64_t lba, uint32_t nr_blocks,
@@ -688,50 +694,6 @@ uint16_t zns_attach(ZnsDrive *drive, uint32_t nsid, uint16_t cntlid,
                     sizeof(ids)).status;
 }
 
-/* QMP */
-
-static char *drive_id(const ZnsDrive *drive)
-{
-    return g_strdup_printf("zns%u", drive->nsid - 1);
-}
-
-void zns_set_state(ZnsDrive *drive, uint32_t zone_idx, const char *state)
-{
-    g_autofree char *id = drive_id(drive);
-
-    qtest_qmp_assert_success(drive->qts,
-        "{ 'execute': 'block-zone-set-state', 'arguments': "
-        "{ 'node-name': %s, 'zone': %u, 'state': %s } }",
-        id, zone_idx, state);
-}
-
-static void set_attributes(ZnsDrive *drive, uint32_t zone_idx,
-                           bool finish_recommended, bool reset_recommended,
-                           bool force)
-{
-    g_autofree char *id = drive_id(drive);
-
-    qtest_qmp_assert_success(drive->qts,
-        "{ 'execute': 'block-zone-set-attributes', 'arguments': "
-        "{ 'node-name': %s, 'zone': %u, 'finish-recommended': %i, "
-        "'reset-recommended': %i, 'force': %i } }",
-        id, zone_idx, finish_recommended, reset_recommended, force);
-}
-
-void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
-                        bool finish_recommended, bool reset_recommended)
-{
-    set_attributes(drive, zone_idx, finish_recommended, reset_recommended,
-                   false);
-}
-
-void zns_force_attributes(ZnsDrive *drive, uint32_t zone_idx,
-                          bool finish_recommended, bool reset_recommended)
-{
-    set_attributes(drive, zone_idx, finish_recommended, reset_recommended,
-                   true);
-}
-
 /* Reports */
 
 static void decode_zone(const uint8_t *descr, size_t zde_bytes, ZnsZone *zone)
@@ -739,6 +701,7 @@ static void decode_zone(const uint8_t *descr, size_t zde_bytes, ZnsZone *zone)
     zone->type = descr[offsetof(NvmeZoneDescr, zt)] & 0xf;
     zone->state = descr[offsetof(NvmeZoneDescr, zs)] >> 4;
     zone->attributes = descr[offsetof(NvmeZoneDescr, za)];
+    zone->limits = descr[offsetof(NvmeZoneDescr, rsvd3)];
     zone->capacity_blocks = ldq_le_p(descr + offsetof(NvmeZoneDescr, zcap));
     zone->start_lba = ldq_le_p(descr + offsetof(NvmeZoneDescr, zslba));
     zone->wp_lba = ldq_le_p(descr + offsetof(NvmeZoneDescr, wp));

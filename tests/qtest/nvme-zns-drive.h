@@ -110,6 +110,7 @@ extern const ZnsTest zns_repair_tests[];
 extern const ZnsTest zns_persist_tests[];
 extern const ZnsTest zns_kill_tests[];
 extern const ZnsTest zns_excursion_tests[];
+extern const ZnsTest zns_capacity_tests[];
 extern const ZnsTest zns_overlay_tests[];
 extern const ZnsTest zns_large_tests[];
 extern const ZnsTest zns_many_tests[];
@@ -193,6 +194,8 @@ uint16_t zns_fill_zone(ZnsDrive *drive, uint32_t zone_idx);
 #define ZNS_SELECT_ALL (NVME_ZSFLAG_SELECT_ALL << 8)
 #define ZNS_ZRWA_ALLOC (NVME_ZSFLAG_ZRWA_ALLOC << 8)
 uint16_t zns_send(ZnsDrive *drive, uint64_t lba, uint32_t action_flags);
+ZnsReply zns_send_for_reply(ZnsDrive *drive, uint64_t lba,
+                            uint32_t action_flags);
 /* Shorthands on whole zones */
 uint16_t zns_open(ZnsDrive *drive, uint32_t zone_idx);
 uint16_t zns_close(ZnsDrive *drive, uint32_t zone_idx);
@@ -214,6 +217,13 @@ void zns_set_attributes(ZnsDrive *drive, uint32_t zone_idx,
 /* Also in states that they are not for */
 void zns_force_attributes(ZnsDrive *drive, uint32_t zone_idx,
                           bool finish_recommended, bool reset_recommended);
+/* One of the two, with one of four limits */
+void zns_recommend_finish(ZnsDrive *drive, uint32_t zone_idx, unsigned limit);
+void zns_recommend_reset(ZnsDrive *drive, uint32_t zone_idx, unsigned limit);
+void zns_set_capacity(ZnsDrive *drive, uint32_t zone_idx,
+                      uint64_t capacity_bytes);
+/* An answer that is an error, which has why in its words; frees it */
+void zns_assert_refused(QDict *answer, const char *why);
 
 /* Namespace Attachment of one controller; select: 0 attaches, 1 detaches */
 uint16_t zns_attach(ZnsDrive *drive, uint32_t nsid, uint16_t cntlid,
@@ -237,6 +247,7 @@ typedef struct ZnsZone {
     uint8_t type;
     uint8_t state;
     uint8_t attributes;
+    uint8_t limits;         /* Zone Attributes Information */
     uint8_t zde[ZNS_MAX_ZDE_BYTES];
 } ZnsZone;
 

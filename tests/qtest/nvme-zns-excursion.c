@@ -15,7 +15,6 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
-#include "qobject/qdict.h"
 #include "nvme-zns-drive.h"
 
 #define ZOC_EXCURSIONS  2
@@ -39,6 +38,16 @@ static const ZnsSpec spec_limit = {
     .capacity_bytes = 3 * MiB,
     .block_bytes = 512,
     .ns_options = ",zoned.excursions=on,zoned.frl=100",
+};
+
+static const ZnsSpec spec_limits = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .ns_options = ",zoned.excursions=on,zoned.frl=100,zoned.frl1=200,"
+                  "zoned.frl2=50,zoned.rrl=7,zoned.rrl1=8,zoned.rrl2=9,"
+                  "zoned.rrl3=10",
 };
 
 static const ZnsSpec spec_limit_alone = {
@@ -77,15 +86,10 @@ static void not_announced(ZnsDrive *drive)
 
 static void assert_refused(ZnsDrive *drive, uint32_t zone_idx, const char *why)
 {
-    QDict *answer = qtest_qmp(drive->qts,
+    zns_assert_refused(qtest_qmp(drive->qts,
         "{ 'execute': 'block-zone-set-state', 'arguments': "
-        "{ 'node-name': 'zns0', 'zone': %u, 'state': 'full' } }", zone_idx);
-    QDict *error = qdict_get_qdict(answer, "error");
-
-    g_assert_nonnull(error);
-    g_test_message("%s", qdict_get_str(error, "desc"));
-    g_assert_nonnull(strstr(qdict_get_str(error, "desc"), why));
-    qobject_unref(answer);
+        "{ 'node-name': 'zns0', 'zone': %u, 'state': 'full' } }", zone_idx),
+        why);
 }
 
 /* In the window of a ZRWA, and one with an extension */
@@ -262,6 +266,98 @@ static void limit_alone(ZnsDrive *drive)
     zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 8);
 }
 
+/* RRL1 to RRL3, FRL1 to FRL3 */
+static void announced_limits(ZnsDrive *drive)
+{
+    static const uint32_t limits[] = { 8, 9, 10, 200, 50, 0 };
+    g_autofree NvmeIdNsZoned *id = g_new0(NvmeIdNsZoned, 1);
+    int i;
+
+    assert_announced(drive, ZOC_EXCURSIONS, 7, LIMIT_SECONDS);
+    zns_identify(drive, NVME_ID_CNS_CS_NS, NVME_CSI_ZONED, id);
+    for (i = 0; i < ARRAY_SIZE(limits); i++) {
+        g_assert_cmpuint(ldl_le_p((uint8_t *)id + 20 + 4 * i), ==, limits[i]);
+    }
+}
+
+static void assert_limits(ZnsDrive *drive, uint32_t zone_idx, uint8_t expected)
+{
+    g_assert_cmphex(zns_zone(drive, zone_idx).limits, ==, expected);
+}
+
+/* Of each recommendation its own; it goes with it */
+static void limits_in_reports(ZnsDrive *drive)
+{
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 1), 8, 1));
+    zns_recommend_finish(drive, 1, 3);
+    assert_limits(drive, 1, 0x3);
+    zns_recommend_finish(drive, 1, 1);
+    assert_limits(drive, 1, 0x1);
+    zns_set_attributes(drive, 1, false, false);
+    assert_limits(drive, 1, 0);
+    zns_recommend_finish(drive, 1, 2);
+    zns_assert_ok(zns_finish(drive, 1));
+    assert_limits(drive, 1, 0);
+    zns_recommend_reset(drive, 1, 3);
+    assert_limits(drive, 1, 0xc);
+    zns_recommend_reset(drive, 1, 0);
+    assert_limits(drive, 1, 0);
+    zns_recommend_reset(drive, 1, 2);
+    zns_assert_ok(zns_reset(drive, 1));
+    assert_limits(drive, 1, 0);
+}
+
+static void limits_are_durable(ZnsDrive *drive)
+{
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 1), 8, 1));
+    zns_recommend_finish(drive, 1, 3);
+    zns_assert_ok(zns_fill_zone(drive, 2));
+    zns_recommend_reset(drive, 2, 1);
+    zns_kill_and_restart(drive);
+    assert_limits(drive, 1, 0x3);
+    zns_assert_zone(drive, 1, CLOSED, 8);
+    assert_limits(drive, 2, 0x4);
+    zns_assert_state(drive, 2, FULL);
+}
+
+static void refuses_limits(ZnsDrive *drive)
+{
+    zns_assert_ok(zns_write(drive, zns_lba(drive, 1), 8, 1));
+    zns_assert_refused(qtest_qmp(drive->qts,
+        "{ 'execute': 'block-zone-set-attributes', 'arguments': "
+        "{ 'node-name': 'zns0', 'zone': 1, 'finish-recommended': true, "
+        "'finish-limit': 4 } }"), "limits 0 to 3");
+    zns_assert_refused(qtest_qmp(drive->qts,
+        "{ 'execute': 'block-zone-set-attributes', 'arguments': "
+        "{ 'node-name': 'zns0', 'zone': 1, 'finish-recommended': true, "
+        "'reset-limit': 1 } }"), "which is not given");
+    g_assert_cmphex(zns_zone(drive, 1).attributes, ==, 0);
+}
+
+/* FRL2 ends before FRL, FRL1 after it, and FRL3 never */
+static void after_its_own_limit(ZnsDrive *drive)
+{
+    uint32_t i;
+
+    for (i = 0; i < 4; i++) {
+        zns_assert_ok(zns_write(drive, zns_lba(drive, i), 8, i));
+        zns_recommend_finish(drive, i, i);
+    }
+    pass_seconds(drive, 49);
+    zns_assert_zone(drive, 2, IMPLICITLY_OPEN, 8);
+    pass_seconds(drive, 1);
+    assert_finished(drive, 2);
+    zns_assert_zone(drive, 0, IMPLICITLY_OPEN, 8);
+    pass_seconds(drive, 50);
+    assert_finished(drive, 0);
+    zns_assert_zone(drive, 1, IMPLICITLY_OPEN, 8);
+    pass_seconds(drive, 100);
+    assert_finished(drive, 1);
+    pass_seconds(drive, 1000);
+    zns_assert_ok(zns_flush(drive));
+    zns_assert_zone(drive, 3, IMPLICITLY_OPEN, 8);
+}
+
 const ZnsTest zns_excursion_tests[] = {
     { "excursion/is-announced", announced, ZNS_BOTH, &spec_excursions },
     { "excursion/announces-its-limit", announced_limit, ZNS_BOTH,
@@ -281,5 +377,14 @@ const ZnsTest zns_excursion_tests[] = {
     { "excursion/after-a-restart", after_a_restart, ZNS_QCOW2, &spec_limit },
     { "excursion/not-by-the-limit-alone", limit_alone, ZNS_BOTH,
       &spec_limit_alone },
+    { "excursion/announces-all-limits", announced_limits, ZNS_BOTH,
+      &spec_limits },
+    { "excursion/limits-in-reports", limits_in_reports, ZNS_BOTH,
+      &spec_limits },
+    { "excursion/limits-are-durable", limits_are_durable, ZNS_QCOW2,
+      &spec_limits },
+    { "excursion/refuses-limits", refuses_limits, ZNS_BOTH, &spec_limits },
+    { "excursion/after-its-own-limit", after_its_own_limit, ZNS_BOTH,
+      &spec_limits },
     { }
 };

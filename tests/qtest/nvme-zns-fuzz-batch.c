@@ -63,7 +63,7 @@ static void guess_next(FuzzRun *run, const FuzzCmd *cmd)
     }
     zone_idx = fuzz_zone_idx(model, lba);
     guess = &run->pick.guess[zone_idx];
-    if (*guess + nr_blocks <= model->ref->capacity_blocks &&
+    if (*guess + nr_blocks <= model->ref->zones[zone_idx].capacity &&
         (cmd->entry.opcode == NVME_CMD_ZONE_APPEND ||
          lba == zone_idx * model->ref->zone_blocks + *guess)) {
         *guess += nr_blocks;
@@ -306,7 +306,7 @@ static void check_simple(Batch *batch, uint32_t zone_idx)
         if (!was_active && before != ZONE_STATE_EMPTY) {
             fuzz_broken(batch->run, NULL, "zone %u was written in state 0x%x",
                         zone_idx, before);
-        } else if (top == ref->capacity_blocks
+        } else if (top == ref->zones[zone_idx].capacity
                    ? after->state != NVME_ZONE_STATE_FULL
                    : !is_active(after->state) ||
                      after->wp_lba != after->start_lba + top) {
@@ -331,6 +331,16 @@ static void check_simple(Batch *batch, uint32_t zone_idx)
     }
 }
 
+/* What it had, or with a Reset what it was told to have */
+static bool may_have_capacity(const Batch *batch, uint32_t zone_idx)
+{
+    const RefZone *zone = &batch->model->ref->zones[zone_idx];
+    uint64_t capacity = batch->after[zone_idx].capacity_blocks;
+
+    return capacity == zone->capacity ||
+           (batch->zones[zone_idx].reset && capacity == zone->next_capacity);
+}
+
 static void check_zone(Batch *batch, uint32_t zone_idx)
 {
     const RefTable *ref = batch->model->ref;
@@ -340,13 +350,14 @@ static void check_zone(Batch *batch, uint32_t zone_idx)
     bool zrwa = after->attributes & NVME_ZA_ZRWA_VALID;
 
     if (after->start_lba != start ||
-        after->capacity_blocks != ref->capacity_blocks ||
+        !may_have_capacity(batch, zone_idx) ||
         (active && (after->wp_lba < start ||
-                    after->wp_lba >= start + ref->capacity_blocks)) ||
+                    after->wp_lba >= start + after->capacity_blocks)) ||
         (after->state == NVME_ZONE_STATE_EMPTY && after->wp_lba != start) ||
         (zrwa && !active) ||
         (after->attributes & RECOMMENDED &
-         ~ref_attributes(ref, zone_idx))) {
+         ~ref_attributes(ref, zone_idx)) ||
+        (after->limits & ~ref_limits(ref, zone_idx))) {
         fuzz_broken(batch->run, NULL, "zone %u: state 0x%x, attributes 0x%x, "
                     "start 0x%" PRIx64 ", write pointer 0x%" PRIx64, zone_idx,
                     after->state, after->attributes, after->start_lba,
@@ -598,13 +609,16 @@ static void adopt_zone(Batch *batch, uint32_t zone_idx)
     zone->fzr = after->attributes & NVME_ZA_FINISH_RECOMMENDED;
     zone->rzr = after->attributes & NVME_ZA_RESET_RECOMMENDED;
     zone->zdev = after->attributes & NVME_ZA_ZD_EXT_VALID;
+    zone->fzr_limit = after->limits & 3;
+    zone->rzr_limit = after->limits >> 2;
+    zone->capacity = after->capacity_blocks;
     zone->state = (ZoneState)after->state;
     if (zone->state == ZONE_STATE_READ_ONLY ||
         zone->state == ZONE_STATE_OFFLINE) {
         return;
     }
     if (zone->state == ZONE_STATE_FULL) {
-        end = ref->capacity_blocks;
+        end = zone->capacity;
     }
     zone->stored_full = false;
     for (n = 0; n < ref->zone_blocks; n++) {

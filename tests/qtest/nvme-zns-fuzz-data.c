@@ -100,7 +100,8 @@ static void make_descriptor(const FuzzModel *model, uint32_t zone_idx,
     descr[0] = 2;
     descr[1] = state << 4;
     descr[2] = ref_attributes(ref, zone_idx);
-    stq_le_p(descr + 8, ref->capacity_blocks);
+    descr[3] = ref_limits(ref, zone_idx);
+    stq_le_p(descr + 8, ref->zones[zone_idx].capacity);
     stq_le_p(descr + 16, zone_idx * ref->zone_blocks);
     stq_le_p(descr + 24, has_wp ? ref_wp_bytes(ref, zone_idx) /
                                   ref->block_bytes : UINT64_MAX);

@@ -23,6 +23,8 @@ FuzzModel *fuzz_model_new(const ZnsDrive *drive)
     ZoneGeometry geometry = {
         .zone_bytes = spec->drive.zone_bytes,
         .capacity_bytes = spec->drive.capacity_bytes,
+        .capacity_step_bytes = DIV_ROUND_UP(spec->drive.capacity_bytes,
+                                            32 * 4096) * 4096,
         .nr_zones = drive->nr_zones,
         .max_open_zones = spec->drive.max_open_zones,
         .max_active_zones = spec->drive.max_active_zones,
@@ -213,23 +215,46 @@ bool fuzz_apply_fault(FuzzModel *model, uint32_t zone_idx, ZoneEvent event)
 }
 
 bool fuzz_apply_attributes(FuzzModel *model, uint32_t zone_idx, bool finish,
-                           bool reset, bool force)
+                           bool reset, uint8_t finish_limit,
+                           uint8_t reset_limit, bool force)
 {
+    uint8_t limits = ref_limits(model->ref, zone_idx);
     RefZone *zone = &model->ref->zones[zone_idx];
     bool active = zone->state == ZONE_STATE_IMPLICITLY_OPENED ||
                   zone->state == ZONE_STATE_EXPLICITLY_OPENED ||
                   zone->state == ZONE_STATE_CLOSED;
     bool full = zone->state == ZONE_STATE_FULL;
+    bool changed;
 
     if (zone->state == ZONE_STATE_OFFLINE || (full && finish) ||
         (!force && ((finish && !active) || (reset && !full)))) {
         return false;
     }
-    if (zone->fzr != finish || zone->rzr != reset) {
-        list_changed(model, zone_idx);
-    }
+    changed = zone->fzr != finish || zone->rzr != reset;
     zone->fzr = finish;
     zone->rzr = reset;
+    zone->fzr_limit = finish_limit;
+    zone->rzr_limit = reset_limit;
+    if (changed || ref_limits(model->ref, zone_idx) != limits) {
+        list_changed(model, zone_idx);
+    }
+    return true;
+}
+
+bool fuzz_apply_capacity(FuzzModel *model, uint32_t zone_idx,
+                         uint64_t capacity_bytes)
+{
+    const ZoneGeometry *g = &model->ref->g;
+    RefZone *zone = &model->ref->zones[zone_idx];
+
+    if (!model->spec->variable || !capacity_bytes ||
+        zone->state == ZONE_STATE_READ_ONLY ||
+        zone->state == ZONE_STATE_OFFLINE ||
+        capacity_bytes > g->capacity_bytes ||
+        (g->capacity_bytes - capacity_bytes) % g->capacity_step_bytes) {
+        return false;
+    }
+    zone->next_capacity = capacity_bytes / model->ref->block_bytes;
     return true;
 }
 
@@ -346,7 +371,8 @@ static uint16_t check_copy(const FuzzModel *model, const FuzzCmd *cmd,
     status = ref_write_status(ref, lba * ref->block_bytes,
                               nr_blocks * ref->block_bytes);
     return status == ZONE_ERR_NOT_AT_WP &&
-           lba % ref->zone_blocks + nr_blocks <= ref->capacity_blocks ?
+           lba % ref->zone_blocks + nr_blocks <=
+           ref->zones[fuzz_zone_idx(model, lba)].capacity ?
            NVME_SUCCESS : nvme_status(status);
 }
 
@@ -557,7 +583,28 @@ static uint16_t apply_action(FuzzModel *model, uint32_t zone_idx, bool all,
     return NVME_SUCCESS;
 }
 
-static uint16_t apply_send(FuzzModel *model, const FuzzCmd *cmd)
+/* The completion says whether any zone has another capacity now */
+static uint16_t apply_reset(FuzzModel *model, uint32_t zone_idx, bool all,
+                            FuzzExpected *expected)
+{
+    g_autofree uint64_t *before = g_new(uint64_t, model->drive->nr_zones);
+    uint16_t status;
+    uint32_t i;
+
+    for (i = 0; i < model->drive->nr_zones; i++) {
+        before[i] = model->ref->zones[i].capacity;
+    }
+    status = apply_action(model, zone_idx, all, ZONE_EVENT_RESET);
+    expected->has_result = !status;
+    expected->result = 0;
+    for (i = 0; i < model->drive->nr_zones; i++) {
+        expected->result |= before[i] != model->ref->zones[i].capacity;
+    }
+    return status;
+}
+
+static uint16_t apply_send(FuzzModel *model, const FuzzCmd *cmd,
+                           FuzzExpected *expected)
 {
     uint32_t dw13 = le32_to_cpu(cmd->entry.cdw13);
     uint8_t action = dw13;
@@ -582,7 +629,7 @@ static uint16_t apply_send(FuzzModel *model, const FuzzCmd *cmd)
         return apply_open(model, zone_idx, all,
                           flags & NVME_ZSFLAG_ZRWA_ALLOC);
     case NVME_ZONE_ACTION_RESET:
-        return apply_action(model, zone_idx, all, ZONE_EVENT_RESET);
+        return apply_reset(model, zone_idx, all, expected);
     case NVME_ZONE_ACTION_OFFLINE:
         return apply_action(model, zone_idx, all, ZONE_EVENT_OFFLINE);
     case NVME_ZONE_ACTION_SET_ZD_EXT:
@@ -703,7 +750,7 @@ static uint16_t apply_io(FuzzModel *model, const FuzzCmd *cmd,
     case NVME_CMD_COPY:
         return apply_copy(model, cmd, expected);
     case NVME_CMD_ZONE_MGMT_SEND:
-        return apply_send(model, cmd);
+        return apply_send(model, cmd, expected);
     case NVME_CMD_ZONE_MGMT_RECV:
         return check_receive(model, cmd);
     case NVME_CMD_IO_MGMT_RECV:

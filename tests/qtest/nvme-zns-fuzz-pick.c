@@ -77,7 +77,7 @@ static uint64_t pick_lba(FuzzPick *pick, uint32_t zone_idx)
         return lba;
     }
     if (dice < 82) {
-        return lba + ref->capacity_blocks + fuzz_below(pick, 8) - 6;
+        return lba + ref->zones[zone_idx].capacity + fuzz_below(pick, 8) - 6;
     }
     if (dice < 86) {
         return lba + ref->zone_blocks - 1 - fuzz_below(pick, 4);
@@ -94,13 +94,16 @@ static uint32_t pick_blocks(FuzzPick *pick, uint64_t lba)
     static const uint8_t lengths[] = { 1, 1, 2, 3, 4, 8, 8, 8, 16, 32 };
     const RefTable *ref = pick->model->ref;
     uint32_t offset = lba % ref->zone_blocks;
+    uint64_t capacity = lba < pick->model->nr_blocks
+                        ? ref->zones[fuzz_zone_idx(pick->model, lba)].capacity
+                        : ref->capacity_blocks;
     uint32_t dice = fuzz_below(pick, 100);
 
     if (dice < 80) {
         return lengths[fuzz_below(pick, ARRAY_SIZE(lengths))];
     }
-    if (dice < 88 && offset < ref->capacity_blocks) {
-        return ref->capacity_blocks - offset;
+    if (dice < 88 && offset < capacity) {
+        return capacity - offset;
     }
     if (dice < 91) {
         return ref->zone_blocks - offset;

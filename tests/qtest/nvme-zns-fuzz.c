@@ -345,17 +345,40 @@ static void send_attributes(FuzzRun *run)
     uint32_t zone_idx = fuzz_below(pick, run->drive->nr_zones);
     bool finish = fuzz_below(pick, 2), reset = fuzz_below(pick, 2);
     bool force = fuzz_below(pick, 2);
+    bool limits = run->model->spec->variable;
+    uint8_t finish_limit = limits && finish ? fuzz_below(pick, 4) : 0;
+    uint8_t reset_limit = limits && reset ? fuzz_below(pick, 4) : 0;
     QDict *response;
 
     response = qtest_qmp(run->drive->qts,
         "{ 'execute': 'block-zone-set-attributes', 'arguments': "
         "{ 'node-name': 'zns0', 'zone': %u, 'finish-recommended': %i, "
-        "'reset-recommended': %i, 'force': %i } }", zone_idx, finish, reset,
+        "'reset-recommended': %i, 'finish-limit': %u, 'reset-limit': %u, "
+        "'force': %i } }", zone_idx, finish, reset, finish_limit, reset_limit,
         force);
     expect_qmp(run, response,
                fuzz_apply_attributes(run->model, zone_idx, finish, reset,
-                                     force),
+                                     finish_limit, reset_limit, force),
                "block-zone-set-attributes");
+}
+
+static void send_capacity(FuzzRun *run)
+{
+    FuzzPick *pick = &run->pick;
+    const ZoneGeometry *g = &run->model->ref->g;
+    uint32_t zone_idx = fuzz_below(pick, run->drive->nr_zones);
+    uint64_t less_bytes = fuzz_below(pick, 6) * g->capacity_step_bytes +
+                          (fuzz_below(pick, 8) ? 0 : 512);
+    QDict *response;
+
+    response = qtest_qmp(run->drive->qts,
+        "{ 'execute': 'block-zone-set-capacity', 'arguments': "
+        "{ 'node-name': 'zns0', 'zone': %u, 'capacity': %" PRIu64 " } }",
+        zone_idx, g->capacity_bytes - less_bytes);
+    expect_qmp(run, response,
+               fuzz_apply_capacity(run->model, zone_idx,
+                                   g->capacity_bytes - less_bytes),
+               "block-zone-set-capacity");
 }
 
 static void send_format(FuzzRun *run)
@@ -379,9 +402,13 @@ static void send_format(FuzzRun *run)
 
 static void send_rare(FuzzRun *run)
 {
-    switch (fuzz_below(&run->pick, 8)) {
+    switch (fuzz_below(&run->pick, run->model->spec->variable ? 10 : 8)) {
     case 0:
         send_fault(run);
+        break;
+    case 8:
+    case 9:
+        send_capacity(run);
         break;
     case 1:
     case 2:
@@ -615,6 +642,30 @@ static const FuzzSpec spec_no_auto_close = {
     .no_auto_close = true,
 };
 
+/* Zones with capacities of their own, and limits of recommendations */
+static const FuzzSpec spec_variable = {
+    .drive = {
+        .device_bytes = 12 * 256 * KiB,
+        .zone_bytes = 256 * KiB,
+        .capacity_bytes = 200 * KiB,
+        .max_open_zones = 4,
+        .max_active_zones = 6,
+        .zde_bytes = 64,
+        .block_bytes = 512,
+        .image_options = ",cluster_size=16k",
+        .ctrl_options = FUZZ_CTRL_OPTIONS,
+        .ns_options = ",zoned.zrwas=16384,zoned.zrwafg=4096,zoned.numzrwa=2"
+                      ",zoned.excursions=on,zoned.variable_capacity=on",
+        .drive_options = ",discard=unmap",
+        .map_memory = true,
+    },
+    .excursions = true,
+    .variable = true,
+    .zrwa_bytes = 16 * KiB,
+    .zrwa_granularity_bytes = 4 * KiB,
+    .max_zrwa_zones = 2,
+};
+
 /* 8 bytes of it behind each block; zoned images have none */
 static const FuzzSpec spec_metadata = {
     .drive = {
@@ -700,6 +751,8 @@ const ZnsTest zns_fuzz_tests[] = {
       &spec_no_auto_close.drive },
     { "fuzz/one-by-one/metadata", one_by_one, ZNS_MEMORY,
       &spec_metadata.drive },
+    { "fuzz/one-by-one/variable-capacity", one_by_one, ZNS_BOTH,
+      &spec_variable.drive },
     { "fuzz/in-flight/limits", in_flight, ZNS_BOTH, &spec_limits.drive },
     { "fuzz/in-flight/random-write-areas", in_flight, ZNS_BOTH,
       &spec_zrwa.drive },
@@ -708,6 +761,8 @@ const ZnsTest zns_fuzz_tests[] = {
       &spec_4096.drive },
     { "fuzz/in-flight/no-auto-close", in_flight, ZNS_BOTH,
       &spec_no_auto_close.drive },
+    { "fuzz/in-flight/variable-capacity", in_flight, ZNS_BOTH,
+      &spec_variable.drive },
     { "fuzz/in-flight/metadata", in_flight, ZNS_MEMORY, &spec_metadata.drive },
     { }
 };

@@ -25,6 +25,7 @@ typedef struct FuzzSpec {
     bool no_auto_close;
     bool cross_read;
     bool excursions;
+    bool variable;              /* zoned.variable_capacity=on */
 } FuzzSpec;
 
 /* All of them: mdts=4, zoned.zasl=3 */
@@ -82,8 +83,12 @@ void fuzz_apply_format(FuzzModel *model);
 void fuzz_apply_power_cycle(FuzzModel *model);
 /* QMP: true when it is to succeed.  A fault, or a Zone Active Excursion */
 bool fuzz_apply_fault(FuzzModel *model, uint32_t zone_idx, ZoneEvent event);
+/* The limits, 0 to 3, are those of what is set */
 bool fuzz_apply_attributes(FuzzModel *model, uint32_t zone_idx, bool finish,
-                           bool reset, bool force);
+                           bool reset, uint8_t finish_limit,
+                           uint8_t reset_limit, bool force);
+bool fuzz_apply_capacity(FuzzModel *model, uint32_t zone_idx,
+                         uint64_t capacity_bytes);
 
 /* Blocks below the write pointer, or behind the last written in a ZRWA */
 uint64_t fuzz_top(const FuzzModel *model, uint32_t zone_idx);

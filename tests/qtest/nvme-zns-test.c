@@ -98,6 +98,7 @@ int main(int argc, char **argv)
     add_tests(zns_persist_tests);
     add_tests(zns_kill_tests);
     add_tests(zns_excursion_tests);
+    add_tests(zns_capacity_tests);
     add_tests(zns_overlay_tests);
     add_tests(zns_large_tests);
     add_tests(zns_many_tests);

@@ -573,7 +573,7 @@ static void test_stored_full(void)
     ZoneTable *table = make_written("fwwwwwwwwwww");
     bool changed;
 
-    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR | ZONE_ATTR_RZR, 0);
+    advise(table, 1, ZONE_ATTR_FZR | ZONE_ATTR_RZR, 0);
     g_assert_cmphex(zone_table_word(table, 1), ==,
                     zone_word_encode(ZONE_WORD_DERIVED, false, ZONE_ATTR_RZR,
                                      ZONE_LEN + ZONE_CAP));

@@ -253,7 +253,7 @@ static void test_finish_ends_recommendation(void)
     ZoneTable *table = make_table();
 
     write_some(table, 1, 4096);
-    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR | ZONE_ATTR_RZR, 0);
+    advise(table, 1, ZONE_ATTR_FZR | ZONE_ATTR_RZR, 0);
     expect_send(table, 1, ZONE_EVENT_FINISH);
     g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_RZR);
     zone_table_free(table);
@@ -267,8 +267,8 @@ static void test_read_only_ends_recommendations(void)
 
     expect_send(table, 1, ZONE_EVENT_SET_ZDE);
     bring_to(table, 2, ZONE_STATE_FULL);
-    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
-    zone_table_set_attributes(table, 2, ZONE_ATTR_RZR, 0);
+    advise(table, 1, ZONE_ATTR_FZR, 0);
+    advise(table, 2, ZONE_ATTR_RZR, 0);
     after = zone_table_word_after(table, 1, ZONE_EVENT_FAULT_READ_ONLY);
     expect_send(table, 1, ZONE_EVENT_FAULT_READ_ONLY);
     expect_send(table, 2, ZONE_EVENT_FAULT_READ_ONLY);
@@ -298,10 +298,10 @@ static void test_empty_ends_recommendation(void)
 
     expect_send(table, 1, ZONE_EVENT_OPEN);
     expect_send(table, 2, ZONE_EVENT_SET_ZDE);
-    g_assert_cmphex(zone_table_word_with(table, 1, ZONE_ATTR_FZR, 0), ==,
+    g_assert_cmphex(word_advised(table, 1, ZONE_ATTR_FZR, 0), ==,
                     ZONE_LEN);
-    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
-    zone_table_set_attributes(table, 2, ZONE_ATTR_FZR, 0);
+    advise(table, 1, ZONE_ATTR_FZR, 0);
+    advise(table, 2, ZONE_ATTR_FZR, 0);
     check_stored_fzr(table, 1, false);
     check_stored_fzr(table, 2, true);
     g_assert_cmpint(zone_table_event(table, 1, ZONE_EVENT_POWER_CYCLE,
@@ -321,8 +321,8 @@ static void test_empty_with_recommendation(void)
     ZoneWrite w;
     bool changed;
 
-    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
-    zone_table_set_attributes(table, 2, ZONE_ATTR_FZR, 0);
+    advise(table, 1, ZONE_ATTR_FZR, 0);
+    advise(table, 2, ZONE_ATTR_FZR, 0);
     check_stored_fzr(table, 1, true);
     g_assert_cmpint(begin_at(table, &w, 1, 0, 4096), ==, ZONE_OK);
     g_assert_true(w.changed);
@@ -785,22 +785,22 @@ static void test_set_attributes(void)
     ZoneTable *table = make_table(.conventional_zones = 1);
 
     bring_to(table, 1, ZONE_STATE_CLOSED);
-    g_assert_true(zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0));
-    g_assert_false(zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0));
-    g_assert_true(zone_table_set_attributes(table, 1, ZONE_ATTR_RZR,
+    g_assert_true(advise(table, 1, ZONE_ATTR_FZR, 0));
+    g_assert_false(advise(table, 1, ZONE_ATTR_FZR, 0));
+    g_assert_true(advise(table, 1, ZONE_ATTR_RZR,
                                             ZONE_ATTR_FZR));
     g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_RZR);
     g_assert_cmphex(zone_word_attributes(zone_table_word(table, 1)), ==,
                     ZONE_ATTR_RZR);
     g_assert_cmphex(zone_word_attributes(
-                        zone_table_word_with(table, 1, ZONE_ATTR_FZR,
+                        word_advised(table, 1, ZONE_ATTR_FZR,
                                              ZONE_ATTR_RZR)), ==,
                     ZONE_ATTR_FZR);
     g_assert_cmphex(attributes_of(table, 1), ==, ZONE_ATTR_RZR);
     bring_to(table, 2, ZONE_STATE_OFFLINE);
-    g_assert_false(zone_table_set_attributes(table, 2, ZONE_ATTR_RZR, 0));
-    g_assert_false(zone_table_set_attributes(table, 0, ZONE_ATTR_RZR, 0));
-    g_assert_cmphex(zone_table_word_with(table, 0, ZONE_ATTR_RZR, 0), ==,
+    g_assert_false(advise(table, 2, ZONE_ATTR_RZR, 0));
+    g_assert_false(advise(table, 0, ZONE_ATTR_RZR, 0));
+    g_assert_cmphex(word_advised(table, 0, ZONE_ATTR_RZR, 0), ==,
                     zone_table_word(table, 0));
     zone_table_free(table);
 }
@@ -906,9 +906,9 @@ static void test_resize_forgets(void)
                     ZONE_OK);
     zone_table_write_end(table, &second, true);
     zone_table_write_end(table, &first, false);
-    zone_table_set_attributes(table, 7, ZONE_ATTR_RZR, 0);
+    advise(table, 7, ZONE_ATTR_RZR, 0);
     expect_send(table, 7, ZONE_EVENT_RESET);
-    zone_table_set_attributes(table, 7, ZONE_ATTR_RZR, 0);
+    advise(table, 7, ZONE_ATTR_RZR, 0);
     zone_table_resize(table, 7);
     zone_table_resize(table, 8);
     g_assert_cmpint(state_of(table, 7), ==, ZONE_STATE_EMPTY);

@@ -18,14 +18,20 @@ static const ZoneGeometry geometry = {
 static void test_codec(void)
 {
     uint64_t word = zone_word_encode(ZONE_WORD_FULL, true, 0x85,
-                                     UINT64_C(0x7edcba9876543));
+                                     UINT64_C(0x7edcba9876400));
 
-    g_assert_cmphex(word, ==, UINT64_C(0xec2fedcba9876543));
+    g_assert_cmphex(word, ==, UINT64_C(0xec2fedcba9876400));
     g_assert_cmphex(zone_word_state(word), ==, 0xe);
     g_assert_true(zone_word_conventional(word));
     g_assert_cmphex(zone_word_attributes(word), ==, 0x85);
     g_assert_cmphex(zone_word_wp_bytes(word), ==,
-                    UINT64_C(0x7edcba9876543));
+                    UINT64_C(0x7edcba9876400));
+    g_assert_cmphex(zone_word_less(word | 0x1f0), ==, 0x1f);
+    g_assert_cmphex(zone_word_less(word | 0x1f), ==, 1);
+    g_assert_cmphex(zone_word_limits(word | 0x1f0), ==, 0);
+    g_assert_cmphex(zone_word_limits(word | 0x1f), ==, 0xf);
+    g_assert_cmphex(zone_word_wp_bytes(word | 0x1ff), ==,
+                    UINT64_C(0x7edcba9876400));
 }
 
 static void expect_valid(uint32_t zone_idx, uint64_t word)

@@ -421,7 +421,7 @@ static void test_power_cycle_filled(void)
     ZoneTable *table = open_zrwa();
 
     write_up_to(table, ZONE_CAP - 4096);
-    zone_table_set_attributes(table, 1, ZONE_ATTR_FZR, 0);
+    advise(table, 1, ZONE_ATTR_FZR, 0);
     A_OK(write_at(table, ZONE_CAP - 4096, 4096));
     g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EXPLICITLY_OPENED);
     g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + ZONE_CAP);

@@ -18,6 +18,8 @@ RefTable *ref_new(const ZoneGeometry *geometry, uint64_t block_bytes)
     ref->capacity_blocks = geometry->capacity_bytes / block_bytes;
     ref->zones = g_new0(RefZone, geometry->nr_zones);
     for (i = 0; i < geometry->nr_zones; i++) {
+        ref->zones[i].capacity = ref->capacity_blocks;
+        ref->zones[i].next_capacity = ref->capacity_blocks;
         ref->zones[i].blocks = g_new0(uint8_t, ref->zone_blocks);
         ref->zones[i].failed = g_new0(uint8_t, ref->zone_blocks);
         ref->zones[i].unsure = g_new0(uint8_t, ref->zone_blocks);
@@ -43,9 +45,9 @@ void ref_free(RefTable *ref)
 /* Positions, in blocks from the start of the zone */
 
 /* The end of the last block that is not blank */
-static uint64_t top_of(const RefTable *ref, const RefZone *zone)
+static uint64_t top_of(const RefZone *zone)
 {
-    uint64_t n = ref->capacity_blocks;
+    uint64_t n = zone->capacity;
 
     while (n > 0 && zone->blocks[n - 1] == REF_BLANK) {
         n--;
@@ -77,7 +79,7 @@ static bool has_failed(const RefZone *zone, uint64_t n)
 /* The write pointer that a power cycle finds */
 static uint64_t stored_wp_of(const RefTable *ref, const RefZone *zone)
 {
-    uint64_t top = top_of(ref, zone);
+    uint64_t top = top_of(zone);
     uint64_t n = 0;
 
     while (n < top && zone->blocks[n] != REF_FLYING &&
@@ -122,7 +124,7 @@ uint64_t ref_wp_bytes(const RefTable *ref, uint32_t zone_idx)
 uint64_t ref_reserved_bytes(const RefTable *ref, uint32_t zone_idx)
 {
     return zone_idx * ref->g.zone_bytes +
-           top_of(ref, &ref->zones[zone_idx]) * ref->block_bytes;
+           top_of(&ref->zones[zone_idx]) * ref->block_bytes;
 }
 
 bool ref_in_flight(const RefTable *ref, uint32_t zone_idx)
@@ -245,11 +247,11 @@ static void end_life(RefTable *ref, RefZone *zone)
 }
 
 /* Nothing above end counts, and nothing that failed can be made again */
-static void cut_at(const RefTable *ref, RefZone *zone, uint64_t end)
+static void cut_at(RefZone *zone, uint64_t end)
 {
     uint64_t n;
 
-    for (n = 0; n < ref->capacity_blocks; n++) {
+    for (n = 0; n < zone->capacity; n++) {
         zone->failed[n] = 0;
         if (n >= end) {
             zone->blocks[n] = REF_BLANK;
@@ -262,7 +264,7 @@ static void cut_at(const RefTable *ref, RefZone *zone, uint64_t end)
 /* The ZRWA goes, what has been written in it stays; nor are there failures */
 static void commit(RefTable *ref, RefZone *zone)
 {
-    cut_at(ref, zone, stored_wp_of(ref, zone));
+    cut_at(zone, stored_wp_of(ref, zone));
     zone->zrwa = false;
 }
 
@@ -274,21 +276,21 @@ static void become_full(RefTable *ref, RefZone *zone)
     commit(ref, zone);
     zone->state = ZONE_STATE_FULL;
     zone->fzr = false;
-    zone->stored_full = wp_of(ref, zone) < ref->capacity_blocks;
+    zone->stored_full = wp_of(ref, zone) < zone->capacity;
 }
 
 static void go_offline(RefTable *ref, RefZone *zone)
 {
-    cut_at(ref, zone, wp_of(ref, zone));
+    cut_at(zone, wp_of(ref, zone));
     zone->zrwa = false;
     zone->zfc = zone->fzr = zone->rzr = zone->zdev = false;
     zone->state = ZONE_STATE_OFFLINE;
 }
 
-static void become_empty(RefTable *ref, RefZone *zone)
+static void become_empty(RefZone *zone)
 {
     zone->zrwa = false;
-    cut_at(ref, zone, 0);
+    cut_at(zone, 0);
     zone->state = ZONE_STATE_EMPTY;
     zone->stored_full = false;
     zone->zfc = zone->fzr = zone->rzr = zone->zdev = false;
@@ -300,7 +302,7 @@ static void lose_power(RefTable *ref, RefZone *zone)
         commit(ref, zone);
     }
     if (is_open(zone) || zone->state == ZONE_STATE_CLOSED) {
-        if (wp_of(ref, zone) == ref->capacity_blocks) {
+        if (wp_of(ref, zone) == zone->capacity) {
             become_full(ref, zone);
         } else if (wp_of(ref, zone) == 0 && !zone->zdev) {
             zone->state = ZONE_STATE_EMPTY;
@@ -335,7 +337,7 @@ static bool makes_sure(const RefTable *ref, uint32_t zone_idx,
 {
     const RefZone *zone = &ref->zones[zone_idx];
 
-    return start < ref->capacity_blocks && zone->unsure[start] != 0 &&
+    return start < zone->capacity && zone->unsure[start] != 0 &&
            zone->unsure[start] == end - start &&
            !is_retried(ref, zone_idx, start);
 }
@@ -346,7 +348,7 @@ static bool makes_again(const RefTable *ref, uint32_t zone_idx,
 {
     const RefZone *zone = &ref->zones[zone_idx];
 
-    return start < ref->capacity_blocks && zone->failed[start] != 0 &&
+    return start < zone->capacity && zone->failed[start] != 0 &&
            zone->failed[start] == end - start &&
            !is_retried(ref, zone_idx, start);
 }
@@ -358,7 +360,7 @@ int ref_nth_failed(const RefTable *ref, uint32_t zone_idx, int nth,
     int count = 0;
     uint64_t n;
 
-    for (n = 0; n < ref->capacity_blocks; n++) {
+    for (n = 0; n < zone->capacity; n++) {
         uint64_t blocks = zone->failed[n] + zone->unsure[n]; /* one is 0 */
 
         if ((makes_again(ref, zone_idx, n, n + blocks) ||
@@ -401,20 +403,20 @@ static ZoneStatus write_status(const RefTable *ref, uint32_t zone_idx,
             return ZONE_ERR_NOT_AT_WP;
         }
     } else {
-        uint64_t top = top_of(ref, zone);
+        uint64_t top = top_of(zone);
 
         if (makes_again(ref, zone_idx, start, end) ||
             makes_sure(ref, zone_idx, start, end)) {
             return room_to_open(ref, zone);
         }
-        if (top == ref->capacity_blocks) {
+        if (top == zone->capacity) {
             return ZONE_ERR_FULL;
         }
         if (start != top) {
             return ZONE_ERR_NOT_AT_WP;
         }
     }
-    if (end > ref->capacity_blocks) {
+    if (end > zone->capacity) {
         return ZONE_ERR_BOUNDARY;
     }
     return room_to_open(ref, zone);
@@ -434,9 +436,9 @@ ZoneStatus ref_write_status(const RefTable *ref, uint64_t offset_bytes,
 }
 
 /* A sequential zone: the write is new, or makes one again */
-static void reserve(RefTable *ref, RefZone *zone, RefWrite *write)
+static void reserve(RefZone *zone, RefWrite *write)
 {
-    uint64_t top = top_of(ref, zone);
+    uint64_t top = top_of(zone);
     uint64_t n;
 
     if (write->start < top) {
@@ -446,7 +448,7 @@ static void reserve(RefTable *ref, RefZone *zone, RefWrite *write)
     fill(zone, top, write->start, REF_FAILED);  /* skipped: not beyond now */
     if (write->append || zone->failed[write->start] !=
                          write->end - write->start) {
-        for (n = top; n < ref->capacity_blocks; n++) {
+        for (n = top; n < zone->capacity; n++) {
             zone->failed[n] = 0;
         }
     }
@@ -462,7 +464,7 @@ static void begin(RefTable *ref, int slot, uint32_t zone_idx, uint64_t start,
 
     *write = (RefWrite) {
         .in_use = true, .zone_idx = zone_idx, .start = start, .end = end,
-        .top = top_of(ref, zone), .append = append,
+        .top = top_of(zone), .append = append,
     };
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         return;
@@ -474,7 +476,7 @@ static void begin(RefTable *ref, int slot, uint32_t zone_idx, uint64_t start,
     write->zrwa = zone->zrwa;
     write->seq = ref->seq++;
     if (!zone->zrwa) {
-        reserve(ref, zone, write);
+        reserve(zone, write);
     }
 }
 
@@ -513,12 +515,13 @@ ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
     if (ref->zones[zone_idx].zrwa) {
         return ZONE_ERR_NO_ZRWA;
     }
-    top = top_of(ref, &ref->zones[zone_idx]);
+    top = top_of(&ref->zones[zone_idx]);
     /* An append that is too long is measured by the capacity alone */
     status = write_status(ref, zone_idx, top, top);
     if (status == ZONE_OK || status == ZONE_ERR_TOO_MANY_OPEN ||
         status == ZONE_ERR_TOO_MANY_ACTIVE || status == ZONE_BUSY) {
-        if (top + bytes / ref->block_bytes > ref->capacity_blocks) {
+        if (top + bytes / ref->block_bytes >
+            ref->zones[zone_idx].capacity) {
             return ZONE_ERR_BOUNDARY;
         }
     }
@@ -532,13 +535,13 @@ ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
 /* Block by block from the top, down to one that has been written or may be */
 static void roll_back(RefTable *ref, RefZone *zone)
 {
-    uint64_t n = top_of(ref, zone);
+    uint64_t n = top_of(zone);
     uint64_t i;
 
     while (n > 0 && has_failed(zone, n - 1) &&
            !is_retried(ref, zone - ref->zones, n - 1)) {
         n--;
-        for (i = n; zone->blocks[n] == REF_LOST && i < ref->capacity_blocks;
+        for (i = n; zone->blocks[n] == REF_LOST && i < zone->capacity;
              i++) {
             zone->failed[i] = 0;    /* nobody gets there without the append */
         }
@@ -564,7 +567,7 @@ static void end_sequential(RefTable *ref, RefZone *zone, const RefWrite *write,
         fill(zone, write->start, write->end, REF_FAILED);
         zone->failed[write->start] = write->end - write->start;
     }
-    if (top_of(ref, zone) == write->end) {
+    if (top_of(zone) == write->end) {
         roll_back(ref, zone);
     }
 }
@@ -587,7 +590,7 @@ static void end_in_zrwa(RefTable *ref, RefZone *zone, const RefWrite *write)
                 touched = true;
             }
         }
-        if (touched || top_of(ref, zone) <= zone->zrwa_wp + length) {
+        if (touched || top_of(zone) <= zone->zrwa_wp + length) {
             return;
         }
         zone->zrwa_wp += step;
@@ -625,7 +628,7 @@ void ref_write_end(RefTable *ref, int slot, bool success)
         return;
     }
     end_sequential(ref, zone, write, success);
-    if (wp_of(ref, zone) == ref->capacity_blocks &&
+    if (wp_of(ref, zone) == zone->capacity &&
         (is_open(zone) || zone->state == ZONE_STATE_CLOSED)) {
         become_full(ref, zone);
     }
@@ -887,7 +890,8 @@ ZoneStatus ref_event(RefTable *ref, uint32_t zone_idx, ZoneEvent event)
             zone->zfc = true;
         }
     } else if (event == ZONE_EVENT_RESET) {
-        become_empty(ref, zone);
+        become_empty(zone);
+        zone->capacity = zone->next_capacity;
     } else if (event == ZONE_EVENT_SET_ZDE ||
                event == ZONE_EVENT_SET_ZDE_ZRWA) {
         zone->zdev = true;
@@ -966,11 +970,11 @@ ZoneStatus ref_zrwa_flush(RefTable *ref, uint64_t end_bytes)
     if (!zone->zrwa) {
         return ZONE_ERR_NO_ZRWA;
     }
-    if (end <= zone->zrwa_wp || end > ref->capacity_blocks ||
+    if (end <= zone->zrwa_wp || end > zone->capacity ||
         end > zone->zrwa_wp + ref->g.zrwa_bytes / ref->block_bytes) {
         return ZONE_ERR_BOUNDARY;
     }
-    if ((end - zone->zrwa_wp) % step != 0 && end != ref->capacity_blocks) {
+    if ((end - zone->zrwa_wp) % step != 0 && end != zone->capacity) {
         return ZONE_ERR_UNALIGNED;
     }
     status = room_to_open(ref, zone);
@@ -978,7 +982,7 @@ ZoneStatus ref_zrwa_flush(RefTable *ref, uint64_t end_bytes)
         open_by_write(ref, zone);
         fill(zone, 0, end, REF_WRITTEN);
         zone->zrwa_wp = end;
-        if (end == ref->capacity_blocks) {
+        if (end == zone->capacity) {
             become_full(ref, zone);
         }
     }
@@ -996,18 +1000,41 @@ uint8_t ref_attributes(const RefTable *ref, uint32_t zone_idx)
            (zone->zdev ? 0x80 : 0);
 }
 
+uint8_t ref_limits(const RefTable *ref, uint32_t zone_idx)
+{
+    const RefZone *zone = &ref->zones[zone_idx];
+
+    return (zone->fzr ? zone->fzr_limit : 0) |
+           (zone->rzr ? zone->rzr_limit << 2 : 0);
+}
+
+/* By how many steps its capacity is less than that of the drive */
+static uint64_t steps_less(const RefTable *ref, const RefZone *zone)
+{
+    uint64_t n = 0;
+
+    while (zone->capacity * ref->block_bytes +
+           n * ref->g.capacity_step_bytes < ref->g.capacity_bytes) {
+        n++;
+    }
+    return n;
+}
+
 uint64_t ref_word(const RefTable *ref, uint32_t zone_idx)
 {
     const RefZone *zone = &ref->zones[zone_idx];
     uint64_t wp = stored_wp_of(ref, zone);
     uint64_t word = zone_idx * ref->g.zone_bytes + wp * ref->block_bytes;
     uint8_t attributes = ref_attributes(ref, zone_idx) & ~0x08;
+    uint8_t limits = ref_limits(ref, zone_idx);
 
     if ((is_open(zone) || zone->state == ZONE_STATE_CLOSED) &&
-        (wp == ref->capacity_blocks || (wp == 0 && !zone->zdev))) {
+        (wp == zone->capacity || (wp == 0 && !zone->zdev))) {
         attributes &= ~0x02;
+        limits &= ~0x03;
     }
     word += (uint64_t)attributes << 51;
+    word += steps_less(ref, zone) * 16 + limits;
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         word += 0x0800000000000000;
     } else if (zone->state == ZONE_STATE_READ_ONLY) {
@@ -1023,7 +1050,8 @@ uint64_t ref_word(const RefTable *ref, uint32_t zone_idx)
 bool ref_word_valid(const RefTable *ref, uint32_t zone_idx, uint64_t word)
 {
     uint64_t start_bytes = zone_idx * ref->g.zone_bytes;
-    uint64_t wp_bytes = word & 0x0007ffffffffffff;
+    uint64_t wp_bytes = word & 0x0007fffffffffe00;
+    uint64_t less_bytes = (word >> 4 & 0x1f) * ref->g.capacity_step_bytes;
     uint64_t nibble = word >> 60;
     uint64_t attributes = word >> 51 & 0xff;
 
@@ -1040,21 +1068,33 @@ bool ref_word_valid(const RefTable *ref, uint32_t zone_idx, uint64_t word)
         ((attributes & 0x80) && ref->g.zd_extension_bytes == 0)) {
         return false;
     }
-    return wp_bytes % 512 == 0 && wp_bytes >= start_bytes &&
-           wp_bytes - start_bytes <= ref->g.capacity_bytes;
+    if (ref->g.capacity_step_bytes == 0 && (word & 0x1ff)) {
+        return false;
+    }
+    if (((word & 0x3) && !(attributes & 0x2)) ||
+        ((word & 0xc) && !(attributes & 0x4))) {
+        return false;
+    }
+    return less_bytes < ref->g.capacity_bytes && wp_bytes >= start_bytes &&
+           wp_bytes - start_bytes <= ref->g.capacity_bytes - less_bytes;
 }
 
 void ref_load_word(RefTable *ref, uint32_t zone_idx, uint64_t word)
 {
     RefZone *zone = &ref->zones[zone_idx];
-    uint64_t wp = ((word & 0x0007ffffffffffff) -
+    uint64_t less_bytes = (word >> 4 & 0x1f) * ref->g.capacity_step_bytes;
+    uint64_t wp = ((word & 0x0007fffffffffe00) -
                    zone_idx * ref->g.zone_bytes) / ref->block_bytes;
 
     if (zone->state == ZONE_STATE_CONVENTIONAL) {
         return;
     }
     end_life(ref, zone);
-    become_empty(ref, zone);
+    become_empty(zone);
+    zone->capacity = ref->capacity_blocks - less_bytes / ref->block_bytes;
+    zone->next_capacity = zone->capacity;
+    zone->fzr_limit = word & 3;
+    zone->rzr_limit = word >> 2 & 3;
     fill(zone, 0, wp, REF_WRITTEN);
     zone->zfc = word >> 51 & 1;
     zone->fzr = word >> 52 & 1;
@@ -1067,7 +1107,7 @@ void ref_load_word(RefTable *ref, uint32_t zone_idx, uint64_t word)
         zone->stored_full = true;
     } else if (word >> 60 == 0xf) {
         zone->state = ZONE_STATE_OFFLINE;
-    } else if (wp == ref->capacity_blocks) {
+    } else if (wp == zone->capacity) {
         zone->state = ZONE_STATE_FULL;
     } else if (wp > 0 || zone->zdev) {
         zone->state = ZONE_STATE_CLOSED;
@@ -1085,6 +1125,7 @@ void ref_crash(RefTable *ref)
         lose_power(ref, zone);
         end_life(ref, zone);
         zone->life_seq = 0; /* a new table counts anew */
+        zone->next_capacity = zone->capacity;
         zone->held = false;
     }
     for (slot = 0; slot < REF_MAX_WRITES; slot++) {

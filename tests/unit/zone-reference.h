@@ -28,6 +28,9 @@ typedef enum RefBlock {
 typedef struct RefZone {
     ZoneState state;
     bool zfc, fzr, rzr, zdev;
+    uint8_t fzr_limit, rzr_limit;   /* mean nothing without the attribute */
+    uint64_t capacity;      /* blocks */
+    uint64_t next_capacity; /* from the next Reset on */
     bool zrwa;
     bool held;
     bool stored_full;       /* the stored state says Full, whatever the wp */
@@ -103,6 +106,8 @@ void ref_load_word(RefTable *ref, uint32_t zone_idx, uint64_t word);
 bool ref_in_flight(const RefTable *ref, uint32_t zone_idx);
 uint64_t ref_wp_bytes(const RefTable *ref, uint32_t zone_idx);
 uint64_t ref_reserved_bytes(const RefTable *ref, uint32_t zone_idx);
+/* Which time limits come with what is recommended */
+uint8_t ref_limits(const RefTable *ref, uint32_t zone_idx);
 uint8_t ref_attributes(const RefTable *ref, uint32_t zone_idx);
 uint64_t ref_word(const RefTable *ref, uint32_t zone_idx);
 ZoneCounts ref_counts(const RefTable *ref);

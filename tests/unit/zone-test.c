@@ -69,6 +69,21 @@ ZoneStatus write_some(ZoneTable *table, uint32_t zone_idx, uint64_t bytes)
     return status;
 }
 
+bool advise(ZoneTable *table, uint32_t zone_idx, uint8_t set, uint8_t clear)
+{
+    ZoneAdvice advice = { .set = set, .clear = clear };
+
+    return zone_table_advise(table, zone_idx, &advice);
+}
+
+uint64_t word_advised(const ZoneTable *table, uint32_t zone_idx, uint8_t set,
+                      uint8_t clear)
+{
+    ZoneAdvice advice = { .set = set, .clear = clear };
+
+    return zone_table_word_advised(table, zone_idx, &advice);
+}
+
 ZoneStatus send(ZoneTable *table, uint32_t zone_idx, ZoneEvent event)
 {
     return zone_table_event(table, zone_idx, event, NULL);

@@ -38,6 +38,11 @@ ZoneStatus append_to(ZoneTable *table, ZoneWrite *write, uint32_t zone_idx,
 /* Begins a write at the reservation and ends it well */
 ZoneStatus write_some(ZoneTable *table, uint32_t zone_idx, uint64_t bytes);
 
+/* FZR and RZR, without a limit */
+bool advise(ZoneTable *table, uint32_t zone_idx, uint8_t set, uint8_t clear);
+uint64_t word_advised(const ZoneTable *table, uint32_t zone_idx, uint8_t set,
+                      uint8_t clear);
+
 ZoneStatus send(ZoneTable *table, uint32_t zone_idx, ZoneEvent event);
 void expect_send(ZoneTable *table, uint32_t zone_idx, ZoneEvent event);
 

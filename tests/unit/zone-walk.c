@@ -52,12 +52,13 @@ static const WalkCase cases[WALK_CASES] = {
     {
         .name = "plain", .block_bytes = 4096, .share = 3,
         .g = { .zone_bytes = 65536, .capacity_bytes = 49152, .nr_zones = 6,
-               .zd_extension_bytes = 64 },
+               .zd_extension_bytes = 64, .capacity_step_bytes = 4096 },
     }, {
         .name = "limits", .block_bytes = 4096, .share = 5,
         .g = { .zone_bytes = 32768, .capacity_bytes = 24576, .nr_zones = 8,
                .max_open_zones = 2, .max_active_zones = 4,
-               .max_append_bytes = 8192, .zd_extension_bytes = 64 },
+               .max_append_bytes = 8192, .zd_extension_bytes = 64,
+               .capacity_step_bytes = 8192 },
     }, {
         .name = "auto-close", .block_bytes = 512, .share = 5,
         .g = { .zone_bytes = 5120, .capacity_bytes = 5120, .nr_zones = 9,
@@ -75,14 +76,15 @@ static const WalkCase cases[WALK_CASES] = {
         .name = "conventional", .block_bytes = 512, .share = 2,
         .g = { .zone_bytes = 4608, .capacity_bytes = 4096, .nr_zones = 7,
                .conventional_zones = 3, .max_open_zones = 2,
-               .max_active_zones = 2, .auto_close = true },
+               .max_active_zones = 2, .auto_close = true,
+               .capacity_step_bytes = 512 },
     }, {
         .name = "zrwa", .block_bytes = 512, .share = 6,
         .g = { .zone_bytes = 16384, .capacity_bytes = 12288, .nr_zones = 7,
                .max_open_zones = 3, .max_active_zones = 5,
                .zd_extension_bytes = 64, .auto_close = true,
                .zrwa_bytes = 4096, .zrwa_granularity_bytes = 1024,
-               .max_zrwa_zones = 2 },
+               .max_zrwa_zones = 2, .capacity_step_bytes = 4096 },
     }, {
         .name = "zrwa-odd", .block_bytes = 512, .share = 3,
         .g = { .zone_bytes = 9728, .capacity_bytes = 8704, .nr_zones = 5,
@@ -263,7 +265,8 @@ static void compare_zone(const Walk *w, uint32_t zone_idx)
     compare_number(w, "length", info.length_bytes, w->c->g.zone_bytes);
     compare_number(w, "capacity", info.capacity_bytes,
                    zone->state == ZONE_STATE_CONVENTIONAL ?
-                   w->c->g.zone_bytes : w->c->g.capacity_bytes);
+                   w->c->g.zone_bytes : zone->capacity * w->c->block_bytes);
+    compare_number(w, "limits", info.limits, ref_limits(w->ref, zone_idx));
     compare_number(w, "state", info.state, zone->state);
     compare_number(w, "write pointer", info.wp_bytes,
                    ref_wp_bytes(w->ref, zone_idx));
@@ -812,28 +815,60 @@ static void step_attributes(Walk *w)
     uint32_t zone_idx = choose_zone(w);
     RefZone *zone = &w->ref->zones[zone_idx];
     uint8_t attributes = ref_attributes(w->ref, zone_idx);
+    uint8_t limits = ref_limits(w->ref, zone_idx);
     bool frozen = zone->state == ZONE_STATE_CONVENTIONAL ||
                   zone->state == ZONE_STATE_OFFLINE;
     bool fzr = chance(w, 50);
     bool set = chance(w, 50);
     uint8_t bit = fzr ? ZONE_ATTR_FZR : ZONE_ATTR_RZR;
+    uint8_t limit = set && w->c->g.capacity_step_bytes ? choose_below(w, 4) : 0;
+    ZoneAdvice advice = {
+        .set = set ? bit : 0, .clear = set ? 0 : bit,
+        .limits = fzr ? limit : limit << 2,
+    };
     uint64_t word;
     bool changed;
 
-    note(w, "attribute %02x %s, zone %u", bit, set ? "set" : "cleared",
-         zone_idx);
-    word = zone_table_word_with(w->table, zone_idx, set ? bit : 0,
-                                set ? 0 : bit);
-    changed = zone_table_set_attributes(w->table, zone_idx, set ? bit : 0,
-                                        set ? 0 : bit);
+    note(w, "attribute %02x %s, limit %u, zone %u", bit,
+         set ? "set" : "cleared", limit, zone_idx);
+    word = zone_table_word_advised(w->table, zone_idx, &advice);
+    changed = zone_table_advise(w->table, zone_idx, &advice);
     if (!frozen && fzr) {
         zone->fzr = set;
+        zone->fzr_limit = limit;
     } else if (!frozen) {
         zone->rzr = set;
+        zone->rzr_limit = limit;
     }
     compare_number(w, "attribute changes", changed,
-                   ref_attributes(w->ref, zone_idx) != attributes);
+                   ref_attributes(w->ref, zone_idx) != attributes ||
+                   ref_limits(w->ref, zone_idx) != limits);
     compare_number(w, "word foretold", word, ref_word(w->ref, zone_idx));
+}
+
+/* Of the drive, or less by steps, which may be too many or none */
+static void step_capacity(Walk *w)
+{
+    const ZoneGeometry *g = &w->c->g;
+    uint32_t zone_idx = choose_zone(w);
+    RefZone *zone = &w->ref->zones[zone_idx];
+    uint64_t less_bytes = choose_below(w, 5) * g->capacity_step_bytes +
+                          (chance(w, 10) ? w->c->block_bytes : 0);
+    bool possible = g->capacity_step_bytes && less_bytes < g->capacity_bytes &&
+                    less_bytes % g->capacity_step_bytes == 0;
+
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        return;
+    }
+    note(w, "next capacity less by %" PRIu64 ", zone %u", less_bytes, zone_idx);
+    compare_number(w, "capacity possible",
+                   zone_table_set_next_capacity(w->table, zone_idx,
+                                                g->capacity_bytes - less_bytes),
+                   possible);
+    if (possible) {
+        zone->next_capacity = (g->capacity_bytes - less_bytes) /
+                              w->c->block_bytes;
+    }
 }
 
 static void step_flush(Walk *w)
@@ -846,7 +881,9 @@ static void step_flush(Walk *w)
     uint64_t zone_idx;
 
     if (chance(w, 20)) {
-        end_bytes = choose_zone(w) * g->zone_bytes + g->capacity_bytes;
+        zone_idx = choose_zone(w);
+        end_bytes = zone_idx * g->zone_bytes +
+                    w->ref->zones[zone_idx].capacity * w->c->block_bytes;
     }
     zone_idx = (end_bytes - 1) / g->zone_bytes;
     if (end_bytes && zone_idx < g->nr_zones &&
@@ -913,7 +950,6 @@ static void step_load(Walk *w)
     if (ref_in_flight(w->ref, zone_idx)) {
         return;
     }
-    wp_bytes -= chance(w, 5) && wp_bytes;
     word = zone_word_encode(states[choose_below(w, sizeof(states))],
                             conventional ^ chance(w, 3),
                             chance(w, 60) ? 0 : chance(w, 90) ?
@@ -921,6 +957,9 @@ static void step_load(Walk *w)
                             wp_bytes);
     if (chance(w, 20)) {
         word |= (uint64_t)ZONE_ATTR_ZDEV << ZONE_WORD_ATTR_SHIFT;
+    }
+    if (chance(w, 20)) {
+        word |= choose_below(w, 512); /* capacity and limits, if any */
     }
     note(w, "load word %016" PRIx64 ", zone %u", word, zone_idx);
     compare_number(w, "validity of the word",
@@ -990,6 +1029,8 @@ static void take_step(Walk *w)
         step_hold(w);
     } else if (dice < 955) {
         step_attributes(w);
+    } else if (dice < 957) {
+        step_capacity(w);
     } else if (dice < 958) {
         step_auto_close(w);
     } else if (dice < 985) {

@@ -53,16 +53,28 @@ zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event)
     return ret < 0 ? ret : zone_io_co_fault(&t, zone_idx);
 }
 
-bool zone_io_has_excursions(ZoneIO *io)
+bool zone_io_has_trait(ZoneIO *io, ZoneTraits trait)
 {
     GLOBAL_STATE_CODE();
-    return io->has_excursions;
+    return io->traits & trait;
 }
 
-void zone_io_set_excursions(ZoneIO *io, bool announced)
+void zone_io_set_traits(ZoneIO *io, unsigned traits)
 {
     GLOBAL_STATE_CODE();
-    io->has_excursions = announced;
+    io->traits = traits;
+}
+
+bool coroutine_fn zone_io_co_set_next_capacity(ZoneIO *io, uint32_t zone_idx,
+                                               uint64_t capacity_bytes)
+{
+    bool possible;
+
+    zone_io_lock(io);
+    possible = zone_table_set_next_capacity(io->table, zone_idx,
+                                            capacity_bytes);
+    zone_io_unlock(io);
+    return possible;
 }
 
 /* Attributes **************************************************************/
@@ -90,38 +102,33 @@ static ZoneStatus zone_io_check_attributes(ZoneState state, uint8_t set,
            ZONE_OK : ZONE_ERR_INVALID_TRANSITION;
 }
 
-static ZoneStatus zone_plan_attributes(ZoneTransaction *t, uint32_t zone_idx,
-                                       uint64_t *word)
+static ZoneStatus zone_plan_advice(ZoneTransaction *t, uint32_t zone_idx,
+                                   uint64_t *word)
 {
     ZoneInfo info;
 
-    *word = zone_table_word_with(t->io->table, zone_idx, t->set_attributes,
-                                 t->clear_attributes);
+    *word = zone_table_word_advised(t->io->table, zone_idx, &t->advice);
     zone_table_info(t->io->table, zone_idx, &info);
-    return zone_io_check_attributes(info.state, t->set_attributes, t->force);
+    return zone_io_check_attributes(info.state, t->advice.set, t->force);
 }
 
-static void zone_finish_attributes(ZoneTransaction *t, uint32_t zone_idx,
-                                   int ret)
+static void zone_finish_advice(ZoneTransaction *t, uint32_t zone_idx, int ret)
 {
     if (ret >= 0) {
-        t->changed = zone_table_set_attributes(t->io->table, zone_idx,
-                                               t->set_attributes,
-                                               t->clear_attributes);
+        t->changed = zone_table_advise(t->io->table, zone_idx, &t->advice);
     }
 }
 
 int coroutine_fn
-zone_io_co_set_attributes(ZoneIO *io, uint32_t zone_idx, uint8_t set,
-                          uint8_t clear, bool force)
+zone_io_co_advise(ZoneIO *io, uint32_t zone_idx, const ZoneAdvice *advice,
+                  bool force)
 {
     ZoneTransaction t = {
         .io = io,
-        .plan = zone_plan_attributes,
-        .finish = zone_finish_attributes,
+        .plan = zone_plan_advice,
+        .finish = zone_finish_advice,
         .event = ZONE_EVENT__MAX,
-        .set_attributes = set,
-        .clear_attributes = clear,
+        .advice = *advice,
         .force = force,
         .data = true, /* which the new word may be the first to cover */
     };

@@ -41,7 +41,8 @@ struct ZoneIO {
     bool outlives_overlays;     /* those above have been committed: what they
                                    show is of the past */
     char *absolute_name;        /* see bdrv_zone_backing_name() */
-    bool has_excursions;        /* a device announces them (main loop) */
+    unsigned traits;            /* ZONE_TRAIT_*: a device announces them (main
+                                   loop) */
     char *create_options;       /* see bdrv_zone_create_options() */
 };
 
@@ -124,8 +125,7 @@ struct ZoneTransaction {
     void (*finish)(ZoneTransaction *t, uint32_t zone_idx, int ret);
 
     ZoneEvent event;
-    uint8_t set_attributes;
-    uint8_t clear_attributes;
+    ZoneAdvice advice;
     bool force;                 /* attributes in states they are not for */
     bool select_all;            /* leave out zones that refuse */
     bool data;                  /* words may cover data that is not flushed */
@@ -134,11 +134,20 @@ struct ZoneTransaction {
 
     uint64_t word_before;       /* of one zone */
     bool changed;               /* one zone: its state or attributes */
+    bool capacity_changed;      /* of any zone */
 };
 
 /* All of one zone, up to nr of them with select_all */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_transact(ZoneTransaction *t, const uint32_t *zone_idx, uint32_t nr);
+
+static inline void zone_action_tell_capacity(const ZoneAction *action,
+                                             const ZoneTransaction *t)
+{
+    if (action->capacity_changed && t->capacity_changed) {
+        *action->capacity_changed = true;
+    }
+}
 
 /* The zones that an action may change: one of them, or all */
 void zone_io_action_range(ZoneIO *io, const ZoneAction *action, int64_t *offset,

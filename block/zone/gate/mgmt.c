@@ -34,7 +34,7 @@ int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
 /* Reset, Finish, Offline: a zone that needs no resources for it */
 static int coroutine_fn GRAPH_RDLOCK
 zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event,
-                         const ZoneTail *tail)
+                         const ZoneAction *action)
 {
     ZoneTransaction t = {
         .io = io,
@@ -42,10 +42,12 @@ zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event,
         .finish = zone_transaction_finish_event,
         .event = event,
         .data = event == ZONE_EVENT_FINISH,
-        .tail = tail,
+        .tail = action->tail,
     };
+    int ret = zone_io_co_transact(&t, &zone_idx, 1);
 
-    return zone_io_co_transact(&t, &zone_idx, 1);
+    zone_action_tell_capacity(action, &t);
+    return ret;
 }
 
 /*
@@ -200,7 +202,7 @@ zone_io_co_action_one(ZoneIO *io, const ZoneAction *action)
     case ZONE_EVENT_FINISH:
     case ZONE_EVENT_RESET:
     case ZONE_EVENT_OFFLINE:
-        return zone_io_co_durable_event(io, zone_idx, event, action->tail);
+        return zone_io_co_durable_event(io, zone_idx, event, action);
     default:
         return zone_io_co_plain_event(io, zone_idx, event);
     }

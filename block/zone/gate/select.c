@@ -138,7 +138,7 @@ static int coroutine_fn zone_io_co_close_all(ZoneIO *io)
 }
 
 static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_durable_all(ZoneIO *io, ZoneEvent event, const ZoneTail *tail)
+zone_io_co_durable_all(ZoneIO *io, ZoneEvent event, const ZoneAction *action)
 {
     g_autofree ZoneSelection *selection = g_new0(ZoneSelection, 1);
     ZoneTransaction t = {
@@ -148,7 +148,7 @@ zone_io_co_durable_all(ZoneIO *io, ZoneEvent event, const ZoneTail *tail)
         .event = event,
         .select_all = true,
         .data = event == ZONE_EVENT_FINISH,
-        .tail = tail,
+        .tail = action->tail,
     };
     int ret = 0;
 
@@ -159,6 +159,7 @@ zone_io_co_durable_all(ZoneIO *io, ZoneEvent event, const ZoneTail *tail)
             ret = zone_io_co_transact(&t, selection->zone_idx, selection->nr);
         }
     }
+    zone_action_tell_capacity(action, &t);
     return ret;
 }
 
@@ -173,7 +174,7 @@ zone_io_co_action_all(ZoneIO *io, const ZoneAction *action, ZoneEvent event)
     case BLK_ZO_FINISH:
     case BLK_ZO_RESET:
     case BLK_ZO_OFFLINE:
-        return zone_io_co_durable_all(io, event, action->tail);
+        return zone_io_co_durable_all(io, event, action);
     default:
         return -EINVAL;
     }

@@ -271,6 +271,7 @@ void zone_transaction_finish_event(ZoneTransaction *t, uint32_t zone_idx,
     assert(status == ZONE_OK);
     zone_table_info(t->io->table, zone_idx, &after);
     t->changed = before.state != after.state;
+    t->capacity_changed |= before.capacity_bytes != after.capacity_bytes;
     if (zone_event_changes_data(t->event)) {
         zone_filter_set_dirty(t->io->bs, after.start_bytes, after.length_bytes);
     }

@@ -57,16 +57,20 @@ static uint64_t known_end(const ZoneInfo *now)
                                             : now->wp_bytes;
 }
 
-static uint64_t full_word(const ZoneInfo *now, uint8_t attributes)
+static uint64_t full_word(const ZoneReportEntry *zone, const ZoneInfo *now,
+                          uint8_t attributes)
 {
-    bool all = known_end(now) == now->start_bytes + now->capacity_bytes;
+    bool all = known_end(now) == now->start_bytes + zone->capacity;
 
     return zone_word_encode(all ? ZONE_WORD_DERIVED : ZONE_WORD_FULL, false,
                             attributes & ~ZONE_ATTR_FZR, known_end(now));
 }
 
-/* An extension is there, or not: reports do not bring them along */
-static uint64_t word_of(const ZoneReportEntry *zone,
+/*
+ * Without capacity and limits.  An extension is there, or not: reports do not
+ * bring them along.
+ */
+static uint64_t plain_word_of(const ZoneReportEntry *zone,
                         const ZoneGeometry *geometry, const ZoneInfo *now)
 {
     uint8_t attributes = zone->attributes & ZONE_ATTR_STORED &
@@ -79,7 +83,7 @@ static uint64_t word_of(const ZoneReportEntry *zone,
         return zone_word_encode(ZONE_WORD_DERIVED, false,
                                 attributes & ~ZONE_ATTR_ZDEV, zone->wp);
     case ZONE_STATE_FULL:
-        return full_word(now, attributes);
+        return full_word(zone, now, attributes);
     case ZONE_STATE_READ_ONLY:
         return zone_word_encode(ZONE_WORD_READ_ONLY, false, attributes,
                                 known_end(now));
@@ -93,6 +97,18 @@ static uint64_t word_of(const ZoneReportEntry *zone,
         return zone_word_encode(ZONE_WORD_DERIVED, false, attributes,
                                 zone->wp);
     }
+}
+
+static uint64_t word_of(const ZoneReportEntry *zone,
+                        const ZoneGeometry *geometry, const ZoneInfo *now)
+{
+    uint64_t word = plain_word_of(zone, geometry, now);
+
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        return word;
+    }
+    return word | zone_word_of_capacity(geometry, zone->capacity) |
+           (zone->limits & zone_limits_of(zone_word_attributes(word)));
 }
 
 /* All words; *nr_lost zones have an extension that the image has not */

@@ -110,10 +110,22 @@ static bool compare_info(const ZonePair *p, const ZoneInfo *a,
                       a->wp_bytes, p->filename[0], b->wp_bytes,
                       p->filename[1]);
     }
+    if (a->state != ZONE_STATE_OFFLINE &&
+        a->capacity_bytes != b->capacity_bytes) {
+        return differ(p, "Zone %" PRIu32 " differs: a capacity of %" PRIu64
+                      " in '%s', %" PRIu64 " in '%s'\n", a->zone_idx,
+                      a->capacity_bytes, p->filename[0], b->capacity_bytes,
+                      p->filename[1]);
+    }
     if (a->attributes != b->attributes) {
         return differ(p, "Zone %" PRIu32 " differs: attributes 0x%02x in '%s', "
                       "0x%02x in '%s'\n", a->zone_idx, a->attributes,
                       p->filename[0], b->attributes, p->filename[1]);
+    }
+    if (a->limits != b->limits) {
+        return differ(p, "Zone %" PRIu32 " differs: limits 0x%02x in '%s', "
+                      "0x%02x in '%s'\n", a->zone_idx, a->limits,
+                      p->filename[0], b->limits, p->filename[1]);
     }
     return true;
 }

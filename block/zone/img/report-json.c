@@ -155,10 +155,22 @@ static uint8_t take_attributes(const JsonZone *zone)
     return attributes;
 }
 
+/* Of ours alone */
+static uint8_t take_limits(const JsonZone *zone)
+{
+    uint8_t fzr = qdict_get_try_int(zone->dict, "finish-limit", 0);
+    uint8_t rzr = qdict_get_try_int(zone->dict, "reset-limit", 0);
+
+    return (fzr & ZONE_LIMITS_OF_FZR) |
+           ((rzr << ZONE_LIMITS_RZR_SHIFT) & ZONE_LIMITS_OF_RZR);
+}
+
 static bool take_zone(const JsonFormat *format, const JsonZone *zone,
                       ZoneReportEntry *entry, Error **errp)
 {
-    *entry = (ZoneReportEntry) { .attributes = take_attributes(zone) };
+    *entry = (ZoneReportEntry) {
+        .attributes = take_attributes(zone), .limits = take_limits(zone),
+    };
 
     return take_state(format, zone, &entry->state, errp) &&
            check_type(format, zone, entry->state, errp) &&

@@ -146,8 +146,15 @@ static bool check_type(const char *place, const ZoneReportEntry *zone,
 static bool check_capacity(const char *place, const ZoneReportEntry *zone,
                            const ZoneGeometry *geometry, Error **errp)
 {
-    if (zone->state != ZONE_STATE_CONVENTIONAL &&
-        zone->capacity != geometry->capacity_bytes) {
+    uint64_t less_bytes = geometry->capacity_bytes - zone->capacity;
+    uint64_t step_bytes = geometry->capacity_step_bytes;
+
+    if (zone->state == ZONE_STATE_CONVENTIONAL ||
+        zone->capacity == geometry->capacity_bytes) {
+        return true;
+    }
+    if (!step_bytes || !zone->capacity || less_bytes % step_bytes ||
+        zone->capacity > geometry->capacity_bytes) {
         error_setg(errp, "%s of the report has a capacity of %" PRIu64
                    " bytes, in the image %" PRIu64, place, zone->capacity,
                    geometry->capacity_bytes);
@@ -160,7 +167,7 @@ static bool check_capacity(const char *place, const ZoneReportEntry *zone,
 static bool check_wp(const char *place, const ZoneReportEntry *zone,
                      const ZoneGeometry *geometry, Error **errp)
 {
-    uint64_t end = zone->start + geometry->capacity_bytes;
+    uint64_t end = zone->start + zone->capacity;
 
     if (!zone_state_has_wp(zone->state)) {
         return true;

@@ -14,6 +14,7 @@ typedef struct ZoneReportEntry {
     unsigned line;              /* of the text; 0: there are no lines */
     ZoneState state;
     uint8_t attributes;
+    uint8_t limits;             /* 0: not said */
     uint64_t start;             /* in units of the report, as all that follow */
     uint64_t length;            /* 0: not said */
     uint64_t capacity;          /* 0: not said */

@@ -302,6 +302,7 @@ static void values_to_geometry(const ZonedValues *v, ZoneGeometry *geometry)
     *geometry = (ZoneGeometry) {
         .zone_bytes         = v->zone_bytes,
         .capacity_bytes     = v->capacity_bytes,
+        .capacity_step_bytes = zone_capacity_step(v->capacity_bytes),
         .nr_zones           = v->nr_zones,
         .conventional_zones = v->conventional_zones,
         .max_open_zones     = v->max_open_zones,

@@ -113,6 +113,14 @@ static bool coroutine_fn zone_co_check_writable(BlockDriverState *bs,
     return zone_check_active(bs, errp);
 }
 
+/* Of a geometry without capacity_step_bytes */
+static void zone_set_no_details(BlockDriverState *bs, Error **errp)
+{
+    error_setg(errp, "Node '%s' is an image of layout version 1, which has no "
+               "place for this: 'qemu-img convert' makes one of version 2 of "
+               "it", bdrv_get_node_name(bs));
+}
+
 static bool zone_check_index(BlockDriverState *bs, uint32_t zone_idx,
                              Error **errp)
 {
@@ -133,8 +141,7 @@ static bool zone_check_index(BlockDriverState *bs, uint32_t zone_idx,
 typedef struct ZoneFault {
     uint32_t zone_idx;
     ZoneEvent event;            /* ZONE_EVENT__MAX: attributes */
-    uint8_t set;
-    uint8_t clear;
+    ZoneAdvice advice;
     bool force;                 /* attributes in any state */
 } ZoneFault;
 
@@ -163,8 +170,8 @@ static int coroutine_fn zone_co_apply_fault(BlockDriverState *bs,
         if (!io) {
             ret = -ENOMEDIUM;
         } else if (fault->event == ZONE_EVENT__MAX) {
-            ret = zone_io_co_set_attributes(io, fault->zone_idx, fault->set,
-                                            fault->clear, fault->force);
+            ret = zone_io_co_advise(io, fault->zone_idx, &fault->advice,
+                                    fault->force);
         } else {
             ret = zone_io_co_set_state(io, fault->zone_idx, fault->event);
         }
@@ -183,9 +190,9 @@ static const char *zone_fault_rule(const ZoneFault *fault, ZoneStatus status)
         (status != ZONE_ERR_INVALID_TRANSITION && status != ZONE_ERR_FULL)) {
         return "";
     }
-    return fault->set == ZONE_ATTR_FZR
+    return fault->advice.set == ZONE_ATTR_FZR
         ? ": finish-recommended is for open and closed zones"
-        : fault->set == ZONE_ATTR_RZR
+        : fault->advice.set == ZONE_ATTR_RZR
         ? ": reset-recommended is for full zones"
         : ": finish-recommended is for open and closed zones, "
           "reset-recommended for full ones";
@@ -214,7 +221,7 @@ static bool zone_check_excursion(BlockDriverState *bs, const ZoneFault *fault,
                                  Error **errp)
 {
     if (fault->event != ZONE_EVENT_EXCURSION ||
-        zone_io_has_excursions(bdrv_zone_io(bs))) {
+        zone_io_has_trait(bdrv_zone_io(bs), ZONE_TRAIT_EXCURSIONS)) {
         return true;
     }
     error_setg(errp, "No device of node '%s' announces that it finishes zones: "
@@ -266,10 +273,42 @@ static void zone_fault_attribute(ZoneFault *fault, uint8_t attribute,
                                  bool given, bool value)
 {
     if (given && value) {
-        fault->set |= attribute;
+        fault->advice.set |= attribute;
     } else if (given) {
-        fault->clear |= attribute;
+        fault->advice.clear |= attribute;
     }
+}
+
+/* One of four limits of an attribute that is set: 0 unless it is given */
+static bool zone_fault_limit(ZoneFault *fault, uint8_t attribute,
+                             const char *name, uint8_t limit, Error **errp)
+{
+    if (limit > 3) {
+        error_setg(errp, "'%s' is %u: there are limits 0 to 3", name, limit);
+        return false;
+    }
+    if (limit && !(fault->advice.set & attribute)) {
+        error_setg(errp, "'%s' is the limit of a recommendation, which is not "
+                   "given", name);
+        return false;
+    }
+    fault->advice.limits |= attribute == ZONE_ATTR_RZR
+                            ? limit << ZONE_LIMITS_RZR_SHIFT : limit;
+    return true;
+}
+
+/* An image of version 1 has no place for it */
+static bool zone_check_limits(const char *node_name, const ZoneFault *fault,
+                              Error **errp)
+{
+    BlockDriverState *bs = zone_find_node(node_name, errp);
+
+    if (bs && fault->advice.limits &&
+        !zone_io_geometry(bdrv_zone_io(bs))->capacity_step_bytes) {
+        zone_set_no_details(bs, errp);
+        return false;
+    }
+    return bs;
 }
 
 void coroutine_fn
@@ -277,8 +316,10 @@ qmp_block_zone_set_attributes(const char *node_name, uint32_t zone,
                               bool has_finish_recommended,
                               bool finish_recommended,
                               bool has_reset_recommended,
-                              bool reset_recommended, bool has_force,
-                              bool force, Error **errp)
+                              bool reset_recommended,
+                              bool has_finish_limit, uint8_t finish_limit,
+                              bool has_reset_limit, uint8_t reset_limit,
+                              bool has_force, bool force, Error **errp)
 {
     ZoneFault fault = {
         .zone_idx = zone,
@@ -295,7 +336,64 @@ qmp_block_zone_set_attributes(const char *node_name, uint32_t zone,
                          finish_recommended);
     zone_fault_attribute(&fault, ZONE_ATTR_RZR, has_reset_recommended,
                          reset_recommended);
-    zone_co_fault(node_name, &fault, "set attributes of", errp);
+    if (zone_fault_limit(&fault, ZONE_ATTR_FZR, "finish-limit",
+                         has_finish_limit ? finish_limit : 0, errp) &&
+        zone_fault_limit(&fault, ZONE_ATTR_RZR, "reset-limit",
+                         has_reset_limit ? reset_limit : 0, errp) &&
+        zone_check_limits(node_name, &fault, errp)) {
+        zone_co_fault(node_name, &fault, "set attributes of", errp);
+    }
+}
+
+/* Where a Reset comes at all, and somebody expects that it does this */
+static bool zone_check_next_capacity(BlockDriverState *bs, uint32_t zone_idx,
+                                     Error **errp)
+{
+    ZoneIO *io = bdrv_zone_io(bs);
+    ZoneInfo info;
+
+    if (!zone_io_has_trait(io, ZONE_TRAIT_VARIABLE_CAPACITY)) {
+        error_setg(errp, "No device of node '%s' announces that capacities "
+                   "change: nvme-ns does with zoned.variable_capacity=on",
+                   bdrv_get_node_name(bs));
+        return false;
+    }
+    if (!zone_io_geometry(io)->capacity_step_bytes) {
+        zone_set_no_details(bs, errp);
+        return false;
+    }
+    zone_io_get_info(io, zone_idx, &info);
+    if (info.state == ZONE_STATE_CONVENTIONAL ||
+        info.state == ZONE_STATE_READ_ONLY ||
+        info.state == ZONE_STATE_OFFLINE) {
+        error_setg(errp, "Zone %" PRIu32 " of node '%s' is %s: it is never "
+                   "reset", zone_idx, bdrv_get_node_name(bs),
+                   zone_state_str(info.state));
+        return false;
+    }
+    return true;
+}
+
+void coroutine_fn qmp_block_zone_set_capacity(const char *node_name,
+                                              uint32_t zone, uint64_t capacity,
+                                              Error **errp)
+{
+    BlockDriverState *bs = zone_find_node(node_name, errp);
+    const ZoneGeometry *geometry;
+
+    if (!bs || !zone_co_check_writable(bs, errp) ||
+        !zone_check_index(bs, zone, errp) ||
+        !zone_check_next_capacity(bs, zone, errp)) {
+        return;
+    }
+    geometry = zone_io_geometry(bdrv_zone_io(bs));
+    if (!zone_io_co_set_next_capacity(bdrv_zone_io(bs), zone, capacity)) {
+        error_setg(errp, "Zone %" PRIu32 " of node '%s' cannot have a capacity "
+                   "of %" PRIu64 ": it is %" PRIu64 ", or less than that by a "
+                   "multiple of %" PRIu64, zone, bdrv_get_node_name(bs),
+                   capacity, geometry->capacity_bytes,
+                   geometry->capacity_step_bytes);
+    }
 }
 
 /* With the node drained; a request in flight keeps others from moving it */
@@ -380,7 +478,11 @@ static BlockdevZone *zone_to_qapi(const ZoneInfo *info)
         .reset_recommended = info->attributes & ZONE_ATTR_RZR,
         .zrwa_valid = info->attributes & ZONE_ATTR_ZRWAV,
         .descriptor_extension_valid = info->attributes & ZONE_ATTR_ZDEV,
+        .finish_limit = info->limits & ZONE_LIMITS_OF_FZR,
+        .reset_limit = info->limits >> ZONE_LIMITS_RZR_SHIFT,
     };
+    zone->has_finish_limit = zone->finish_limit;
+    zone->has_reset_limit = zone->reset_limit;
     return zone;
 }
 

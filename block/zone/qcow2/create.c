@@ -39,6 +39,7 @@ static void options_to_geometry(const BlockdevCreateOptionsQcow2 *opts,
         .auto_close = true,
     };
     g->capacity_bytes = z->has_capacity ? z->capacity : g->zone_bytes;
+    g->capacity_step_bytes = zone_capacity_step(g->capacity_bytes);
     g->nr_zones = g->zone_bytes ? MIN(opts->size / g->zone_bytes, UINT32_MAX)
                                 : 0;
 }

@@ -68,6 +68,10 @@ static void decode_fields(const Qcow2ZoneExtension *ext,
         .auto_close         = true,
     };
     layout->version = ext->layout_version;
+    if (layout->version > 1) {
+        layout->geometry.capacity_step_bytes =
+            zone_capacity_step(layout->geometry.capacity_bytes);
+    }
     layout->flags = ext->flags;
     layout->meta_offset = be64_to_cpu(ext->zonedmeta_offset);
     layout->meta_bytes = be64_to_cpu(ext->zonedmeta_size);
@@ -471,6 +475,17 @@ ZoneTable *qcow2_zone_decode_words(const ZoneGeometry *geometry,
     return table;
 }
 
+/* A capacity is kept or lost with the write pointer, which it belongs to */
+static uint64_t repaired_details(const ZoneGeometry *geometry, uint64_t word,
+                                 uint8_t attributes)
+{
+    uint64_t details = word & ZONE_WORD_DETAIL_MASK;
+
+    return geometry->capacity_step_bytes
+           ? details & (ZONE_WORD_LESS_MASK | zone_limits_of(attributes))
+           : details;
+}
+
 uint64_t qcow2_zone_repaired_word(const ZoneGeometry *geometry,
                                   uint32_t zone_idx, uint64_t word,
                                   const char **what)
@@ -479,6 +494,7 @@ uint64_t qcow2_zone_repaired_word(const ZoneGeometry *geometry,
                        ? ZONE_ATTR_STORED : ZONE_ATTR_STORED & ~ZONE_ATTR_ZDEV;
     uint8_t attributes = zone_word_attributes(word) & storable;
     bool conventional = zone_idx < geometry->conventional_zones;
+    uint64_t details = repaired_details(geometry, word, attributes);
     uint64_t fixed;
 
     *what = "set to its only value";
@@ -487,13 +503,13 @@ uint64_t qcow2_zone_repaired_word(const ZoneGeometry *geometry,
     }
     *what = "invalid attributes and type cleared";
     fixed = zone_word_encode(zone_word_state(word), false, attributes,
-                             zone_word_wp_bytes(word));
+                             zone_word_wp_bytes(word)) | details;
     if (!zone_word_check(geometry, zone_idx, fixed)) {
         return fixed;
     }
     *what = "state derived from the write pointer";
     fixed = zone_word_encode(ZONE_WORD_DERIVED, false, attributes,
-                             zone_word_wp_bytes(word));
+                             zone_word_wp_bytes(word)) | details;
     if (!zone_word_check(geometry, zone_idx, fixed)) {
         return fixed;
     }

@@ -148,6 +148,19 @@ typedef struct ZoneAfter {
     bool failed;                /* failed ranges are kept */
 } ZoneAfter;
 
+/* A Reset brings the capacity that was asked for */
+static uint64_t details_after(const ZoneTable *table, uint32_t zone_idx,
+                              const ZoneTransition *transition,
+                              uint8_t attributes)
+{
+    uint64_t less = transition->wp == ZONE_WP_START
+                    ? table->live[zone_idx] : table->words[zone_idx];
+
+    return (less & ZONE_WORD_LESS_MASK) |
+           (zone_word_limits(table->words[zone_idx]) &
+            zone_limits_of(attributes));
+}
+
 static ZoneAfter compute_after(const ZoneTable *table, uint32_t zone_idx,
                                const ZoneTransition *transition)
 {
@@ -180,6 +193,7 @@ static ZoneAfter compute_after(const ZoneTable *table, uint32_t zone_idx,
     after.word = zone_word_encode(
         word_state, zone_word_conventional(table->words[zone_idx]),
         attributes & ZONE_ATTR_STORED, wp_bytes);
+    after.word |= details_after(table, zone_idx, transition, attributes);
     return after;
 }
 

@@ -23,6 +23,8 @@
 /* What is stored can be above the write pointer of words[] */
 #define ZONE_LIVE_AHEAD         (ZONE_LIVE_ZRWA | ZONE_LIVE_FAILED)
 #define ZONE_LIVE_RESERVED_MASK ZONE_WORD_WP_MASK
+/* As in the word, but what the zone gets with its next Reset */
+#define ZONE_LIVE_LESS_MASK     ZONE_WORD_LESS_MASK
 
 /* A recommendation to finish, and a ZRWA, end with the active state */
 #define ZONE_ATTR_OF_ACTIVE     (ZONE_ATTR_FZR | ZONE_ATTR_ZRWAV)
@@ -104,8 +106,10 @@ static inline uint64_t zone_writable_end(const ZoneTable *table,
                                          uint32_t zone_idx)
 {
     return zone_start(table, zone_idx) +
-           (zone_idx < table->geometry.conventional_zones ?
-            table->geometry.zone_bytes : table->geometry.capacity_bytes);
+           (zone_idx < table->geometry.conventional_zones
+            ? table->geometry.zone_bytes
+            : zone_word_capacity_bytes(&table->geometry,
+                                       table->words[zone_idx]));
 }
 
 /* The end of the zoned part of the device */

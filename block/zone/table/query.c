@@ -21,6 +21,7 @@ void zone_table_info(const ZoneTable *table, uint32_t zone_idx, ZoneInfo *info)
         .state = zone_state(table, zone_idx),
         .attributes = zone_word_attributes(table->words[zone_idx]) |
                       (zone_has_zrwa(table, zone_idx) ? ZONE_ATTR_ZRWAV : 0),
+        .limits = zone_word_limits(table->words[zone_idx]),
         .zone_idx = zone_idx,
     };
 }

@@ -262,6 +262,13 @@ const ZoneGeometry *zone_table_geometry(const ZoneTable *table)
     return &table->geometry;
 }
 
+static void zone_set_next_less(ZoneTable *table, uint32_t zone_idx,
+                               uint64_t less)
+{
+    table->live[zone_idx] &= ~ZONE_LIVE_LESS_MASK;
+    table->live[zone_idx] |= less << ZONE_WORD_LESS_SHIFT;
+}
+
 void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 {
     assert(zone_idx < table->geometry.nr_zones);
@@ -272,6 +279,7 @@ void zone_table_load_word(ZoneTable *table, uint32_t zone_idx, uint64_t word)
     zone_unsure_forget(table, zone_idx);
     zone_set_word(table, zone_idx, word);
     zone_set_reserved(table, zone_idx, zone_word_wp_bytes(word));
+    zone_set_next_less(table, zone_idx, zone_word_less(word));
     zone_set_state(table, zone_idx,
                    zone_stored_state(&table->geometry, zone_idx, word), false);
     zone_table_debug_verify(table);
@@ -290,7 +298,9 @@ uint64_t zone_word_of_active(const ZoneTable *table, uint32_t zone_idx,
          !(attributes & ZONE_ATTR_ZDEV))) {
         attributes &= ~ZONE_ATTR_OF_ACTIVE;
     }
-    return zone_word_encode(ZONE_WORD_DERIVED, false, attributes, wp_bytes);
+    return zone_word_encode(ZONE_WORD_DERIVED, false, attributes, wp_bytes) |
+           (word & ZONE_WORD_LESS_MASK) |
+           (zone_word_limits(word) & zone_limits_of(attributes));
 }
 
 static uint64_t stored_word(const ZoneTable *table, uint32_t zone_idx,
@@ -353,39 +363,62 @@ bool zone_table_held(const ZoneTable *table, uint32_t zone_idx)
 }
 
 /* The word of the table; zones without attributes keep what they have */
-static uint64_t word_with(const ZoneTable *table, uint32_t zone_idx,
-                          uint8_t set, uint8_t clear)
+static uint64_t word_advised(const ZoneTable *table, uint32_t zone_idx,
+                             const ZoneAdvice *advice)
 {
     ZoneState state = zone_state(table, zone_idx);
     uint64_t word = table->words[zone_idx];
+    uint8_t kept;
 
-    assert(!((set | clear) & ~(ZONE_ATTR_FZR | ZONE_ATTR_RZR)));
+    assert(!((advice->set | advice->clear) & ~(ZONE_ATTR_FZR | ZONE_ATTR_RZR)));
+    assert(!(advice->limits & ~zone_limits_of(advice->set)));
+    assert(!advice->limits || table->geometry.capacity_step_bytes);
     if (state == ZONE_STATE_CONVENTIONAL || state == ZONE_STATE_OFFLINE) {
         return word;
     }
-    word &= ~((uint64_t)clear << ZONE_WORD_ATTR_SHIFT);
-    return word | (uint64_t)set << ZONE_WORD_ATTR_SHIFT;
+    kept = zone_word_limits(word) &
+           ~zone_limits_of(advice->set | advice->clear);
+    word &= ~((uint64_t)advice->clear << ZONE_WORD_ATTR_SHIFT);
+    word |= (uint64_t)advice->set << ZONE_WORD_ATTR_SHIFT;
+    return (word & ~ZONE_WORD_LIMITS_MASK) | kept | advice->limits;
 }
 
-uint64_t zone_table_word_with(const ZoneTable *table, uint32_t zone_idx,
-                              uint8_t set, uint8_t clear)
+uint64_t zone_table_word_advised(const ZoneTable *table, uint32_t zone_idx,
+                                 const ZoneAdvice *advice)
 {
     assert(zone_idx < table->geometry.nr_zones);
-    return stored_word(table, zone_idx,
-                       word_with(table, zone_idx, set, clear));
+    return stored_word(table, zone_idx, word_advised(table, zone_idx, advice));
 }
 
-bool zone_table_set_attributes(ZoneTable *table, uint32_t zone_idx,
-                               uint8_t set, uint8_t clear)
+bool zone_table_advise(ZoneTable *table, uint32_t zone_idx,
+                       const ZoneAdvice *advice)
 {
     uint64_t word;
 
     assert(zone_idx < table->geometry.nr_zones);
-    word = word_with(table, zone_idx, set, clear);
+    word = word_advised(table, zone_idx, advice);
     if (word == table->words[zone_idx]) {
         return false;
     }
     zone_set_word(table, zone_idx, word);
     zone_table_debug_verify(table);
+    return true;
+}
+
+bool zone_table_set_next_capacity(ZoneTable *table, uint32_t zone_idx,
+                                  uint64_t capacity_bytes)
+{
+    const ZoneGeometry *geometry = &table->geometry;
+    uint64_t less_bytes = geometry->capacity_bytes - capacity_bytes;
+    uint64_t step_bytes = geometry->capacity_step_bytes;
+
+    assert(zone_idx < geometry->nr_zones);
+    assert(zone_state(table, zone_idx) != ZONE_STATE_CONVENTIONAL);
+    if (!step_bytes || !capacity_bytes ||
+        capacity_bytes > geometry->capacity_bytes || less_bytes % step_bytes) {
+        return false;
+    }
+    zone_set_next_less(table, zone_idx, zone_word_less(
+                           zone_word_of_capacity(geometry, capacity_bytes)));
     return true;
 }

@@ -156,6 +156,13 @@ const char *zone_event_str(ZoneEvent event)
     return names[event];
 }
 
+uint64_t zone_capacity_step(uint64_t capacity_bytes)
+{
+    const uint64_t unit_bytes = 4096 * ZONE_CAPACITY_STEPS;
+
+    return ROUND_UP(capacity_bytes, unit_bytes) / ZONE_CAPACITY_STEPS;
+}
+
 uint64_t zone_empty_word(const ZoneGeometry *geometry, uint32_t zone_idx)
 {
     return zone_word_encode(ZONE_WORD_DERIVED,
@@ -182,7 +189,8 @@ ZoneState zone_stored_state(const ZoneGeometry *geometry, uint32_t zone_idx,
     if (zone_word_conventional(word)) {
         return ZONE_STATE_CONVENTIONAL;
     }
-    if (wp_bytes == start_bytes + geometry->capacity_bytes) {
+    if (wp_bytes ==
+        start_bytes + zone_word_capacity_bytes(geometry, word)) {
         return ZONE_STATE_FULL;
     }
     if (wp_bytes == start_bytes &&
@@ -205,6 +213,42 @@ uint32_t zone_words_count_active(const ZoneGeometry *geometry,
     return nr_active;
 }
 
+static const char *check_conventional(uint64_t start_bytes, uint64_t word)
+{
+    if (!zone_word_conventional(word)) {
+        return "sequential zone in the conventional range";
+    }
+    if (zone_word_state(word) != ZONE_WORD_DERIVED) {
+        return "conventional zone with a state";
+    }
+    if (zone_word_attributes(word)) {
+        return "conventional zone with attributes";
+    }
+    if (zone_word_wp_bytes(word) != start_bytes) {
+        return "conventional zone with a write pointer";
+    }
+    return word & ZONE_WORD_DETAIL_MASK
+           ? "conventional zone with a capacity or limit" : NULL;
+}
+
+static const char *check_details(const ZoneGeometry *geometry, uint64_t word)
+{
+    uint8_t limits = zone_word_limits(word);
+
+    if (!geometry->capacity_step_bytes) {
+        return word & ZONE_WORD_DETAIL_MASK
+               ? "write pointer not a multiple of 512" : NULL;
+    }
+    if (zone_word_less(word) * geometry->capacity_step_bytes >=
+        geometry->capacity_bytes) {
+        return "zone without capacity";
+    }
+    if (limits & ~zone_limits_of(zone_word_attributes(word))) {
+        return "time limit of a recommendation that is not made";
+    }
+    return NULL;
+}
+
 const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
                             uint64_t word)
 {
@@ -212,6 +256,7 @@ const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
     unsigned state = zone_word_state(word);
     uint64_t start_bytes = zone_idx * geometry->zone_bytes;
     uint64_t wp_bytes = zone_word_wp_bytes(word);
+    const char *fault;
 
     if (state != ZONE_WORD_DERIVED && state != ZONE_WORD_READ_ONLY &&
         state != ZONE_WORD_FULL && state != ZONE_WORD_OFFLINE) {
@@ -227,17 +272,7 @@ const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
         return "attribute ZDEV set, but there are no descriptor extensions";
     }
     if (zone_idx < geometry->conventional_zones) {
-        if (!zone_word_conventional(word)) {
-            return "sequential zone in the conventional range";
-        }
-        if (state != ZONE_WORD_DERIVED) {
-            return "conventional zone with a state";
-        }
-        if (attributes) {
-            return "conventional zone with attributes";
-        }
-        return wp_bytes == start_bytes ? NULL :
-               "conventional zone with a write pointer";
+        return check_conventional(start_bytes, word);
     }
     if (zone_word_conventional(word)) {
         return "conventional zone in the sequential range";
@@ -245,11 +280,10 @@ const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
     if (wp_bytes < start_bytes) {
         return "write pointer below the start of the zone";
     }
-    if (wp_bytes > start_bytes + geometry->capacity_bytes) {
-        return "write pointer above the capacity of the zone";
+    fault = check_details(geometry, word);
+    if (fault) {
+        return fault;
     }
-    if (wp_bytes % ZONE_WP_UNIT_BYTES) {
-        return "write pointer not a multiple of 512";
-    }
-    return NULL;
+    return wp_bytes > start_bytes + zone_word_capacity_bytes(geometry, word)
+           ? "write pointer above the capacity of the zone" : NULL;
 }

@@ -2,17 +2,17 @@
 # shellcheck shell=sh
 #
 # A zone that the controller finishes by itself, seen by nvme-cli: that it may,
-# and after which time; that it has done so, and to which zone, and that what
-# was written is still there.  Linux makes no disk of a namespace that announces
-# this, and has a character device for it.  The time is longer than the guest
-# takes to start: a controller that is not in use yet keeps no list.
+# and after which of four times; that it has done so, and to which zone, and that
+# what was written is still there.  Linux makes no disk of a namespace that
+# announces this, and has a character device for it.  The time is longer than
+# the guest takes to start: a controller that is not in use yet keeps no list.
 #
 #: programs  nvme blkzone
 #: modules   mq-deadline
 #: drive     zones=16 zone_size=16M
 #: namespace 2 zones=16 zone_size=16M zone_capacity=12M bus=nvme1
-#: namespace 2 zoned.excursions=on zoned.frl=20 zoned.rrl=3600
-#: between   2 block-zone-set-attributes zone=3 finish-recommended=true
+#: namespace 2 zoned.excursions=on zoned.frl=3600 zoned.frl2=20 zoned.rrl=7200
+#: between   2 block-zone-set-attributes zone=3 finish-recommended=true finish-limit=2
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_RECV
 #: variants  persistent
 
@@ -31,8 +31,9 @@ zone3() {
 first() {
     run nvme zns id-ns "$NS"
     says 'zoc *: 2$'
-    says 'frl *: 20$'
-    says 'rrl *: 3600$'
+    says 'frl *: 3600$'
+    says 'frl2 *: 20$'
+    says 'rrl *: 7200$'
     head -c 65536 /dev/urandom >/tmp/source
     run nvme zns zone-append "$NS" -s $START -z 65536 -d /tmp/source
     run nvme flush "$NS" -n 2
@@ -43,7 +44,7 @@ first() {
 
 second() {
     zone3
-    says 'State: 0x40 .*Attrs: 0x2 '
+    says 'State: 0x40 .*Attrs: 0x2 .*AttrsInfo: 0x2'
     for _ in $(seq 300); do
         zone3
         ! grep -q 'State: 0xe0' "$OUT" || break
