@@ -51,19 +51,19 @@ static void add_deadline(struct NvmeZnsExcursions *excursions,
                          uint32_t zone_idx, uint32_t limit_s)
 {
     ZoneDeadline *deadline = g_new(ZoneDeadline, 1);
-    ZoneDeadline *next;
+    ZoneDeadline *before;
 
     deadline->zone_idx = zone_idx;
     deadline->end_ns = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
                        limit_s * NANOSECONDS_PER_SECOND;
-    next = QTAILQ_FIRST(&excursions->deadlines);
-    while (next && next->end_ns <= deadline->end_ns) {
-        next = QTAILQ_NEXT(next, entry);
+    before = QTAILQ_LAST(&excursions->deadlines);
+    while (before && before->end_ns > deadline->end_ns) {
+        before = QTAILQ_PREV(before, entry);
     }
-    if (next) {
-        QTAILQ_INSERT_BEFORE(next, deadline, entry);
+    if (before) {
+        QTAILQ_INSERT_AFTER(&excursions->deadlines, before, deadline, entry);
     } else {
-        QTAILQ_INSERT_TAIL(&excursions->deadlines, deadline, entry);
+        QTAILQ_INSERT_HEAD(&excursions->deadlines, deadline, entry);
     }
     g_hash_table_insert(excursions->of_zones, GUINT_TO_POINTER(zone_idx),
                         deadline);
