@@ -121,6 +121,9 @@ char *zns_create_image(const ZnsSpec *spec, ZnsKind kind)
 /* Options of -drive for the node that the namespace is on */
 static char *node_options(const ZnsSpec *spec, ZnsKind kind, const char *image)
 {
+    if (spec->qcow2_node && kind == ZNS_QCOW2) {
+        return g_strconcat(spec->qcow2_node, image, NULL);
+    }
     if (kind != ZNS_FILTER) {
         return g_strdup_printf("file=%s,format=%s", image,
                                kind == ZNS_MEMORY ? "raw" : "qcow2");

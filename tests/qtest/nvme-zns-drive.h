@@ -37,6 +37,8 @@ typedef struct ZnsSpec {
     const char *ns_options;     /* more for nvme-ns */
     const char *ctrl_options;   /* more for nvme */
     const char *drive_options;  /* more for -drive */
+    /* -drive of another node on the image, whose name is added */
+    const char *qcow2_node;
     /* Namespaces 2 and up, of the same controller; the last one has no spec */
     const struct ZnsMore *more;
     bool map_memory;            /* see ZnsDrive.memory */
@@ -46,6 +48,16 @@ typedef struct ZnsMore {
     const ZnsSpec *spec;        /* without ctrl_options and more */
     ZnsKind kind;
 } ZnsMore;
+
+/*
+ * A driver for "file" below qcow2, for qcow2_node: writes and flushes take
+ * ZNS_SLOW_MS at least, whatever is drained above; reads do not
+ */
+#define ZNS_SLOW_MS 20
+#define ZNS_SLOW_FILE(file)                                             \
+    file ".driver=blklogwrites," file ".log.driver=null-co,"            \
+    file ".log.size=64G," file ".log.latency-ns=20000000,"              \
+    file ".file.driver=file," file ".file.filename="
 
 /* 16 zones of 4 MiB that hold 3 MiB each; 3 may be open, 5 active */
 extern const ZnsSpec zns_spec_default;

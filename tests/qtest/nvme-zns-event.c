@@ -8,7 +8,8 @@
  * only where it asked for it; and that what the host does to zones is no news.
  *
  * How: zones are broken through QMP; Asynchronous Event Requests wait in the
- * admin queue; the Changed Zone List is read with all kinds of arguments.
+ * admin queue; the Changed Zone List is read with all kinds of arguments.  A
+ * slow image below a filter makes a change last while the controller is reset.
  */
 
 #include "qemu/osdep.h"
@@ -77,6 +78,18 @@ static const ZnsSpec spec_excursions = {
     .capacity_bytes = 3 * MiB,
     .block_bytes = 512,
     .ns_options = ",zoned.excursions=on,zoned.frl=100",
+};
+
+/* What comes to zones0 from QMP is not waited for when the device is drained */
+static const ZnsSpec spec_below = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .block_bytes = 512,
+    .drive_options = " -object throttle-group,id=none0",
+    .qcow2_node = "discard=unmap,driver=throttle,throttle-group=none0,"
+                  "file.driver=qcow2,file.discard=unmap,"
+                  "file.node-name=zones0," ZNS_SLOW_FILE("file.file"),
 };
 
 typedef struct ChangedZones {
@@ -537,6 +550,59 @@ static void again_after_reset(ZnsDrive *drive)
     assert_one_changed(drive, 3);
 }
 
+static uint16_t send_deallocate(ZnsDrive *drive, const uint64_t *lbas,
+                                size_t nr, uint32_t nr_blocks)
+{
+    g_autofree NvmeDsmRange *ranges = g_new0(NvmeDsmRange, nr);
+    NvmeCmd cmd = {
+        .opcode = NVME_CMD_DSM,
+        .nsid = cpu_to_le32(1),
+        .cdw10 = cpu_to_le32(nr - 1),
+        .cdw11 = cpu_to_le32(NVME_DSMGMT_AD),
+    };
+    uint16_t cid;
+    size_t i;
+
+    for (i = 0; i < nr; i++) {
+        ranges[i].slba = cpu_to_le64(lbas[i]);
+        ranges[i].nlb = cpu_to_le32(nr_blocks);
+    }
+    qtest_memwrite(drive->qts, drive->buf_addr, ranges, nr * sizeof(*ranges));
+    cid = zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, drive->buf_addr,
+                        nr * sizeof(*ranges));
+    zns_ring(drive->ctrl, ZNS_IO);
+    return cid;
+}
+
+/*
+ * The drain of the reset waits for the first range.  The second one begins when
+ * the drive has set the attribute of its zone, and is waited for when it is
+ * cancelled: the requests for events have gone by then.
+ */
+static void amid_reset(ZnsDrive *drive)
+{
+    uint32_t nr_blocks = 64 * KiB / drive->spec->block_bytes;
+    uint64_t lbas[] = { zns_lba(drive, 1), zns_lba(drive, 2) };
+
+    zns_assert_ok(zns_write(drive, lbas[0], nr_blocks, 1));
+    zns_assert_ok(zns_write(drive, lbas[1], nr_blocks, 2));
+    zns_assert_ok(zns_flush(drive));
+    configure_events(drive, EVENT_BIT);
+    request_event(drive);
+
+    send_deallocate(drive, lbas, ARRAY_SIZE(lbas), nr_blocks);
+    qtest_qmp_send(drive->qts,
+        "{ 'execute': 'block-zone-set-attributes', 'arguments': "
+        "{ 'node-name': 'zones0', 'zone': 2, 'finish-recommended': true } }");
+    g_usleep(ZNS_SLOW_MS * 1000);
+    zns_ctrl_reset(drive->ctrl);
+    qobject_unref(qtest_qmp_receive(drive->qts));
+
+    g_assert_cmphex(zns_zone(drive, 2).attributes, ==,
+                    NVME_ZA_FINISH_RECOMMENDED);
+    assert_one_changed(drive, 2);
+}
+
 /* Notices mask each other; none that waits may be lost */
 static void among_other_notices(ZnsDrive *drive)
 {
@@ -590,6 +656,8 @@ const ZnsTest zns_event_tests[] = {
       &spec_shared },
     { "event/of-a-namespace-that-goes", detached_before_reading, ZNS_BOTH },
     { "event/again-after-a-reset", again_after_reset, ZNS_BOTH },
+    { "event/not-to-a-request-that-a-reset-takes", amid_reset, ZNS_QCOW2,
+      &spec_below },
     { "event/not-lost-among-other-notices", among_other_notices, ZNS_BOTH,
       &spec_two_namespaces },
     { "event/not-repeated-by-other-notices", not_repeated_by_other_notices,
