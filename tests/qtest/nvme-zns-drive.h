@@ -278,8 +278,14 @@ typedef struct ZnsReport {
 } ZnsReport;
 
 uint16_t zns_report(ZnsDrive *drive, ZnsReportArgs args, ZnsReport *report);
+/* Its halves, with the buffer at addr; the first returns the identifier */
+uint16_t zns_send_report(ZnsDrive *drive, ZnsReportArgs args, uint64_t addr);
+void zns_take_report(ZnsDrive *drive, ZnsReportArgs args, uint64_t addr,
+                     ZnsReport *report);
 /* One zone; with its extension where the drive has any */
 ZnsZone zns_zone(ZnsDrive *drive, uint32_t zone_idx);
+/* For extensions of ZNS_MAX_ZDE_BYTES, as zns_set_zde() sets them */
+bool zns_zone_has_zde(const ZnsZone *zone, uint32_t seed);
 bool zns_zde_is(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed);
 bool zns_zde_is_zero(ZnsDrive *drive, uint32_t zone_idx);
 
