@@ -332,14 +332,15 @@ static int coroutine_fn blk_co_do_zone_write(BlockBackend *blk,
 }
 
 static int coroutine_fn
-blk_co_do_get_zone_extension(BlockBackend *blk, uint32_t zone_idx, void *zde)
+blk_co_do_get_zone_extension(BlockBackend *blk, uint32_t zone_idx, void *zde,
+                             ZoneInfo *info)
 {
     BlockDriverState *bs;
 
     blk_wait_while_drained(blk, 0);
     GRAPH_RDLOCK_GUARD();
     bs = blk_zone_node(blk);
-    return bs ? bdrv_zone_co_get_extensions(bs, &zone_idx, 1, zde)
+    return bs ? bdrv_zone_co_get_extension(bs, zone_idx, zde, info)
               : -ENOMEDIUM;
 }
 
@@ -363,15 +364,24 @@ int coroutine_fn blk_co_zone_action(BlockBackend *blk, const ZoneAction *action)
     return ret;
 }
 
-int coroutine_fn blk_co_get_zone_extension(BlockBackend *blk,
-                                           uint32_t zone_idx, void *zde)
+int coroutine_fn blk_co_get_zone_with_extension(BlockBackend *blk,
+                                                uint32_t zone_idx, void *zde,
+                                                ZoneInfo *info)
 {
     int ret;
 
     blk_inc_in_flight(blk);
-    ret = blk_co_do_get_zone_extension(blk, zone_idx, zde);
+    ret = blk_co_do_get_zone_extension(blk, zone_idx, zde, info);
     blk_dec_in_flight(blk);
     return ret;
+}
+
+int coroutine_fn blk_co_get_zone_extension(BlockBackend *blk,
+                                           uint32_t zone_idx, void *zde)
+{
+    ZoneInfo info;
+
+    return blk_co_get_zone_with_extension(blk, zone_idx, zde, &info);
 }
 
 int coroutine_fn blk_co_zone_power_cycle(BlockBackend *blk)

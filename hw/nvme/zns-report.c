@@ -143,6 +143,31 @@ static void report_add(ZoneReport *report, uint32_t zone_idx)
     }
 }
 
+/* Does the filter let it pass? */
+static bool report_wants(const ZoneReport *report, const ZoneInfo *info)
+{
+    switch (report->filter) {
+    case NVME_ZONE_REPORT_ALL:
+        return true;
+    case NVME_ZONE_REPORT_ATTRIBUTES:
+        return info->attributes & ZONE_ATTR_REPORTED;
+    default:
+        return info->state == filter_states[report->filter];
+    }
+}
+
+/* Those behind it follow */
+static void report_remove(ZoneReport *report, uint32_t slot)
+{
+    NvmeZoneReportHeader *header = (NvmeZoneReportHeader *)report->buf;
+
+    report->nr_zones--;
+    memmove(report_slot(report, slot), report_slot(report, slot + 1),
+            (report->nr_zones - slot) * report->slot_bytes);
+    memset(report_slot(report, report->nr_zones), 0, report->slot_bytes);
+    header->nr_zones = cpu_to_le64(le64_to_cpu(header->nr_zones) - 1);
+}
+
 /*
  * Fills the buffer but for the extensions, which take I/O; false when there is
  * more to look at.
@@ -193,17 +218,35 @@ static int coroutine_fn report_co_fill(ZoneReport *report)
     return ret;
 }
 
+/*
+ * A zone whose extension is read is reported as it is then: what was seen of it
+ * before may be of another life, with another extension.
+ */
 static int coroutine_fn report_co_add_extensions(ZoneReport *report)
 {
-    BlockBackend *blk = report->req->ns->blkconf.blk;
+    NvmeNamespace *ns = report->req->ns;
+    uint32_t nr_gone = 0;
     uint32_t i;
     int ret = 0;
 
-    for (i = 0; i < report->nr_zdes && ret >= 0; i++) {
-        uint8_t *slot = report_slot(report, report->zde_slots[i]);
+    for (i = 0; i < report->nr_zdes; i++) {
+        uint32_t slot = report->zde_slots[i] - nr_gone;
+        uint8_t *descr = report_slot(report, slot);
+        ZoneInfo info;
 
-        ret = blk_co_get_zone_extension(blk, report->zde_zones[i],
-                                        slot + sizeof(NvmeZoneDescr));
+        ret = blk_co_get_zone_with_extension(ns->blkconf.blk,
+                                             report->zde_zones[i],
+                                             descr + sizeof(NvmeZoneDescr),
+                                             &info);
+        if (ret < 0) {
+            break;
+        }
+        if (report_wants(report, &info)) {
+            encode_zone(ns, &info, (NvmeZoneDescr *)descr);
+        } else {
+            report_remove(report, slot);
+            nr_gone++;
+        }
     }
     return ret;
 }

@@ -506,7 +506,14 @@ bdrv_zone_co_action(BdrvChild *child, const ZoneAction *action);
 int coroutine_fn GRAPH_RDLOCK
 bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
                     BlockZoneDescriptor *zones);
-/* Slot i of zdes is the extension of zone_idx[i]: zeros where ZDEV is clear */
+/*
+ * The extension of a zone, zeros where ZDEV is clear, and what else there is to
+ * say of the zone at the same moment
+ */
+int coroutine_fn GRAPH_RDLOCK
+bdrv_zone_co_get_extension(BlockDriverState *bs, uint32_t zone_idx, void *zde,
+                           ZoneInfo *info);
+/* Slot i of zdes is that of zone_idx[i] */
 int coroutine_fn GRAPH_RDLOCK
 bdrv_zone_co_get_extensions(BlockDriverState *bs, const uint32_t *zone_idx,
                             uint32_t nr, void *zdes);

@@ -484,6 +484,15 @@ ZoneStatus zone_table_check_event(const ZoneTable *table, uint32_t zone_idx,
 ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
                             ZoneEvent event, bool *changed);
 
+/*
+ * Between these, resources that the event will take (active, ZRWA; not open)
+ * are taken for it already: others are refused as if it had happened.  All
+ * that can be seen of the zone, counts included, stays as it is.  The event
+ * must be acceptable, and the zone held.
+ */
+void zone_table_claim(ZoneTable *table, uint32_t zone_idx, ZoneEvent event);
+void zone_table_unclaim(ZoneTable *table, uint32_t zone_idx, ZoneEvent event);
+
 /* The word that zone_table_event() would leave; the event must be acceptable */
 uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,
                                ZoneEvent event);

@@ -85,8 +85,11 @@ void blk_set_zone_zrwa(BlockBackend *blk, uint64_t zrwa_bytes,
 
 /*
  * Fills zde (blk_get_zd_ext_size() bytes) with the extension of a zone: zeros
- * where ZDEV is clear.  Does I/O.
+ * where ZDEV is clear.  info is the zone at the same moment.  Does I/O.
  */
+int coroutine_fn blk_co_get_zone_with_extension(BlockBackend *blk,
+                                                uint32_t zone_idx, void *zde,
+                                                ZoneInfo *info);
 int coroutine_fn blk_co_get_zone_extension(BlockBackend *blk,
                                            uint32_t zone_idx, void *zde);
 int co_wrapper_mixed blk_get_zone_extension(BlockBackend *blk,

@@ -5,14 +5,17 @@
  *
  * What it shows: that reports list the right zones, count them by the rules of
  * the Partial Report bit, filter by each state, fill small buffers no further
- * than they reach, and begin at any LBA of a zone.
+ * than they reach, and begin at any LBA of a zone; that a descriptor extension
+ * is reported when it is stored, with the zone that it belongs to.
  *
  * How: a drive with zones in every state that a host can bring about, and
- * reports of it with all kinds of arguments.
+ * reports of it with all kinds of arguments.  Limits below the image stop what
+ * writes or reads extensions, until the test lets them go on.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
+#include "qemu/units.h"
 #include "nvme-zns-drive.h"
 
 #define HEAD_BYTES  sizeof(NvmeZoneReportHeader)
@@ -253,6 +256,147 @@ static void from_mid_device(ZnsDrive *drive)
                     NVME_ZONE_STATE_IMPLICITLY_OPEN);
 }
 
+/* Extensions on their way *************************************************/
+
+/* One zone may be active */
+static const ZnsSpec spec_limited = {
+    .device_bytes = 64 * MiB,
+    .zone_bytes = 4 * MiB,
+    .capacity_bytes = 3 * MiB,
+    .max_open_zones = 1,
+    .max_active_zones = 1,
+    .zde_bytes = 64,
+    .block_bytes = 512,
+    .drive_options = " -object throttle-group,id=limits0",
+    .qcow2_node = "driver=qcow2,file.driver=throttle,"
+                  "file.throttle-group=limits0,file.file.driver=file,"
+                  "file.file.filename=",
+};
+
+static void limit_file(ZnsDrive *drive, int bps_read, int bps_write)
+{
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'qom-set', 'arguments': { 'path': '/objects/limits0', "
+        "'property': 'limits', 'value': { 'bps-read': %d, "
+        "'bps-write': %d } } }", bps_read, bps_write);
+}
+
+/* One request to the image file, and no more for a minute */
+static void stop_reads(ZnsDrive *drive)
+{
+    limit_file(drive, 1, 0);
+}
+
+static void stop_writes(ZnsDrive *drive)
+{
+    limit_file(drive, 0, 1);
+}
+
+/* Those that wait are let go when all is drained */
+static void go_on(ZnsDrive *drive)
+{
+    limit_file(drive, 0, 0);
+    qtest_qmp_assert_success(drive->qts, "{ 'execute': 'stop' }");
+    qtest_qmp_assert_success(drive->qts, "{ 'execute': 'cont' }");
+}
+
+static void assert_in_flight(ZnsDrive *drive, uint16_t cid)
+{
+    ZnsReply reply;
+
+    g_assert_false(zns_poll(drive->ctrl, ZNS_IO, cid, &reply));
+}
+
+static uint16_t wait_for(ZnsDrive *drive, uint16_t cid)
+{
+    return zns_wait(drive->ctrl, ZNS_IO, cid).status;
+}
+
+static uint16_t send_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed,
+                             uint64_t addr)
+{
+    NvmeCmd cmd = zns_rw_cmd(NVME_CMD_ZONE_MGMT_SEND,
+                             zns_lba(drive, zone_idx), 1);
+    uint16_t cid;
+
+    cmd.cdw13 = cpu_to_le32(NVME_ZONE_ACTION_SET_ZD_EXT);
+    zns_put_pattern(drive, addr, 1, seed);
+    cid = zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, addr, ZNS_MAX_ZDE_BYTES);
+    zns_ring(drive->ctrl, ZNS_IO);
+    return cid;
+}
+
+static void extension_when_stored(ZnsDrive *drive)
+{
+    g_autofree ZnsReport *report = g_new(ZnsReport, 1);
+    ZnsReportArgs closed = { .filter = NVME_ZONE_REPORT_CLOSED };
+    uint16_t cid;
+    ZnsZone zone;
+
+    stop_writes(drive);
+    cid = send_set_zde(drive, 1, 1, drive->buf_addr + ZNS_BUF_BYTES / 2);
+    zone = zns_zone(drive, 1);
+    g_assert_cmphex(zone.state, ==, NVME_ZONE_STATE_EMPTY);
+    g_assert_cmphex(zone.attributes, ==, 0);
+    g_assert_true(buffer_is_zero(zone.zde, sizeof(zone.zde)));
+    zns_assert_ok(zns_report(drive, closed, report));
+    g_assert_cmpuint(report->nr_zones, ==, 0);
+    /* But what it will take is taken */
+    zns_assert_status(zns_open(drive, 2), NVME_ZONE_TOO_MANY_ACTIVE);
+    assert_in_flight(drive, cid);
+
+    go_on(drive);
+    zns_assert_ok(wait_for(drive, cid));
+    zns_assert_zone(drive, 1, CLOSED, 0);
+    g_assert_true(zns_zde_is(drive, 1, 1));
+}
+
+/* Zones 1 and 2 are Full; zone 1 gets another life amid a report of both */
+static void report_amid_reset(ZnsDrive *drive, ZnsReportArgs args,
+                              ZnsReport *report)
+{
+    uint64_t addr = drive->buf_addr + ZNS_BUF_BYTES / 2;
+    uint32_t zone_idx;
+    uint16_t cid;
+
+    for (zone_idx = 1; zone_idx <= 2; zone_idx++) {
+        zns_assert_ok(zns_reset(drive, zone_idx));
+    }
+    for (zone_idx = 1; zone_idx <= 2; zone_idx++) {
+        zns_assert_ok(zns_set_zde(drive, zone_idx, zone_idx));
+        zns_assert_ok(zns_finish(drive, zone_idx));
+    }
+    stop_reads(drive);
+    g_assert_true(zns_zde_is(drive, 2, 2));
+    cid = zns_send_report(drive, args, addr);
+    zns_assert_ok(zns_reset(drive, 1));
+    zns_assert_ok(zns_set_zde(drive, 1, 3));
+    assert_in_flight(drive, cid);
+    go_on(drive);
+    zns_assert_ok(wait_for(drive, cid));
+    zns_take_report(drive, args, addr, report);
+}
+
+static void extension_of_the_zone(ZnsDrive *drive)
+{
+    g_autofree ZnsReport *report = g_new(ZnsReport, 1);
+    ZnsReportArgs args = { .action = NVME_ZONE_REPORT_EXTENDED };
+
+    report_amid_reset(drive, args, report);
+    g_assert_cmpuint(report->nr_zones, ==, drive->nr_zones);
+    g_assert_cmphex(report->zones[1].state, ==, NVME_ZONE_STATE_CLOSED);
+    g_assert_true(zns_zone_has_zde(&report->zones[1], 3));
+    g_assert_cmphex(report->zones[2].state, ==, NVME_ZONE_STATE_FULL);
+    g_assert_true(zns_zone_has_zde(&report->zones[2], 2));
+
+    args.filter = NVME_ZONE_REPORT_FULL;
+    report_amid_reset(drive, args, report);
+    g_assert_cmpuint(report->nr_zones, ==, 1);
+    g_assert_cmpuint(report->zones[0].start_lba, ==, zns_lba(drive, 2));
+    g_assert_cmphex(report->zones[0].state, ==, NVME_ZONE_STATE_FULL);
+    g_assert_true(zns_zone_has_zde(&report->zones[0], 2));
+}
+
 const ZnsTest zns_report_tests[] = {
     { "report/fresh-drive-is-all-empty", lists_fresh_drive, ZNS_BOTH },
     { "report/filters-by-state", filters, ZNS_BOTH },
@@ -269,5 +413,9 @@ const ZnsTest zns_report_tests[] = {
     { "report/header-alone", header_alone, ZNS_BOTH },
     { "report/stays-within-the-buffer", buffer_end, ZNS_BOTH },
     { "report/from-any-lba-of-a-zone", from_mid_device, ZNS_BOTH },
+    { "report/shows-an-extension-when-it-is-stored", extension_when_stored,
+      ZNS_QCOW2, &spec_limited },
+    { "report/shows-extensions-with-their-zones", extension_of_the_zone,
+      ZNS_QCOW2, &spec_limited },
     { }
 };

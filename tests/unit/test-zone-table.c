@@ -428,6 +428,34 @@ static void test_set_zde_needs_active(void)
     zone_table_free(table);
 }
 
+/* While it is stored, what it takes is taken, and the zone shows nothing */
+static void test_set_zde_claims(void)
+{
+    ZoneTable *table = make_table(.zd_extension_bytes = 64,
+                                  .max_active_zones = 1);
+    ZoneWrite write;
+
+    zone_table_hold(table, 1);
+    zone_table_claim(table, 1, ZONE_EVENT_SET_ZDE);
+    g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EMPTY);
+    g_assert_cmphex(attributes_of(table, 1), ==, 0);
+    g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN);
+    g_assert_cmpint(zone_table_counts(table).active, ==, 0);
+    g_assert_cmpint(send(table, 2, ZONE_EVENT_OPEN), ==,
+                    ZONE_ERR_TOO_MANY_ACTIVE);
+    g_assert_cmpint(begin_at(table, &write, 2, 0, 4096), ==,
+                    ZONE_ERR_TOO_MANY_ACTIVE);
+    zone_table_unclaim(table, 1, ZONE_EVENT_SET_ZDE);
+    expect_send(table, 2, ZONE_EVENT_OPEN);
+    expect_send(table, 2, ZONE_EVENT_RESET);
+
+    zone_table_claim(table, 1, ZONE_EVENT_SET_ZDE);
+    zone_table_unclaim(table, 1, ZONE_EVENT_SET_ZDE);
+    expect_send(table, 1, ZONE_EVENT_SET_ZDE);
+    zone_table_release(table, 1);
+    zone_table_free(table);
+}
+
 static void test_no_zde(void)
 {
     ZoneTable *table = make_table(.zrwa_bytes = 8192,
@@ -957,6 +985,7 @@ int main(int argc, char **argv)
         { "faults/free-resources", test_faults_free_resources },
         { "zde/set", test_set_zde },
         { "zde/needs-active", test_set_zde_needs_active },
+        { "zde/claims-active", test_set_zde_claims },
         { "zde/absent", test_no_zde },
         { "close-unwritten", test_close_unwritten },
         { "limits/open", test_max_open },

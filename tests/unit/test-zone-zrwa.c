@@ -154,18 +154,28 @@ static void test_allocate_with_extension(void)
     zone_table_free(table);
 }
 
-/* ... as it was before, when its word is loaded again: the area is free */
-static void test_extension_undone(void)
+/* While it is stored, the area is nobody else's */
+static void test_extension_claims(void)
 {
     ZoneTable *table = make_zrwa_table(.zd_extension_bytes = 64,
                                        .max_zrwa_zones = 1);
-    uint64_t word = zone_table_word(table, 1);
 
-    expect_send(table, 1, ZONE_EVENT_SET_ZDE_ZRWA);
-    zone_table_load_word(table, 1, word);
+    zone_table_hold(table, 1);
+    zone_table_claim(table, 1, ZONE_EVENT_SET_ZDE_ZRWA);
     g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_EMPTY);
     g_assert_cmphex(attributes_of(table, 1), ==, 0);
     g_assert_cmpint(zone_table_counts(table).zrwa, ==, 0);
+    g_assert_cmpint(send(table, 2, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_ZRWA_EXHAUSTED);
+    /* One without an area takes none */
+    zone_table_hold(table, 3);
+    zone_table_claim(table, 3, ZONE_EVENT_SET_ZDE);
+    zone_table_unclaim(table, 3, ZONE_EVENT_SET_ZDE);
+    zone_table_release(table, 3);
+    g_assert_cmpint(send(table, 2, ZONE_EVENT_OPEN_ZRWA), ==,
+                    ZONE_ERR_ZRWA_EXHAUSTED);
+    zone_table_unclaim(table, 1, ZONE_EVENT_SET_ZDE_ZRWA);
+    zone_table_release(table, 1);
     expect_send(table, 2, ZONE_EVENT_SET_ZDE_ZRWA);
     zone_table_free(table);
 }
@@ -644,7 +654,7 @@ int main(int argc, char **argv)
         { "allocate", test_allocate },
         { "allocate-when-empty", test_allocate_when_empty },
         { "allocate-with-extension", test_allocate_with_extension },
-        { "extension-undone", test_extension_undone },
+        { "extension-claims", test_extension_claims },
         { "exhausted", test_exhausted },
         { "unaligned-writes", test_unaligned_writes },
         { "not-while-in-flight", test_not_while_in_flight },

@@ -28,6 +28,7 @@ struct ZoneIO {
     ZoneTable *table;           /* NULL: see zone_io_describe() */
     ZoneGeometry described;
     QemuMutex lock;
+    uint64_t zde_seq;           /* how often a slot was about to be written */
     CoQueue waiters;            /* for a write to end or a hold to go */
     CoMutex commit_lock;
     NotifierList change_notifiers; /* main loop only */
@@ -132,7 +133,6 @@ struct ZoneTransaction {
     const void *zde;            /* of one zone: stored before its word */
     const ZoneTail *tail;       /* of each zone, while it is held */
 
-    uint64_t word_before;       /* of one zone */
     bool changed;               /* one zone: its state or attributes */
     bool capacity_changed;      /* of any zone */
 };

@@ -51,28 +51,25 @@ zone_io_co_durable_event(ZoneIO *io, uint32_t zone_idx, ZoneEvent event,
 }
 
 /*
- * The table takes the event at once, and with it the active resource and the
- * area: nobody else may have them meanwhile.  None of it can be committed by
- * others, as the commit lock is held.
+ * The zone stays Empty until all is durable, but nobody else may have the
+ * active resource and the area meanwhile.  Whoever reads the slot looks again.
  */
 static ZoneStatus zone_plan_zde(ZoneTransaction *t, uint32_t zone_idx,
                                 uint64_t *word)
 {
-    ZoneTable *table = t->io->table;
-    ZoneStatus status;
+    ZoneStatus status = zone_transaction_plan_event(t, zone_idx, word);
 
-    t->word_before = zone_table_word(table, zone_idx);
-    status = zone_table_event(table, zone_idx, t->event, NULL);
-    *word = zone_table_word(table, zone_idx);
+    if (status == ZONE_OK) {
+        zone_table_claim(t->io->table, zone_idx, t->event);
+        t->io->zde_seq++;
+    }
     return status;
 }
 
-/* After an error the zone is Empty again, as it was, and its area is free */
 static void zone_finish_zde(ZoneTransaction *t, uint32_t zone_idx, int ret)
 {
-    if (ret < 0) {
-        zone_table_load_word(t->io->table, zone_idx, t->word_before);
-    }
+    zone_table_unclaim(t->io->table, zone_idx, t->event);
+    zone_transaction_finish_event(t, zone_idx, ret);
 }
 
 /* Set Zone Descriptor Extension: the zone is Empty, so its slot is free */

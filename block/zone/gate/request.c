@@ -236,34 +236,56 @@ bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
     return 0;
 }
 
-/* Fills zd_extension_bytes: zeros where there is no valid one */
-static int coroutine_fn GRAPH_RDLOCK
-zone_io_co_get_extension(ZoneIO *io, uint32_t zone_idx, void *zde)
+/* Gives a number that is another one when a slot may have been written since */
+static uint64_t zone_io_sample(ZoneIO *io, uint32_t zone_idx, ZoneInfo *info)
 {
-    ZoneInfo info;
+    uint64_t zde_seq;
 
-    zone_io_get_info(io, zone_idx, &info);
-    if (!(info.attributes & ZONE_ATTR_ZDEV)) {
-        memset(zde, 0, zone_io_geometry(io)->zd_extension_bytes);
-        return 0;
-    }
-    return io->ops->co_load_zde(io->bs, zone_idx, zde);
+    zone_io_lock(io);
+    zone_table_info(io->table, zone_idx, info);
+    zde_seq = io->zde_seq;
+    zone_io_unlock(io);
+    return zde_seq;
+}
+
+/*
+ * The slot of a zone with ZDEV is written when the zone has been reset: what
+ * has been read is whole, and belongs to info, if none was begun meanwhile.
+ */
+int coroutine_fn
+bdrv_zone_co_get_extension(BlockDriverState *bs, uint32_t zone_idx, void *zde,
+                           ZoneInfo *info)
+{
+    ZoneIO *io = bdrv_zone_io(bs);
+    uint64_t zde_seq;
+    ZoneInfo after;
+    int ret = 0;
+
+    bdrv_inc_in_flight(bs);
+    do {
+        zde_seq = zone_io_sample(io, zone_idx, info);
+        if (!(info->attributes & ZONE_ATTR_ZDEV)) {
+            memset(zde, 0, zone_io_geometry(io)->zd_extension_bytes);
+            break;
+        }
+        ret = io->ops->co_load_zde(io->bs, zone_idx, zde);
+    } while (ret >= 0 && zone_io_sample(io, zone_idx, &after) != zde_seq);
+    bdrv_dec_in_flight(bs);
+    return ret;
 }
 
 int coroutine_fn
 bdrv_zone_co_get_extensions(BlockDriverState *bs, const uint32_t *zone_idx,
                             uint32_t nr, void *zdes)
 {
-    ZoneIO *io = bdrv_zone_io(bs);
-    uint32_t zde_bytes = zone_io_geometry(io)->zd_extension_bytes;
+    uint32_t zde_bytes = zone_io_geometry(bdrv_zone_io(bs))->zd_extension_bytes;
+    uint8_t *zde = zdes;
+    ZoneInfo info;
     uint32_t i;
     int ret = 0;
 
-    bdrv_inc_in_flight(bs);
-    for (i = 0; i < nr && ret >= 0; i++) {
-        ret = zone_io_co_get_extension(io, zone_idx[i],
-                                       (uint8_t *)zdes + (size_t)i * zde_bytes);
+    for (i = 0; i < nr && ret >= 0; i++, zde += zde_bytes) {
+        ret = bdrv_zone_co_get_extension(bs, zone_idx[i], zde, &info);
     }
-    bdrv_dec_in_flight(bs);
     return ret;
 }

@@ -60,7 +60,8 @@ static ZoneStatus check_resources(const ZoneTable *table,
 
     *victim = ZONE_NONE;
     if (transition->active_delta > 0 && geometry->max_active_zones &&
-        table->counts.active >= geometry->max_active_zones) {
+        table->counts.active + table->claimed_active >=
+        geometry->max_active_zones) {
         return ZONE_ERR_TOO_MANY_ACTIVE;
     }
     if (transition->open_delta > 0 && geometry->max_open_zones &&
@@ -76,7 +77,7 @@ static ZoneStatus check_resources(const ZoneTable *table,
     }
     if ((transition->set_attributes & ZONE_ATTR_ZRWAV) &&
         geometry->max_zrwa_zones &&
-        table->counts.zrwa >= geometry->max_zrwa_zones) {
+        table->counts.zrwa + table->claimed_zrwa >= geometry->max_zrwa_zones) {
         return ZONE_ERR_ZRWA_EXHAUSTED;
     }
     return ZONE_OK;
@@ -296,6 +297,28 @@ ZoneStatus zone_table_event(ZoneTable *table, uint32_t zone_idx,
         *changed = zone_table_word(table, zone_idx) != word;
     }
     return status;
+}
+
+static void count_claim(ZoneTable *table, uint32_t zone_idx, ZoneEvent event,
+                        int delta)
+{
+    const ZoneTransition *transition = find_transition(table, zone_idx, event);
+
+    assert(zone_is_held(table, zone_idx) && transition->open_delta <= 0);
+    table->claimed_active += transition->active_delta > 0 ? delta : 0;
+    table->claimed_zrwa += transition->set_attributes & ZONE_ATTR_ZRWAV ? delta
+                                                                        : 0;
+}
+
+void zone_table_claim(ZoneTable *table, uint32_t zone_idx, ZoneEvent event)
+{
+    assert(zone_table_check_event(table, zone_idx, event) == ZONE_OK);
+    count_claim(table, zone_idx, event, 1);
+}
+
+void zone_table_unclaim(ZoneTable *table, uint32_t zone_idx, ZoneEvent event)
+{
+    count_claim(table, zone_idx, event, -1);
 }
 
 uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,

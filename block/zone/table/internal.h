@@ -89,6 +89,8 @@ struct ZoneTable {
 
     ZoneList lists[ZONE_STATE__MAX];
     ZoneCounts counts;
+    uint32_t claimed_active;    /* for events to come; not in counts */
+    uint32_t claimed_zrwa;
     ZoneGroup *groups;          /* of ZONE_GROUP_ZONES; the last has less */
 
     ZoneBucket buckets[ZONE_BUCKETS];

@@ -243,6 +243,7 @@ void zone_table_free(ZoneTable *table)
     if (!table) {
         return;
     }
+    assert(!table->claimed_active && !table->claimed_zrwa);
     for (i = 0; i < ZONE_BUCKETS; i++) {
         assert(!table->buckets[i].writes.first);
         assert(!table->buckets[i].discards.first);
@@ -335,7 +336,7 @@ void zone_table_set_limits(ZoneTable *table, uint32_t max_open_zones,
 void zone_table_set_zrwa(ZoneTable *table, uint64_t zrwa_bytes,
                          uint64_t granularity_bytes, uint32_t max_zones)
 {
-    assert(table->counts.zrwa == 0);
+    assert(table->counts.zrwa + table->claimed_zrwa == 0);
     table->geometry.zrwa_bytes = zrwa_bytes;
     table->geometry.zrwa_granularity_bytes = granularity_bytes;
     table->geometry.max_zrwa_zones = max_zones;

@@ -311,6 +311,9 @@ static int set_zde_zrwa(FailImage *image)
     blk_set_zone_zrwa(image->blk, 2 * FAIL_BLOCK_BYTES, FAIL_BLOCK_BYTES, 1);
     ret = fail_set_zde_zrwa(image, FAIL_ZONE_NEW);
     g_assert_cmpuint(blk_get_zone_counts(image->blk).zrwa, ==, ret >= 0);
+    g_assert_cmpint(blk_check_zone_event(image->blk, FAIL_ZONE_NEW,
+                                         ZONE_EVENT_OPEN_ZRWA) == ZONE_OK, ==,
+                    ret < 0);
     return ret;
 }
 
