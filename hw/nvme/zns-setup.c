@@ -405,10 +405,27 @@ void nvme_zns_cleanup(NvmeNamespace *ns)
     ns->id_ns_zoned = NULL;
 }
 
+/*
+ * Polling runs the bottom halves of queues: one that has been cancelled must
+ * not start commands that outlive it.
+ */
+static void stop_fetching(NvmeCtrl *n)
+{
+    uint32_t i;
+
+    n->dbbuf_enabled = false; /* a pending one would read the tail again */
+    for (i = 0; i < n->params.max_ioqpairs + 1; i++) {
+        if (n->sq[i]) {
+            n->sq[i]->tail = n->sq[i]->head;
+        }
+    }
+}
+
 void nvme_zns_begin_reset(NvmeCtrl *n)
 {
     uint32_t csts = ldl_le_p(&n->bar.csts);
 
+    stop_fetching(n);
     n->outstanding_aers = 0;
     if (NVME_CSTS_RDY(csts)) {
         n->zns_left_open = !NVME_CC_SHN(ldl_le_p(&n->bar.cc)) &&

@@ -98,8 +98,9 @@ void nvme_zns_free_logs(NvmeCtrl *n);
 /* Sends what can be sent: requests have come in, or notices are not masked */
 void nvme_zns_send_events(NvmeCtrl *n);
 /*
- * A reset begins, before anything is polled: the requests that wait for events
- * go with their queue, and a controller that was not shut down stays so.
+ * A reset begins, before anything is polled: no more commands are fetched, the
+ * requests that wait for events go with their queue, and a controller that was
+ * not shut down stays so.
  */
 void nvme_zns_begin_reset(NvmeCtrl *n);
 /* After a reset: a log that was not read is news again */

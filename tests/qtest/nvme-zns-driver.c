@@ -33,6 +33,7 @@ typedef struct ZnsSlot {
 
 typedef struct ZnsQueue {
     uint16_t qid;
+    uint16_t depth;             /* ZNS_QUEUE_DEPTH at most */
     uint16_t sq_tail;
     uint16_t cq_head;
     uint16_t phase;             /* of entries that are new */
@@ -131,6 +132,7 @@ static uint64_t alloc_pages(QGuestAllocator *alloc, size_t bytes)
 static void alloc_queue(ZnsQueue *queue, uint16_t qid, QGuestAllocator *alloc)
 {
     queue->qid = qid;
+    queue->depth = ZNS_QUEUE_DEPTH;
     queue->sq_addr = alloc_pages(alloc, ZNS_QUEUE_DEPTH * sizeof(NvmeCmd));
     queue->cq_addr = alloc_pages(alloc, ZNS_QUEUE_DEPTH * sizeof(NvmeCqe));
     queue->prp_list_addr = guest_alloc(alloc, ZNS_QUEUE_DEPTH * PAGE_BYTES);
@@ -205,7 +207,7 @@ static void create_io_queues(ZnsCtrl *ctrl)
 static void enable_ctrl(ZnsCtrl *ctrl)
 {
     const ZnsQueue *admin = &ctrl->queues[ZNS_ADMIN];
-    uint32_t depth = ZNS_QUEUE_DEPTH - 1;
+    uint32_t depth = admin->depth - 1;
     ZnsQueueId id;
 
     for (id = 0; id < ZNS_QUEUE__MAX; id++) {
@@ -270,6 +272,13 @@ void zns_ctrl_reset_to_pages(ZnsCtrl *ctrl, size_t page_bytes)
 {
     g_assert_cmpuint(page_bytes, <=, MAX_PAGE_BYTES);
     ctrl->mps = ctz32(page_bytes / PAGE_BYTES);
+    zns_ctrl_reset(ctrl);
+}
+
+void zns_ctrl_reset_to_admin_depth(ZnsCtrl *ctrl, uint16_t depth)
+{
+    g_assert_cmpuint(depth, <=, ZNS_QUEUE_DEPTH);
+    ctrl->queues[ZNS_ADMIN].depth = depth;
     zns_ctrl_reset(ctrl);
 }
 
@@ -340,7 +349,7 @@ uint16_t zns_queue_cmd(ZnsCtrl *ctrl, ZnsQueueId id, const NvmeCmd *cmd,
     set_prps(ctrl, queue, cid, &entry, addr, bytes);
     write_memory(ctrl, queue->sq_addr + queue->sq_tail * sizeof(entry), &entry,
                  sizeof(entry));
-    queue->sq_tail = (queue->sq_tail + 1) % ZNS_QUEUE_DEPTH;
+    queue->sq_tail = (queue->sq_tail + 1) % queue->depth;
     return cid;
 }
 
@@ -379,7 +388,7 @@ static bool reap(ZnsCtrl *ctrl, ZnsQueue *queue)
                   (uint64_t)le32_to_cpu(cqe.dw1) << 32,
     };
     mark_cqe(ctrl, queue->cq_addr + queue->cq_head * sizeof(cqe));
-    queue->cq_head = (queue->cq_head + 1) % ZNS_QUEUE_DEPTH;
+    queue->cq_head = (queue->cq_head + 1) % queue->depth;
     queue->phase ^= queue->cq_head == 0;
     if (!ctrl->memory || ++queue->nr_unrung >= MAX_UNRUNG) {
         write_doorbell(ctrl, queue, true, queue->cq_head);

@@ -53,6 +53,8 @@ void zns_ctrl_disable(ZnsCtrl *ctrl);
 void zns_ctrl_reset(ZnsCtrl *ctrl);
 /* The same, and from then on with pages of another size: 4 or 8 KiB */
 void zns_ctrl_reset_to_pages(ZnsCtrl *ctrl, size_t page_bytes);
+/* The same with another number of slots in the admin queues */
+void zns_ctrl_reset_to_admin_depth(ZnsCtrl *ctrl, uint16_t depth);
 /* A normal shutdown notification (CC.SHN), waited for */
 void zns_ctrl_notify_shutdown(ZnsCtrl *ctrl);
 /* The same; then as reset */

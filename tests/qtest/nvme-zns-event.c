@@ -80,7 +80,15 @@ static const ZnsSpec spec_excursions = {
     .ns_options = ",zoned.excursions=on,zoned.frl=100",
 };
 
-/* What comes to zones0 from QMP is not waited for when the device is drained */
+#define SLOW_NSID           2
+#define SLOW_NS                                                             \
+    " -blockdev driver=null-co,node-name=slow0,size=65536,"                 \
+    "latency-ns=100000000 -device nvme-ns,drive=slow0,bus=nvme0,nsid=2"
+
+/*
+ * What comes to zones0 from QMP is not waited for when the device is drained.
+ * A Format of namespace 2 ends while namespace 1 is.
+ */
 static const ZnsSpec spec_below = {
     .device_bytes = 64 * MiB,
     .zone_bytes = 4 * MiB,
@@ -90,6 +98,7 @@ static const ZnsSpec spec_below = {
     .qcow2_node = "discard=unmap,driver=throttle,throttle-group=none0,"
                   "file.driver=qcow2,file.discard=unmap,"
                   "file.node-name=zones0," ZNS_SLOW_FILE("file.file"),
+    .ns_options = SLOW_NS,
 };
 
 typedef struct ChangedZones {
@@ -574,23 +583,28 @@ static uint16_t send_deallocate(ZnsDrive *drive, const uint64_t *lbas,
     return cid;
 }
 
+/* In zones 1 and 2 */
+static void prepare_ranges(ZnsDrive *drive, uint64_t *lbas, uint32_t nr_blocks)
+{
+    uint32_t i;
+
+    for (i = 0; i < 2; i++) {
+        lbas[i] = zns_lba(drive, i + 1);
+        zns_assert_ok(zns_write(drive, lbas[i], nr_blocks, i));
+    }
+    zns_assert_ok(zns_flush(drive));
+    configure_events(drive, EVENT_BIT);
+}
+
 /*
  * The drain of the reset waits for the first range.  The second one begins when
  * the drive has set the attribute of its zone, and is waited for when it is
  * cancelled: the requests for events have gone by then.
  */
-static void amid_reset(ZnsDrive *drive)
+static void reset_amid_change(ZnsDrive *drive, const uint64_t *lbas,
+                              uint32_t nr_blocks)
 {
-    uint32_t nr_blocks = 64 * KiB / drive->spec->block_bytes;
-    uint64_t lbas[] = { zns_lba(drive, 1), zns_lba(drive, 2) };
-
-    zns_assert_ok(zns_write(drive, lbas[0], nr_blocks, 1));
-    zns_assert_ok(zns_write(drive, lbas[1], nr_blocks, 2));
-    zns_assert_ok(zns_flush(drive));
-    configure_events(drive, EVENT_BIT);
-    request_event(drive);
-
-    send_deallocate(drive, lbas, ARRAY_SIZE(lbas), nr_blocks);
+    send_deallocate(drive, lbas, 2, nr_blocks);
     qtest_qmp_send(drive->qts,
         "{ 'execute': 'block-zone-set-attributes', 'arguments': "
         "{ 'node-name': 'zones0', 'zone': 2, 'finish-recommended': true } }");
@@ -601,6 +615,36 @@ static void amid_reset(ZnsDrive *drive)
     g_assert_cmphex(zns_zone(drive, 2).attributes, ==,
                     NVME_ZA_FINISH_RECOMMENDED);
     assert_one_changed(drive, 2);
+}
+
+static void amid_reset(ZnsDrive *drive)
+{
+    uint32_t nr_blocks = 64 * KiB / drive->spec->block_bytes;
+    uint64_t lbas[2];
+
+    prepare_ranges(drive, lbas, nr_blocks);
+    request_event(drive);
+    reset_amid_change(drive, lbas, nr_blocks);
+}
+
+/* The queue has room for two commands: the third one waits for the Format */
+static void not_fetched_amid_reset(ZnsDrive *drive)
+{
+    uint32_t nr_blocks = 64 * KiB / drive->spec->block_bytes;
+    NvmeCmd format = {
+        .opcode = NVME_ADM_CMD_FORMAT_NVM, .nsid = cpu_to_le32(SLOW_NSID),
+    };
+    uint64_t lbas[2];
+
+    zns_ctrl_reset_to_admin_depth(drive->ctrl, 2);
+    prepare_ranges(drive, lbas, nr_blocks);
+    request_event(drive);
+    zns_assert_ok(zns_read(drive, lbas[0], 1));
+    zns_queue_cmd(drive->ctrl, ZNS_ADMIN, &format, 0, 0);
+    zns_ring(drive->ctrl, ZNS_ADMIN);
+    zns_assert_ok(zns_read(drive, lbas[0], 1));
+    request_event(drive);
+    reset_amid_change(drive, lbas, nr_blocks);
 }
 
 /* Notices mask each other; none that waits may be lost */
@@ -658,6 +702,8 @@ const ZnsTest zns_event_tests[] = {
     { "event/again-after-a-reset", again_after_reset, ZNS_BOTH },
     { "event/not-to-a-request-that-a-reset-takes", amid_reset, ZNS_QCOW2,
       &spec_below },
+    { "event/not-to-a-request-that-comes-amid-a-reset", not_fetched_amid_reset,
+      ZNS_QCOW2, &spec_below },
     { "event/not-lost-among-other-notices", among_other_notices, ZNS_BOTH,
       &spec_two_namespaces },
     { "event/not-repeated-by-other-notices", not_repeated_by_other_notices,
