@@ -312,15 +312,16 @@ static uint16_t wait_for(ZnsDrive *drive, uint16_t cid)
     return zns_wait(drive->ctrl, ZNS_IO, cid).status;
 }
 
-static uint16_t send_set_zde(ZnsDrive *drive, uint32_t zone_idx, uint32_t seed,
-                             uint64_t addr)
+/* The data for it, wanted or not, is a pattern of the zone */
+static uint16_t send_action(ZnsDrive *drive, uint32_t zone_idx,
+                            uint32_t action_flags, uint64_t addr)
 {
     NvmeCmd cmd = zns_rw_cmd(NVME_CMD_ZONE_MGMT_SEND,
                              zns_lba(drive, zone_idx), 1);
     uint16_t cid;
 
-    cmd.cdw13 = cpu_to_le32(NVME_ZONE_ACTION_SET_ZD_EXT);
-    zns_put_pattern(drive, addr, 1, seed);
+    cmd.cdw13 = cpu_to_le32(action_flags);
+    zns_put_pattern(drive, addr, 1, zone_idx);
     cid = zns_queue_cmd(drive->ctrl, ZNS_IO, &cmd, addr, ZNS_MAX_ZDE_BYTES);
     zns_ring(drive->ctrl, ZNS_IO);
     return cid;
@@ -334,7 +335,8 @@ static void extension_when_stored(ZnsDrive *drive)
     ZnsZone zone;
 
     stop_writes(drive);
-    cid = send_set_zde(drive, 1, 1, drive->buf_addr + ZNS_BUF_BYTES / 2);
+    cid = send_action(drive, 1, NVME_ZONE_ACTION_SET_ZD_EXT,
+                      drive->buf_addr + ZNS_BUF_BYTES / 2);
     zone = zns_zone(drive, 1);
     g_assert_cmphex(zone.state, ==, NVME_ZONE_STATE_EMPTY);
     g_assert_cmphex(zone.attributes, ==, 0);
@@ -349,6 +351,23 @@ static void extension_when_stored(ZnsDrive *drive)
     zns_assert_ok(wait_for(drive, cid));
     zns_assert_zone(drive, 1, CLOSED, 0);
     g_assert_true(zns_zde_is(drive, 1, 1));
+}
+
+/* Nobody sees it yet, but it came before */
+static void reset_all_amid_storing(ZnsDrive *drive)
+{
+    uint16_t cid1, cid2;
+
+    stop_writes(drive);
+    cid1 = send_action(drive, 1, NVME_ZONE_ACTION_SET_ZD_EXT,
+                       drive->buf_addr + ZNS_BUF_BYTES / 2);
+    cid2 = send_action(drive, 0, NVME_ZONE_ACTION_RESET | ZNS_SELECT_ALL,
+                       drive->buf_addr);
+    assert_in_flight(drive, cid1);
+    go_on(drive);
+    zns_assert_ok(wait_for(drive, cid1));
+    zns_assert_ok(wait_for(drive, cid2));
+    zns_assert_zone(drive, 1, EMPTY, 0);
 }
 
 /* Zones 1 and 2 are Full; zone 1 gets another life amid a report of both */
@@ -414,6 +433,8 @@ const ZnsTest zns_report_tests[] = {
     { "report/stays-within-the-buffer", buffer_end, ZNS_BOTH },
     { "report/from-any-lba-of-a-zone", from_mid_device, ZNS_BOTH },
     { "report/shows-an-extension-when-it-is-stored", extension_when_stored,
+      ZNS_QCOW2, &spec_limited },
+    { "zde/ends-before-a-reset-of-all-zones", reset_all_amid_storing,
       ZNS_QCOW2, &spec_limited },
     { "report/shows-extensions-with-their-zones", extension_of_the_zone,
       ZNS_QCOW2, &spec_limited },

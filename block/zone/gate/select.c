@@ -152,6 +152,9 @@ zone_io_co_durable_all(ZoneIO *io, ZoneEvent event, const ZoneAction *action)
     };
     int ret = 0;
 
+    /* A Set Zone Descriptor Extension that came before is not seen yet */
+    zone_io_co_commit_lock(io);
+    zone_io_co_commit_unlock(io);
     selection->event = event;
     while (ret >= 0 && zone_io_co_select(io, selection)) {
         trace_zone_io_select_all(io->bs, zone_event_str(event), selection->nr);
