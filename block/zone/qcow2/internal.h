@@ -50,6 +50,8 @@ typedef struct ZonePlan {
     bool flush_follows;         /* 3 becomes durable by the caller's flush */
 } ZonePlan;
 
+typedef struct Qcow2ZoneExtents Qcow2ZoneExtents;
+
 struct Qcow2Zone {
     ZoneGeometry geometry;
     uint8_t version;            /* of the layout */
@@ -88,6 +90,7 @@ struct Qcow2Zone {
     uint32_t recent_commits;
     bool stopped;               /* the node is unusable: commit nothing more;
                                    table's lock */
+    Qcow2ZoneExtents *extents;  /* NULL: none will be known */
 };
 
 extern const ZoneStoreOps qcow2_zone_store_ops;
@@ -339,6 +342,13 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_lookup(BlockDriverState *bs, uint64_t offset,
                      unsigned int *bytes, uint64_t *host_offset,
                      QCow2SubclusterType *type);
+
+/* Extents whose place is known: extent.c *********************************/
+
+void qcow2_zone_extents_init(BlockDriverState *bs);
+void qcow2_zone_extents_cleanup(Qcow2Zone *zone);
+/* The mapping is that of another L1 table */
+void qcow2_zone_forget_all(Qcow2Zone *zone);
 
 /* ZoneStoreOps of the hand-over */
 int coroutine_fn GRAPH_RDLOCK

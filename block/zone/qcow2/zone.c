@@ -123,6 +123,7 @@ qcow2_zone_open_words(BlockDriverState *bs, int flags, Error **errp)
     if (!qcow2_zone_take_table(bs, table, errp)) {
         return -EINVAL;
     }
+    qcow2_zone_extents_init(bs);
     ret = qcow2_zone_commit_init(bs, errp);
     if (zone->flags & QCOW2_ZONE_FLAG_UNFINISHED) {
         zone_io_set_unfinished(zone->io);
@@ -206,6 +207,7 @@ qcow2_zone_co_replace(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
     int ret;
 
     zone_io_co_commit_lock(zone->io);
+    qcow2_zone_forget_all(zone);
     if (layout) {
         qcow2_zone_set_layout(zone, layout);
     }
@@ -227,6 +229,7 @@ void qcow2_zone_close(BlockDriverState *bs)
         return;
     }
     qcow2_zone_commit_cleanup(bs);
+    qcow2_zone_extents_cleanup(zone);
     qemu_vfree(zone->durable);
     g_free(zone);
     s->zone = NULL;

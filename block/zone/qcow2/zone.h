@@ -199,6 +199,27 @@ int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_end_discard(BlockDriverState *bs);
 bool qcow2_zone_takes_zeroes(BlockDriverState *bs, int64_t offset,
                              BdrvRequestFlags *flags);
 
+/*
+ * Reads and writes: past s->lock where it is known where the data is, else as
+ * qcow2 does them.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_preadv_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                          QEMUIOVector *qiov, size_t qiov_offset,
+                          BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                           QEMUIOVector *qiov, size_t qiov_offset,
+                           BdrvRequestFlags flags);
+
+/*
+ * An L2 entry that was this so far, or the reference counts of these clusters,
+ * are about to change, with s->lock held: nobody may rely any more on what is
+ * known of the data there.
+ */
+void qcow2_zone_forget_entry(Qcow2Zone *zone, uint64_t l2_entry);
+void qcow2_zone_forget(Qcow2Zone *zone, uint64_t host_offset, uint64_t bytes);
+
 /* True, with an error, where the layout has no room for a backing file */
 bool qcow2_zone_refuses_backing(BlockDriverState *bs);
 /* A zoned image cannot be stored with the older header */
@@ -209,6 +230,14 @@ bool qcow2_zone_check_downgrade(BlockDriverState *bs, Error **errp);
 int coroutine_fn GRAPH_RDLOCK
 qcow2_co_truncate(BlockDriverState *bs, int64_t offset, bool exact,
                   PreallocMode prealloc, BdrvRequestFlags flags, Error **errp);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                     QEMUIOVector *qiov, size_t qiov_offset,
+                     BdrvRequestFlags flags);
+int coroutine_fn GRAPH_RDLOCK
+qcow2_co_pwritev_part(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                      QEMUIOVector *qiov, size_t qiov_offset,
+                      BdrvRequestFlags flags);
 int coroutine_fn GRAPH_RDLOCK
 qcow2_handle_l2meta(BlockDriverState *bs, QCowL2Meta **pl2meta, bool link_l2);
 
