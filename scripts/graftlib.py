@@ -26,7 +26,7 @@ OVERLAY_DIRS = ('block', 'include', 'hw', 'qapi', 'system', 'docs/interop',
                 'tests/crash', 'tests/fuzz/block', 'tests/qemu-iotests',
                 'tests/qtest', 'tests/zone')
 # Files elsewhere that are, among others that stay here
-OVERLAY_GLOBS = ('tests/bench/*.c', 'tests/unit/zone-reference.[ch]')
+OVERLAY_GLOBS = ('tests/bench/*.[ch]', 'tests/unit/zone-reference.[ch]')
 
 # What of the base is left out: sources of firmware, which packages provide,
 # are two thirds of the files and no part of the build.

@@ -10,6 +10,7 @@
  *   read      sequential reads of what has been written
  *   randread  random reads of the same
  *   reset     reset of full zones, one at a time
+ *   flush     flush behind a write of one block to as many zones
  *   report    reports of all zones in pieces; memory of the whole process
  *
  * QEMU runs without a processor.  Its guest memory is a memfd that this
@@ -17,65 +18,40 @@
  * there, and only doorbells are rung through the qtest socket, one for all
  * commands that are ready to go.  With --dbbuf=1 they go through shadow
  * doorbells where the controller asks for no more.  Prints lines of a name and
- * a value.
+ * a value; the duration of a request is from its submission entry to when its
+ * completion is seen.
  */
 
 #include "qemu/osdep.h"
 #include <time.h>
 #include "qemu/atomic.h"
 #include "qemu/bswap.h"
-#include "qemu/cutils.h"
 #include "qemu/units.h"
 #include "block/nvme.h"
 #include "../qtest/libqtest.h"
 #include "../qtest/libqos/pci-pc.h"
+#include "latency.h"
+#include "nvme-bench-options.h"
 
-#define PAGE_BYTES      (4 * KiB)
 #define NSID            1
 #define CTRL_SLOT       4
 #define DOORBELL_BASE   0x1000
-#define MAX_DEPTH       256
-#define MAX_BYTES       (512 * KiB)
-#define QUEUE_ENTRIES   1024
+#define QUEUE_ENTRIES   2048
 #define QUEUE_PHYS_CONTIG 1
 #define TIME_LIMIT_US   (60 * G_USEC_PER_SEC)
 #define IDLE_POLLS      1000
-#define FILL_BYTES      (128 * KiB)
-#define FILL_DEPTH      8
 
-/* Guest memory; the first MiBs are not plain memory */
-#define RAM_BYTES       (256 * MiB)
+/* Guest memory below DATA_ADDR; the first MiBs are not plain memory */
 #define QUEUE_ADDR      (16 * MiB)
-#define QUEUE_BYTES     (128 * KiB)
+#define QUEUE_BYTES     (256 * KiB)
 #define SHADOW_ADDR     (17 * MiB)
 #define EVENT_ADDR      (SHADOW_ADDR + PAGE_BYTES)
 #define LIST_ADDR       (20 * MiB)
-#define DATA_ADDR       (32 * MiB)
 
-QEMU_BUILD_BUG_ON(DATA_ADDR + MAX_DEPTH * MAX_BYTES > RAM_BYTES);
+QEMU_BUILD_BUG_ON(QUEUE_ADDR + 2 * QUEUE_BYTES > SHADOW_ADDR);
 QEMU_BUILD_BUG_ON(LIST_ADDR + MAX_DEPTH * PAGE_BYTES > DATA_ADDR);
 QEMU_BUILD_BUG_ON(QUEUE_ENTRIES * (sizeof(NvmeCmd) + sizeof(NvmeCqe)) >
                   QUEUE_BYTES);
-
-typedef struct BenchOptions {
-    char *qemu;
-    char *drive;
-    char *ctrl;                 /* more properties of the controller */
-    char *ns;                   /* and of the namespace */
-    char *args;                 /* more arguments of QEMU */
-    uint64_t bytes;             /* of one request */
-    uint64_t total_bytes;       /* of all requests */
-    uint64_t zone_bytes;
-    uint64_t capacity_bytes;
-    uint64_t device_bytes;
-    uint64_t block_bytes;
-    unsigned depth;
-    unsigned streams;           /* zones that are written at the same time */
-    unsigned zones;             /* to be reset */
-    unsigned pause_ms;          /* before each reset */
-    unsigned state;             /* to report; 0 = any, as in the command */
-    bool dbbuf;
-} BenchOptions;
 
 typedef struct Queue {
     uint16_t qid;
@@ -96,6 +72,7 @@ typedef struct Drive {
     uint8_t *ram;
     Queue admin;
     Queue io;
+    uint64_t slot_bytes;        /* of data for each command in flight */
     bool dbbuf;
 } Drive;
 
@@ -117,23 +94,21 @@ typedef struct Bench {
     unsigned in_flight;
     unsigned streams;
     GRand *random;
+    int64_t start_ns[MAX_DEPTH];
+    Latencies latencies;
 } Bench;
-
-static void G_GNUC_PRINTF(1, 2) G_NORETURN fail(const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    fprintf(stderr, "nvme-zone-bench: ");
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "\n");
-    va_end(args);
-    exit(1);
-}
 
 static void print_value(const char *name, double value)
 {
     printf("%s %.3f\n", name, value);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
 static double qemu_cpu_us(Drive *drive)
@@ -364,18 +339,23 @@ static void enable_ctrl(Drive *drive)
     }
 }
 
+static uint64_t slot_addr(const Drive *drive, unsigned slot)
+{
+    return DATA_ADDR + slot * drive->slot_bytes;
+}
+
 /* Pages of the data of each slot; the lists never change */
-static void write_prp_lists(Drive *drive)
+static void write_prp_lists(Drive *drive, unsigned slots)
 {
     unsigned slot, page;
 
-    for (slot = 0; slot < MAX_DEPTH; slot++) {
-        uint64_t data_addr = DATA_ADDR + (uint64_t)slot * MAX_BYTES;
+    for (slot = 0; slot < slots; slot++) {
+        uint64_t data_addr = slot_addr(drive, slot);
         uint64_t *list = (uint64_t *)(drive->ram + LIST_ADDR +
                                       slot * PAGE_BYTES);
 
-        memset(drive->ram + data_addr, 0x5a + slot % 64, MAX_BYTES);
-        for (page = 1; page < MAX_BYTES / PAGE_BYTES; page++) {
+        memset(drive->ram + data_addr, 0x5a + slot % 64, drive->slot_bytes);
+        for (page = 1; page < drive->slot_bytes / PAGE_BYTES; page++) {
             list[page - 1] = cpu_to_le64(data_addr + page * PAGE_BYTES);
         }
     }
@@ -395,7 +375,10 @@ static void start_drive(Drive *drive, const BenchOptions *options)
         options->block_bytes, options->block_bytes,
         options->ns ? "," : "", options->ns ?: "", options->args ?: "");
 
-    *drive = (Drive) { .qts = qtest_init(args) };
+    *drive = (Drive) {
+        .qts = qtest_init(args),
+        .slot_bytes = bench_slot_bytes(options),
+    };
     drive->ram = map_ram(qtest_pid(drive->qts));
     drive->bus = qpci_new_pc(drive->qts, NULL);
     drive->pci = qpci_device_find(drive->bus, QPCI_DEVFN(CTRL_SLOT, 0));
@@ -406,7 +389,7 @@ static void start_drive(Drive *drive, const BenchOptions *options)
     drive->bar = qpci_iomap(drive->pci, 0, NULL);
     queue_init(drive, &drive->admin, 0);
     queue_init(drive, &drive->io, 1);
-    write_prp_lists(drive);
+    write_prp_lists(drive, bench_nr_slots(options));
     enable_ctrl(drive);
     create_io_queue(drive);
     if (options->dbbuf) {
@@ -424,9 +407,10 @@ static void stop_drive(Drive *drive)
 
 /* Requests */
 
-static void set_data(NvmeCmd *cmd, unsigned slot, uint64_t bytes)
+static void set_data(const Drive *drive, NvmeCmd *cmd, unsigned slot,
+                     uint64_t bytes)
 {
-    uint64_t data_addr = DATA_ADDR + (uint64_t)slot * MAX_BYTES;
+    uint64_t data_addr = slot_addr(drive, slot);
 
     cmd->dptr.prp1 = cpu_to_le64(data_addr);
     if (bytes > 2 * PAGE_BYTES) {
@@ -481,7 +465,8 @@ static void put_request(Bench *bench, uint16_t slot)
     }
     cmd.slba = cpu_to_le64(request_offset(bench, number) /
                            options->block_bytes);
-    set_data((NvmeCmd *)&cmd, slot, bench->bytes);
+    set_data(bench->drive, (NvmeCmd *)&cmd, slot, bench->bytes);
+    bench->start_ns[slot] = now_ns();
     put_cmd(&bench->drive->io, (NvmeCmd *)&cmd);
     bench->left--;
     bench->in_flight++;
@@ -496,6 +481,7 @@ static unsigned turn_around(Bench *bench)
     while (take_cqe(bench->drive, &bench->drive->io, &slot)) {
         n++;
         bench->in_flight--;
+        latencies_add(&bench->latencies, now_ns() - bench->start_ns[slot]);
         if (bench->left) {
             put_request(bench, slot);
         }
@@ -573,14 +559,15 @@ static void test_requests(Drive *drive, const BenchOptions *options,
         fill(drive, options, options->total_bytes);
     }
     start_cpu_us = qemu_cpu_us(drive);
-    start_ns = g_get_monotonic_time() * 1000;
+    start_ns = now_ns();
     bench_run(&bench, options->depth);
-    seconds = (g_get_monotonic_time() * 1000 - start_ns) / 1e9;
+    seconds = (now_ns() - start_ns) / 1e9;
     print_value("requests", bench.requests);
     print_value("iops", bench.requests / seconds);
     print_value("mib_per_s", options->total_bytes / seconds / MiB);
     print_value("cpu_us_per_request",
                 (qemu_cpu_us(drive) - start_cpu_us) / bench.requests);
+    latencies_print(&bench.latencies);
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -590,10 +577,32 @@ static int compare_doubles(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static double exec_us(Drive *drive, const void *cmd)
+{
+    int64_t start_ns = now_ns();
+
+    exec_cmd(drive, &drive->io, cmd);
+    return (now_ns() - start_ns) / 1e3;
+}
+
+/* Sorts them */
+static void print_durations(double *us, unsigned n)
+{
+    Latencies latencies = {};
+    unsigned i;
+
+    qsort(us, n, sizeof(us[0]), compare_doubles);
+    for (i = 0; i < n; i++) {
+        latencies_add(&latencies, us[i] * 1e3);
+    }
+    print_value("us", us[n / 2]);
+    print_value("max_us", us[n - 1]);
+    latencies_print(&latencies);
+}
+
 static void test_reset(Drive *drive, const BenchOptions *options)
 {
     g_autofree double *us = g_new(double, options->zones);
-    int64_t start_us;
     unsigned i;
 
     fill(drive, options, options->zones * options->capacity_bytes);
@@ -607,13 +616,34 @@ static void test_reset(Drive *drive, const BenchOptions *options)
         };
 
         g_usleep(options->pause_ms * 1000);
-        start_us = g_get_monotonic_time();
-        exec_cmd(drive, &drive->io, (NvmeCmd *)&cmd);
-        us[i] = g_get_monotonic_time() - start_us;
+        us[i] = exec_us(drive, &cmd);
     }
-    qsort(us, options->zones, sizeof(us[0]), compare_doubles);
-    print_value("us", us[options->zones / 2]);
-    print_value("max_us", us[options->zones - 1]);
+    print_durations(us, options->zones);
+}
+
+/* The flush alone: the write has completed before */
+static void test_flush(Drive *drive, const BenchOptions *options)
+{
+    g_autofree double *us = g_new(double, options->zones);
+    NvmeCmd flush = {
+        .opcode = NVME_CMD_FLUSH, .nsid = cpu_to_le32(NSID),
+    };
+    unsigned i;
+
+    for (i = 0; i < options->zones; i++) {
+        NvmeRwCmd cmd = {
+            .opcode = NVME_CMD_WRITE,
+            .nsid = cpu_to_le32(NSID),
+            .slba = cpu_to_le64(i * options->zone_bytes /
+                                options->block_bytes),
+        };
+
+        set_data(drive, (NvmeCmd *)&cmd, 0, options->block_bytes);
+        g_usleep(options->pause_ms * 1000);
+        exec_cmd(drive, &drive->io, (NvmeCmd *)&cmd);
+        us[i] = exec_us(drive, &flush);
+    }
+    print_durations(us, options->zones);
 }
 
 static void test_report(Drive *drive, const BenchOptions *options)
@@ -637,7 +667,7 @@ static void test_report(Drive *drive, const BenchOptions *options)
             .cdw13 = cpu_to_le32(NVME_ZONE_REPORT | options->state << 8),
         };
 
-        set_data(&cmd, 0, options->bytes);
+        set_data(drive, &cmd, 0, options->bytes);
         exec_cmd(drive, &drive->io, &cmd);
     }
     print_value("report_ms", (g_get_monotonic_time() - start_us) / 1e3);
@@ -668,93 +698,14 @@ static bool run_test(Drive *drive, const char *name,
     }
     if (!strcmp(name, "reset")) {
         test_reset(drive, options);
+    } else if (!strcmp(name, "flush")) {
+        test_flush(drive, options);
     } else if (!strcmp(name, "report")) {
         test_report(drive, options);
     } else {
         return false;
     }
     return true;
-}
-
-/* False when the option's value is not a string */
-static bool parse_string(BenchOptions *options, const char *name,
-                         const char *value)
-{
-    char **string = !strcmp(name, "qemu") ? &options->qemu
-                  : !strcmp(name, "drive") ? &options->drive
-                  : !strcmp(name, "ctrl") ? &options->ctrl
-                  : !strcmp(name, "ns") ? &options->ns
-                  : !strcmp(name, "args") ? &options->args : NULL;
-
-    if (string) {
-        *string = *value ? g_strdup(value) : NULL;
-    }
-    return string;
-}
-
-static void parse_option(BenchOptions *options, const char *name,
-                         const char *value)
-{
-    uint64_t number = 0;
-
-    if (parse_string(options, name, value)) {
-        return;
-    }
-    if (qemu_strtosz(value, NULL, &number) < 0) {
-        fail("--%s: '%s' is no number", name, value);
-    }
-    if (!strcmp(name, "bytes")) {
-        options->bytes = number;
-    } else if (!strcmp(name, "total")) {
-        options->total_bytes = number;
-    } else if (!strcmp(name, "zone")) {
-        options->zone_bytes = number;
-    } else if (!strcmp(name, "capacity")) {
-        options->capacity_bytes = number;
-    } else if (!strcmp(name, "device")) {
-        options->device_bytes = number;
-    } else if (!strcmp(name, "block")) {
-        options->block_bytes = number;
-    } else if (!strcmp(name, "depth")) {
-        options->depth = number;
-    } else if (!strcmp(name, "streams")) {
-        options->streams = number;
-    } else if (!strcmp(name, "zones")) {
-        options->zones = number;
-    } else if (!strcmp(name, "pause")) {
-        options->pause_ms = number;
-    } else if (!strcmp(name, "state")) {
-        options->state = number;
-    } else if (!strcmp(name, "dbbuf")) {
-        options->dbbuf = number;
-    } else {
-        fail("unknown option --%s", name);
-    }
-}
-
-static void parse_options(BenchOptions *options, int argc, char **argv)
-{
-    int i;
-
-    for (i = 2; i < argc; i++) {
-        g_auto(GStrv) parts = g_strsplit(argv[i], "=", 2);
-
-        if (!g_str_has_prefix(argv[i], "--") || !parts[1]) {
-            fail("'%s' is not of the form --NAME=VALUE", argv[i]);
-        }
-        parse_option(options, parts[0] + 2, parts[1]);
-    }
-    if (!options->qemu || !options->drive || !options->device_bytes) {
-        fail("--qemu, --drive or --device is missing");
-    }
-    if (!options->depth || options->depth > MAX_DEPTH || !options->streams ||
-        !options->zones || options->bytes < options->block_bytes ||
-        options->bytes > MAX_BYTES) {
-        fail("depth, streams, zones or bytes out of range");
-    }
-    if (!options->capacity_bytes) {
-        options->capacity_bytes = options->zone_bytes;
-    }
 }
 
 int main(int argc, char **argv)
@@ -773,7 +724,7 @@ int main(int argc, char **argv)
     if (argc < 2) {
         fail("a test is missing");
     }
-    parse_options(&options, argc, argv);
+    bench_parse_options(&options, argc, argv);
     g_setenv("QTEST_QEMU_BINARY", options.qemu, true);
     start_drive(&drive, &options);
     if (!run_test(&drive, argv[1], &options)) {

@@ -18,8 +18,9 @@
  * Requests are made as device models make them: blk_aio_*() from the main loop,
  * never from the completion of another, which is inside a coroutine: what is
  * submitted there does not start in the order of the calls.  OPTIONS are those
- * of qemu-img's --image-opts.  Prints lines of a name and a value, durations of
- * requests as medians.
+ * of qemu-img's --image-opts.  Prints lines of a name and a value; durations of
+ * requests as medians and as percentiles.  What is flushed behind a write is
+ * part of the write's duration.
  */
 
 #include "qemu/osdep.h"
@@ -37,6 +38,7 @@
 #include "crypto/init.h"
 #include "system/block-backend.h"
 #include "system/block-backend-zone.h"
+#include "latency.h"
 
 #define FILL_BYTES      (1 * MiB)
 #define FILL_DEPTH      8
@@ -85,6 +87,7 @@ typedef struct Bench {
     GRand *random;
     bool flush;
     int ret;
+    Latencies latencies;
     QSIMPLEQ_HEAD(, Request) idle;
 } Bench;
 
@@ -93,6 +96,7 @@ struct Request {
     QEMUIOVector qiov;
     void *buf;
     int64_t offset;
+    int64_t start_ns;
     QSIMPLEQ_ENTRY(Request) next;
 };
 
@@ -181,6 +185,7 @@ static void request_done(void *opaque, int ret)
     if (ret < 0) {
         bench->ret = ret;
     }
+    latencies_add(&bench->latencies, get_clock() - req->start_ns);
     QSIMPLEQ_INSERT_TAIL(&bench->idle, req, next);
 }
 
@@ -202,6 +207,7 @@ static void request_submit(Request *req)
     bench->left--;
     bench->in_flight++;
     req->offset = request_offset(bench);
+    req->start_ns = get_clock();
     if (bench->kind == BENCH_READ || bench->kind == BENCH_RANDREAD) {
         blk_aio_preadv(bench->blk, req->offset, &req->qiov, 0, request_done,
                        req);
@@ -309,6 +315,7 @@ static void test_requests(BlockBackend *blk, const BenchOptions *options,
     print_value("iops", requests / seconds);
     print_value("mib_per_s", bench.total_bytes / seconds / MiB);
     print_value("cpu_us_per_request", (cpu_us() - start_cpu_us) / requests);
+    latencies_print(&bench.latencies);
     bench_cleanup(&bench);
 }
 
@@ -380,6 +387,7 @@ static void test_management(BlockBackend *blk, const BenchOptions *options,
 {
     g_autofree double *us = g_new(double, options->zones);
     uint64_t zone_bytes = blk_get_zone_size(blk);
+    Latencies latencies = {};
     unsigned i;
 
     if (!zone_bytes) {
@@ -391,10 +399,12 @@ static void test_management(BlockBackend *blk, const BenchOptions *options,
             manage_us(blk, BLK_ZO_OPEN, i * zone_bytes);
         }
         us[i] = manage_us(blk, op, i * zone_bytes);
+        latencies_add(&latencies, us[i] * 1e3);
     }
     qsort(us, options->zones, sizeof(us[0]), compare_doubles);
     print_value("us", us[options->zones / 2]);
     print_value("max_us", us[options->zones - 1]);
+    latencies_print(&latencies);
 }
 
 /* Open */
