@@ -7,9 +7,13 @@ import statistics
 import subprocess
 import time
 
+import charts
 import measures
+from charts import figure_text, number_text
+from measures import AGAIN
 
 DOC = os.path.join(measures.ROOT, 'docs', 'devel', 'performance.rst')
+PAGE = os.path.join(measures.ROOT, 'docs', 'devel', 'performance.html')
 BEGIN, END = '.. results begin', '.. results end'
 
 
@@ -21,6 +25,14 @@ def spread(rounds, value):
             'max': numbers[-1], 'rounds': len(numbers)}
 
 
+def noise_of(goal, medians):
+    """What two runs of the goal's peer differ by: a ratio >= 1"""
+    peer, again = medians.get(goal.than), medians.get(f'{goal.than}{AGAIN}')
+    if not peer or not again:
+        return 1
+    return max(peer / again, again / peer)
+
+
 def judged(goals, medians):
     for goal in goals:
         try:
@@ -29,8 +41,18 @@ def judged(goals, medians):
             continue            # a peer that is not there
         except ZeroDivisionError:
             figure = float('inf')
-        yield {'what': goal.text, 'figure': figure, 'goal': goal.bound,
-               'at_least': goal.at_least, 'met': goal.met(figure)}
+        verdict = goal.verdict(figure, noise_of(goal, medians))
+        yield {'what': goal.text, 'of': goal.of, 'than': goal.than,
+               'inverse': goal.inverse, 'figure': figure, 'goal': goal.bound,
+               'at_least': goal.at_least, 'met': verdict == 'met',
+               'verdict': verdict}
+
+
+def noises(medians):
+    """[what, figure] of each contestant that has run twice"""
+    return [[f'{name} x {peer}', figure / medians[peer]]
+            for name, figure in medians.items() if name.endswith(AGAIN)
+            for peer in [name.removesuffix(AGAIN)] if medians.get(peer)]
 
 
 def summaries(measure, rounds):
@@ -41,15 +63,10 @@ def summaries(measure, rounds):
     for row in measure.rows:
         medians = {name: values[row.value]['median']
                    for name, values in found.items() if row.value in values}
-        yield {'section': measure.section, 'measure': row.name,
+        yield {'section': row.section or measure.section, 'measure': row.name,
                'value': row.value, 'contestants': found,
-               'goals': list(judged(row.goals, medians))}
-
-
-def number_text(number):
-    if abs(number) >= 100:
-        return f'{number:.0f}'
-    return f'{number:.2f}' if abs(number) < 10 else f'{number:.1f}'
+               'goals': list(judged(row.goals, medians)),
+               'noise': noises(medians)}
 
 
 def cell(entry, name):
@@ -60,11 +77,21 @@ def cell(entry, name):
     return f"{number_text(found['median'])} ({low}..{high})"
 
 
+def bound_text(goal):
+    return f"{'>=' if goal['at_least'] else '<='} {goal['goal']}"
+
+
 def goal_text(goal):
-    sign = '>=' if goal['at_least'] else '<='
-    verdict = 'met' if goal['met'] else 'MISSED'
-    return (f"{goal['what']}: {number_text(goal['figure'])} "
-            f"(goal {sign} {goal['goal']}: {verdict})")
+    return (f"{goal['what']}: {figure_text(goal)} "
+            f"(goal {bound_text(goal)}: {goal['verdict']})")
+
+
+def goal_rows(entry):
+    """Goals, and what there is of noise to judge them by"""
+    yield from ([entry['measure'], goal['what'], figure_text(goal),
+                 bound_text(goal), goal['verdict']] for goal in entry['goals'])
+    yield from ([entry['measure'], what, number_text(figure), '', 'noise']
+                for what, figure in entry['noise'])
 
 
 def simple_table(rows):
@@ -84,24 +111,29 @@ def section_text(title, entries):
     rows += [[entry['measure'], *(cell(entry, name) for name in names)]
              for entry in entries]
     text = f'{title}\n{"-" * len(title)}\n\n{simple_table(rows)}\n'
-    goals = [[entry['measure'], goal_text(goal)]
-             for entry in entries for goal in entry['goals']]
+    goals = [row for entry in entries for row in goal_rows(entry)]
     if goals:
-        text += '\n' + simple_table([['', 'Goal'], *goals]) + '\n'
+        text += '\n' + simple_table([['', 'Goal', 'Figure', 'Wanted', 'Result'],
+                                     *goals]) + '\n'
     return text
+
+
+def sections_text(results):
+    titles = {entry['section'] for entry in results['measures']}
+    for title in sorted(titles, key=charts.section_key):
+        yield section_text(title, [entry for entry in results['measures']
+                                   if entry['section'] == title])
+        for note in results['notes'].get(title, []):
+            yield f'{note}\n'
 
 
 def results_text(results):
     facts = '\n'.join(f':{name}: {text}'
                       for name, text in results['machine'].items())
-    sections = dict.fromkeys(entry['section'] for entry in results['measures'])
-    parts = [section_text(title, [entry for entry in results['measures']
-                                  if entry['section'] == title])
-             for title in sections]
     failed = [f'Failed: {failure.splitlines()[0]}\n'
               for failure in results['failures']]
     return '\n'.join([facts, '', 'Median (lowest..highest).', '', *failed,
-                      *parts])
+                      *sections_text(results)])
 
 
 def update_doc(results):
@@ -113,6 +145,8 @@ def update_doc(results):
     tail = rest.split(END, 1)[1]
     with open(DOC, 'w', encoding='utf-8') as f:
         f.write(f'{head}{BEGIN}\n\n{results_text(results)}\n{END}{tail}')
+    with open(PAGE, 'w', encoding='utf-8') as f:
+        f.write(charts.page(results))
 
 
 def first_line(argv):
@@ -134,8 +168,8 @@ def memory_mib():
 
 
 def machine_facts(lab):
-    disk = first_line(['findmnt', '-n', '-v', '-o', 'SOURCE,FSTYPE,OPTIONS', '-T',
-                       lab.dir])
+    disk = first_line(['findmnt', '-n', '-v', '-o', 'SOURCE,FSTYPE,OPTIONS',
+                       '-T', lab.dir])
     facts = {
         'Date': time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()),
         'Processor': f'{os.cpu_count()} x {cpu_model()}',
