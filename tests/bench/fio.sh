@@ -7,9 +7,9 @@
 #
 #: programs  fio mkzonefs blkzone nvme
 #: modules   zonefs mq-deadline
-#: drive     zones=128 zone_size=64M
+#: drive     zones=128 zone_size=64M lba=4096
 
-RUNTIME=4
+RUNTIME=2
 WRITES=49                       # fields of fio's terse output
 READS=8
 
