@@ -142,7 +142,7 @@ def line(x1, y1, x2, y2, style):
             f'class="{style}"/>')
 
 
-def bar(scale, y, name, found, peer):
+def contestant(scale, y, name, found, peer):
     low, middle, high = (found[key] / peer['median']
                          for key in ('min', 'median', 'max'))
     end = scale.x(middle)
@@ -205,7 +205,7 @@ def group(scale, y, entry):
     title = entry['measure'] + (' — less is better' if less else '')
     parts = [text(4, y + 15, title, 'b'), verdicts(entry['goals'], y + 15)]
     for i, (each, found) in enumerate(values.items()):
-        parts.append(bar(scale, y + HEAD + i * LINE, each, found,
+        parts.append(contestant(scale, y + HEAD + i * LINE, each, found,
                          values[name]))
     for goal in entry['goals']:
         place = goal_place(goal, values, values[name])
