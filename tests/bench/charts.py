@@ -206,7 +206,7 @@ def group(scale, y, entry):
     parts = [text(4, y + 15, title, 'b'), verdicts(entry['goals'], y + 15)]
     for i, (each, found) in enumerate(values.items()):
         parts.append(contestant(scale, y + HEAD + i * LINE, each, found,
-                         values[name]))
+                                values[name]))
     for goal in entry['goals']:
         place = goal_place(goal, values, values[name])
         if place is not None:

@@ -58,13 +58,19 @@ def flush_contestants(lab, **options):
     return found
 
 
+def one_flush_goal(name):
+    goal = Goal(f'{name} / {FLUSH}{OURS}',
+                lambda medians: medians[name] / medians[FLUSH + OURS], 1,
+                at_least=False)
+    goal.of, goal.than = name, FLUSH + OURS
+    return goal
+
+
 def reset_goals(lab, pause):
     goals = []
     for name in lab.ours:
         if pause:
-            goals.append(Goal(f'{name} takes times one flush',
-                              lambda m, name=name: m[name] / m[FLUSH + OURS],
-                              1, at_least=False))
+            goals.append(one_flush_goal(name))
             goals.append(ratio_goal(name + UNMAP, BASE_RAW + UNMAP, 100,
                                     inverse=True, word='faster than'))
         else:
