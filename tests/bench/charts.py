@@ -11,6 +11,7 @@ mark where a goal lies.
 """
 import html
 import json
+import math
 import os
 import re
 import sys
@@ -30,6 +31,7 @@ VERDICTS = {'met': 'met', 'within noise': 'near', 'MISSED': 'missed'}
 WIDTH, LEFT, BARS, LINE, HEAD = 1000, 176, 480, 19, 22
 TOP = 24
 MOST, LEAST = 3.0, 1.2          # where the axis ends
+CROWD = 0.15                    # so many bars beyond it: by powers of ten
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e;
@@ -63,7 +65,8 @@ text.s, .s { fill: var(--soft) } .g { stroke: var(--grid) }
 
 INTRO = """\
 <p>Each bar is a median relative to that of the first peer of its row (the line
-at 1); its whisker goes from the lowest to the highest of all rounds. A flag
+at 1); its whisker goes from the lowest to the highest of all rounds. Where many
+differ by a lot, the axis has powers of ten, and bars begin at 1. A flag
 below a bar is where its goal lies: <b class="met">met</b>,
 <b class="near">missed by less than two runs of the same contestant differ</b>
 (the bars called “again”), <b class="missed">missed</b>. Bars that would not
@@ -121,6 +124,9 @@ def figure_text(goal):
 class Scale:
     """From ratios to places"""
 
+    first = 0
+    zero = LEFT                 # where bars begin
+
     def __init__(self, ratios):
         self.end = min(MOST, max([LEAST, *ratios]) * 1.02)
 
@@ -130,6 +136,36 @@ class Scale:
     def ticks(self):
         step = 0.5 if self.end > 1.6 else 0.25
         return [i * step for i in range(int(self.end / step) + 1)]
+
+
+class LogScale:
+    """By powers of ten; bars begin at 1"""
+
+    def __init__(self, ratios):
+        logs = [math.log10(ratio) for ratio in ratios if ratio > 0]
+        self.low = math.floor(min([-0.5, *logs]) * 2) / 2
+        self.high = math.ceil(max([0.5, *logs]) * 2) / 2
+        self.first, self.end = 10 ** self.low, 10 ** self.high
+        self.zero = self.x(1)
+
+    def x(self, ratio):
+        log = math.log10(min(max(ratio, self.first), self.end))
+        return LEFT + BARS * (log - self.low) / (self.high - self.low)
+
+    def ticks(self):
+        return [10 ** i for i in range(math.ceil(self.low),
+                                       math.floor(self.high) + 1)]
+
+
+def scale_of(groups):
+    """groups: the values of each row"""
+    found = [[found[key] / peer for key in ('median', 'min', 'max')]
+             for values in groups
+             for peer in [values[peer_of(values)]['median']]
+             for found in values.values()]
+    beyond = sum(median > MOST for median, *_ in found)
+    kind = LogScale if beyond > CROWD * len(found) else Scale
+    return kind([ratio for ratios in found for ratio in ratios])
 
 
 def text(x, y, words, style=''):
@@ -147,8 +183,9 @@ def contestant(scale, y, name, found, peer):
                          for key in ('min', 'median', 'max'))
     end = scale.x(middle)
     parts = [text(LEFT - 8, y + 12, name, 'e'),
-             f'<rect x="{LEFT}" y="{y + 2:.5g}" width="{end - LEFT:.4g}" '
-             f'height="11" class="{colour(name)}"/>']
+             f'<rect x="{min(scale.zero, end):.4g}" y="{y + 2:.5g}" '
+             f'width="{abs(end - scale.zero):.4g}" height="11" '
+             f'class="{colour(name)}"/>']
     if middle > scale.end:
         parts.append(text(end + 1, y + 12, '➤', colour(name)))
     else:
@@ -209,17 +246,14 @@ def group(scale, y, entry):
                                 values[name]))
     for goal in entry['goals']:
         place = goal_place(goal, values, values[name])
-        if place is not None:
+        if place is not None and scale.first <= place <= scale.end:
             at = list(values).index(goal['of'])
             parts.append(flag(scale, y + HEAD + at * LINE, goal, place))
     return '\n'.join(parts)
 
 
 def section_svg(title, entries):
-    ratios = [found['max'] / values[peer]['median']
-              for values in map(row_values, entries)
-              for peer in [peer_of(values)] for found in values.values()]
-    scale = Scale(ratios)
+    scale = scale_of([row_values(entry) for entry in entries])
     y, groups = TOP, []
     for entry in entries:
         groups.append(group(scale, y, entry))
