@@ -87,7 +87,7 @@ def reset_measures(lab):
         options = {'device': DRIVE, 'zone': zone, 'zones': zones, 'total': 0,
                    'pause': pause}
         found = reset_contestants(lab, **options)
-        if pause:
+        if pause and zone == GIB:
             found.update(flush_contestants(lab, **options))
         name = (f'zone of {size_text(zone)}'
                 f"{'' if pause else ', one after the other'}")
