@@ -175,6 +175,15 @@ void fuzz_apply_power_cycle(FuzzModel *model)
     }
 }
 
+/* Format NVM has nothing to reset there: another capacity has to wait on */
+static bool has_nothing(const FuzzModel *model, uint32_t zone_idx)
+{
+    const RefZone *zone = &model->ref->zones[zone_idx];
+
+    return zone->state == ZONE_STATE_EMPTY &&
+           !zone->zfc && !zone->fzr && !zone->rzr;
+}
+
 void fuzz_apply_format(FuzzModel *model)
 {
     uint32_t i;
@@ -182,7 +191,8 @@ void fuzz_apply_format(FuzzModel *model)
     for (i = 0; i < model->drive->nr_zones; i++) {
         if (is_in_state(model, i, ZONE_STATE_READ_ONLY)) {
             apply_event(model, i, ZONE_EVENT_OFFLINE);
-        } else if (!is_in_state(model, i, ZONE_STATE_OFFLINE)) {
+        } else if (!is_in_state(model, i, ZONE_STATE_OFFLINE) &&
+                   !has_nothing(model, i)) {
             apply_event(model, i, ZONE_EVENT_RESET);
         }
     }

@@ -700,6 +700,8 @@ static const struct {
 } failed_seeds[] = {
     /* a Copy beyond the capacity, written in part */
     { &spec_4096, ZNS_MEMORY, false, 157519603, 2200 },
+    /* the capacity of an Empty zone, over a Format */
+    { &spec_variable, ZNS_MEMORY, false, 2395369413, 700 },
 };
 
 static void run_fuzz(ZnsDrive *drive, bool in_flight)
