@@ -587,6 +587,9 @@ static void calm_down(Batch *batch)
                 fuzz_broken(batch->run, NULL, "Reset is refused");
             }
             batch->after[i].attributes = 0;
+            batch->after[i].limits = 0;
+            batch->after[i].capacity_blocks =
+                batch->model->ref->zones[i].next_capacity;
             batch->after[i].state = NVME_ZONE_STATE_EMPTY;
             batch->after[i].wp_lba = batch->after[i].start_lba;
         } else if (is_open(batch->after[i].state)) {
