@@ -1,5 +1,6 @@
 /*
- * Another node for a device that is in use
+ * Nodes for devices: which of these know what zones are; another node for one
+ * that is in use
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,6 +8,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "block/block_int.h"
+#include "hw/qdev-core.h"
 #include "system/block-backend.h"
 #include "system/block-backend-zone.h"
 
@@ -28,4 +30,31 @@ int blk_zone_replace_bs(BlockBackend *blk, BlockDriverState *new_bs,
                bdrv_get_device_or_node_name(new_bs),
                bdrv_get_device_or_node_name(zoned_bs));
     return -ENOTSUP;
+}
+
+bool blk_zone_check_device(BlockBackend *blk, DeviceState *dev, Error **errp)
+{
+    /* Those that the drive is a property of */
+    static const char *const types[] = {
+        "nvme", "nvme-ns", "scsi-hd", "virtio-blk-device",
+    };
+    BlockDriverState *bs = blk_bs(blk);
+    ZoneIO *io = bdrv_zone_io(bs);
+    size_t i;
+
+    if (!io || zone_io_serves_any_device(io)) {
+        return true;
+    }
+    for (i = 0; i < ARRAY_SIZE(types); i++) {
+        if (object_dynamic_cast(OBJECT(dev), types[i])) {
+            return true;
+        }
+    }
+    error_setg(errp, "Device '%s' knows nothing of zones, and node '%s' is "
+               "zoned", object_get_typename(OBJECT(dev)),
+               bdrv_get_device_or_node_name(bs));
+    error_append_hint(errp, "nvme-ns, virtio-blk-pci and scsi-hd do. "
+                      "zone-any-device=on of a qcow2 node attaches it to "
+                      "others, where writes off a write pointer fail.\n");
+    return false;
 }

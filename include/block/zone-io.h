@@ -49,6 +49,9 @@ typedef struct ZoneAction {
                                is reset, while nothing can be written to it;
                                after an error the zone stays as it is.  NULL:
                                none */
+    bool unwritten_to_empty; /* BLK_ZO_CLOSE: of a zone that nothing was written
+                               to, as disks do that have no Closed ones of that
+                               kind */
     bool *capacity_changed; /* BLK_ZO_RESET: set to true, before it completes,
                                when a zone has another capacity now.  NULL:
                                does not matter */
@@ -91,6 +94,8 @@ typedef struct ZoneStoreOps {
      */
     void coroutine_fn GRAPH_RDLOCK_PTR
     (*co_prepare)(BlockDriverState *bs, const ZoneWrite *write);
+    /* May devices use the node that know nothing of zones?  NULL: no. */
+    bool (*serves_any_device)(BlockDriverState *bs);
     /*
      * Makes words durable, with the commit lock held: all data below their
      * write pointers first, if data is set; then the words.  The table
@@ -290,6 +295,8 @@ int zone_io_make_empty(BlockDriverState *bs, Error **errp);
  */
 void zone_io_set_unfinished(ZoneIO *io);
 bool zone_io_is_unfinished(ZoneIO *io);
+/* May devices that know nothing of zones use them?  In the main loop. */
+bool zone_io_serves_any_device(ZoneIO *io);
 
 /* False, with an error, where bs cannot have these words */
 bool zone_io_check_words(BlockDriverState *bs, const uint64_t *words,

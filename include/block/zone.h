@@ -293,10 +293,11 @@ struct ZoneWrite {
  * Starts a write at offset_bytes: checks in the order boundary of the zone
  * range, state, write pointer, capacity boundary, resources; opens the zone
  * implicitly (auto-closing another one if needed and allowed); reserves.  A
- * write may not cross into another zone (ZONE_ERR_BOUNDARY).  A zone that a
- * management action holds gives ZONE_BUSY and changes nothing; so does one that
- * cannot be opened because all zones that could be closed for it are held.
- * bytes > 0.  Zones with a ZRWA accept [wp, wp + 2 * zrwa_bytes).
+ * write may not cross into another zone (ZONE_ERR_BOUNDARY), unless all are
+ * conventional.  A zone that a management action holds gives ZONE_BUSY and
+ * changes nothing; so does one that cannot be opened because all zones that
+ * could be closed for it are held.  bytes > 0.  Zones with a ZRWA accept
+ * [wp, wp + 2 * zrwa_bytes).
  *
  * Other zones accept a write at the reservation; and one of exactly the range
  * of a write that has failed (a failed range), in any order.  Below the

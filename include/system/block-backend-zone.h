@@ -203,5 +203,10 @@ BdrvChild *blk_zone_root(BlockBackend *blk, struct ThrottleGroupMember **tgm);
  */
 int blk_zone_replace_bs(BlockBackend *blk, BlockDriverState *new_bs,
                         Error **errp);
+/*
+ * Before dev gets blk for that property: false, with an error, when its node is
+ * zoned and dev is none of the devices that look at zones.
+ */
+bool blk_zone_check_device(BlockBackend *blk, DeviceState *dev, Error **errp);
 
 #endif /* BLOCK_BACKEND_ZONE_H */

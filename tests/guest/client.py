@@ -10,6 +10,7 @@ what it needs:
   drive     the zoned drive, namespace 1 (geometry.py)
   namespace NUMBER of another one, and what it is, also in several lines
   disk      the size of another disk, without zones, of serial "plain"
+  scsi      a host-managed SCSI disk, besides (geometry.py)
   uses      NVMe commands that the drive must have seen
   volatile  more properties of nvme-ns for the volatile variant
   between   between the phases, a QMP command for the image of another
@@ -53,8 +54,8 @@ BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
 COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
-KEYS = ('programs', 'modules', 'kernel', 'drive', 'namespace', 'disk', 'uses',
-        'volatile', 'between', 'starting', 'variants', 'reference')
+KEYS = ('programs', 'modules', 'kernel', 'drive', 'namespace', 'disk', 'scsi',
+        'uses', 'volatile', 'between', 'starting', 'variants', 'reference')
 
 
 def names():
@@ -84,6 +85,9 @@ class Job:
             name, geometry.parse_words(self.needs['drive']))
         self.namespaces = geometry.parse_namespaces(
             name, self.needs.get('namespace', []))
+        self.scsi = geometry.Geometry(
+            name, geometry.parse_words(self.needs['scsi'])) \
+            if 'scsi' in self.needs else None
         self.kernel = self.needs.get('kernel', ['cloud'])[0]
         self.references = self.needs.get('reference', REFERENCES)
         self.variants = self.needs.get('variants', DEFAULT_VARIANTS)
@@ -110,7 +114,8 @@ class Job:
     def modules(self, variant):
         drive = 'null_blk' if variant == 'null_blk' else 'nvme'
         disk = ['virtio_pci', 'virtio_blk'] if 'disk' in self.needs else []
-        return [drive, *disk, *self.needs.get('modules', [])]
+        scsi = ['virtio_pci', 'virtio_scsi', 'sd_mod'] if self.scsi else []
+        return [drive, *disk, *scsi, *self.needs.get('modules', [])]
 
 
 class ClientBoot(guest.Boot):
@@ -164,6 +169,7 @@ class Run:
         self.title = f'{job.name}-{release or variant}'
         self.image = os.path.join(IMAGES, self.title + '.qcow2')
         self.disk = os.path.join(IMAGES, self.title + '-plain.qcow2')
+        self.scsi = os.path.join(IMAGES, self.title + '-scsi.qcow2')
         self.socket, self.made, self.backups = None, [], []
 
     def more_images(self):
@@ -185,6 +191,9 @@ class Run:
         if 'disk' in self.job.needs:
             run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.disk,
                       *self.job.needs['disk']])
+        if self.job.scsi:
+            run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.scsi, '-o',
+                      self.job.scsi.creation()])
 
     def drive_name(self):
         return 'drive0' if self.variant == 'moved' else 'zns'
@@ -228,6 +237,12 @@ class Run:
                 '-drive', f'file={self.disk},id=plain,format=qcow2,if=none',
                 '-device', 'virtio-blk-pci,drive=plain,serial=plain,'
                 'logical_block_size=4096,physical_block_size=4096']
+        if self.job.scsi:
+            options += [
+                '-drive', f'file={self.scsi},id=smr,format=qcow2,if=none',
+                '-device', 'virtio-scsi-pci,id=hba',
+                '-device', 'scsi-hd,drive=smr,bus=hba.0,serial=smr'
+                + self.job.scsi.properties(), '-trace', 'scsi_zbc_*']
         return options
 
     def boot(self, number, phases, kept):
@@ -288,7 +303,8 @@ class Run:
 
     def check_image(self):
         if self.variant in ZONED_IMAGE:
-            for image in (self.image, *self.more_images().values()):
+            scsi = [self.scsi] if self.job.scsi else []
+            for image in (self.image, *self.more_images().values(), *scsi):
                 self.talk.say('   qemu-img check: ' + run_tool(
                     [QEMU_IMG, 'check', image]).splitlines()[0])
 

@@ -25,8 +25,8 @@ sys.dont_write_bytecode = True
 
 from guest import ROOT, GuestError, Talk, run_tool  # noqa: E402
 
-PACKAGES = ('btrfs-progs', 'f2fs-tools', 'fio', 'nvme-cli', 'util-linux',
-            'zonefs-tools')
+PACKAGES = ('btrfs-progs', 'f2fs-tools', 'fio', 'lsscsi', 'nvme-cli',
+            'sg3-utils', 'util-linux', 'zonefs-tools')
 # The cloud kernel starts in half the time; the full one has f2fs.
 KERNELS = {'cloud': 'linux-image-cloud-amd64', 'full': 'linux-image-amd64'}
 # Names that people give, and the suites that they stand for

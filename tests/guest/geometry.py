@@ -2,7 +2,8 @@
 """Drives as the header of a client job describes them.
 
   zones=N zone_size=16M, and zone_capacity, max_open, max_active (no limit when
-  left out), extension (bytes): a zoned one; size=64M: one without zones
+  left out), extension (bytes), conventional (zones): a zoned one; size=64M: one
+  without zones
   lba (bytes)
   zoned.NAME=...           more properties of nvme-ns
   bus=nvme1                of another controller, whose serial is that
@@ -59,6 +60,7 @@ class Geometry:
         return (f'size={self.total_mib}M,zone.mode=host-managed,'
                 f'zone.size={self.mib("zone_size")}M,'
                 f'zone.capacity={self.capacity_mib}M,'
+                f'zone.conventional_zones={self.get("conventional", "0")},'
                 f'zone.max_open_zones={opened},'
                 f'zone.max_active_zones={active},'
                 f'zd_extension_size={extension}')

@@ -63,11 +63,13 @@ static void io_write_to_full(VzDrive *drive)
 
 static void io_write_across_zones(VzDrive *drive)
 {
-    uint64_t boundary = vz_start(drive, 1);
+    uint64_t boundary = vz_start(drive, 2);
 
-    /* from a conventional zone into the other */
+    /* from a conventional zone into a sequential one, and into the other */
     vz_assert_status(vz_write(drive, boundary - 8, 16, 1), ZONE_INVALID_CMD);
     g_assert_true(vz_reads_zeros(drive, boundary - 8, 16));
+    vz_assert_ok(vz_write(drive, vz_start(drive, 1) - 8, 16, 1));
+    g_assert_true(vz_holds(drive, vz_start(drive, 1) - 8, 16, 1));
 }
 
 static void io_read_across_zones(VzDrive *drive)

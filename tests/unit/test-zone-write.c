@@ -132,7 +132,7 @@ static void test_check_write(void)
     zone_table_free(table);
 }
 
-/* Conventional zones take any write within one zone, and nothing is tracked */
+/* Conventional zones take any write within them, and nothing is tracked */
 static void test_conventional(void)
 {
     ZoneTable *table = make_table(.conventional_zones = 2);
@@ -145,8 +145,14 @@ static void test_conventional(void)
     g_assert_false(end_well(table, &b));
     g_assert_false(end_badly(table, &a));
     g_assert_cmpint(state_of(table, 0), ==, ZONE_STATE_CONVENTIONAL);
-    g_assert_cmpint(begin_at(table, &a, 0, ZONE_LEN - 512, 1024), ==,
+    A_OK(begin_at(table, &a, 0, ZONE_LEN - 512, 1024));
+    g_assert_false(end_well(table, &a));
+    g_assert_cmpint(begin_at(table, &a, 1, ZONE_LEN - 512, 1024), ==,
                     ZONE_ERR_BOUNDARY);
+    zone_table_hold(table, 1);
+    g_assert_cmpint(begin_at(table, &a, 0, ZONE_LEN - 512, 1024), ==,
+                    ZONE_BUSY);
+    zone_table_release(table, 1);
     g_assert_cmpint(append_to(table, &a, 0, 512), ==, ZONE_ERR_CONVENTIONAL);
     zone_table_free(table);
 }

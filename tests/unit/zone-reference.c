@@ -373,19 +373,37 @@ int ref_nth_failed(const RefTable *ref, uint32_t zone_idx, int nth,
     return count;
 }
 
+/* Over the ends of zones, as long as all of them are conventional */
+static ZoneStatus conventional_status(const RefTable *ref, uint32_t zone_idx,
+                                      uint64_t end)
+{
+    uint64_t n;
+
+    if (zone_idx * ref->zone_blocks + end >
+        ref->g.conventional_zones * ref->zone_blocks) {
+        return ZONE_ERR_BOUNDARY;
+    }
+    for (n = 0; n < end; n += ref->zone_blocks) {
+        if (ref->zones[zone_idx + n / ref->zone_blocks].held) {
+            return ZONE_BUSY;
+        }
+    }
+    return ZONE_OK;
+}
+
 static ZoneStatus write_status(const RefTable *ref, uint32_t zone_idx,
                                uint64_t start, uint64_t end)
 {
     const RefZone *zone = &ref->zones[zone_idx];
 
+    if (zone->state == ZONE_STATE_CONVENTIONAL) {
+        return conventional_status(ref, zone_idx, end);
+    }
     if (end > ref->zone_blocks) {
         return ZONE_ERR_BOUNDARY;
     }
     if (zone->held) {
         return ZONE_BUSY;
-    }
-    if (zone->state == ZONE_STATE_CONVENTIONAL) {
-        return ZONE_OK;
     }
     if (zone->state == ZONE_STATE_OFFLINE) {
         return ZONE_ERR_OFFLINE;

@@ -196,6 +196,8 @@ uint32_t zone_event_selects(ZoneEvent event);
 /* Open, Close: events that change no stored word */
 int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
                                         ZoneEvent event);
+/* Open zones are closed, or Empty where nothing was written */
+void coroutine_fn zone_io_co_power_cycle(ZoneIO *io, uint32_t zone_idx);
 /* An event on all zones that it selects; or, of op, what the standard says */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_action_all(ZoneIO *io, const ZoneAction *action, ZoneEvent event);

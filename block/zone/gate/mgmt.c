@@ -175,6 +175,16 @@ static ZoneEvent zone_event_of_op(BlockZoneOp op)
     }
 }
 
+static int coroutine_fn zone_io_co_close(ZoneIO *io, uint32_t zone_idx,
+                                         bool unwritten_to_empty)
+{
+    if (!unwritten_to_empty) {
+        return zone_io_co_plain_event(io, zone_idx, ZONE_EVENT_CLOSE);
+    }
+    zone_io_co_power_cycle(io, zone_idx);
+    return 0;
+}
+
 /* An action on the zone that starts at offset_bytes */
 static int coroutine_fn GRAPH_RDLOCK
 zone_io_co_action_one(ZoneIO *io, const ZoneAction *action)
@@ -193,6 +203,8 @@ zone_io_co_action_one(ZoneIO *io, const ZoneAction *action)
     switch (event) {
     case ZONE_EVENT__MAX:
         return -EINVAL;
+    case ZONE_EVENT_CLOSE:
+        return zone_io_co_close(io, zone_idx, action->unwritten_to_empty);
     case ZONE_EVENT_SET_ZDE:
     case ZONE_EVENT_SET_ZDE_ZRWA:
         return zone_io_co_set_zde(io, zone_idx, event, action->zde);

@@ -121,7 +121,18 @@ static int coroutine_fn zone_io_co_open_all(ZoneIO *io)
     return status == ZONE_OK ? 0 : zone_io_refuse(io, 0, status);
 }
 
-static int coroutine_fn zone_io_co_close_all(ZoneIO *io)
+/* Where a power cycle leads: nothing that is stored changes */
+void coroutine_fn zone_io_co_power_cycle(ZoneIO *io, uint32_t zone_idx)
+{
+    zone_io_co_hold(io, zone_idx);
+    zone_io_lock(io);
+    zone_table_event(io->table, zone_idx, ZONE_EVENT_POWER_CYCLE, NULL);
+    zone_io_unlock(io);
+    zone_io_co_release(io, zone_idx);
+}
+
+static int coroutine_fn zone_io_co_close_all(ZoneIO *io,
+                                             bool unwritten_to_empty)
 {
     g_autofree ZoneSelection *selection = g_new0(ZoneSelection, 1);
     uint32_t i;
@@ -130,8 +141,12 @@ static int coroutine_fn zone_io_co_close_all(ZoneIO *io)
     while (zone_io_co_select(io, selection)) {
         for (i = 0; i < selection->nr; i++) {
             /* a zone that has moved on by itself meanwhile is none of ours */
-            zone_io_co_plain_event(io, selection->zone_idx[i],
-                                   ZONE_EVENT_CLOSE);
+            if (unwritten_to_empty) {
+                zone_io_co_power_cycle(io, selection->zone_idx[i]);
+            } else {
+                zone_io_co_plain_event(io, selection->zone_idx[i],
+                                       ZONE_EVENT_CLOSE);
+            }
         }
     }
     return 0;
@@ -173,7 +188,7 @@ zone_io_co_action_all(ZoneIO *io, const ZoneAction *action, ZoneEvent event)
     case BLK_ZO_OPEN:
         return zone_io_co_open_all(io);
     case BLK_ZO_CLOSE:
-        return zone_io_co_close_all(io);
+        return zone_io_co_close_all(io, action->unwritten_to_empty);
     case BLK_ZO_FINISH:
     case BLK_ZO_RESET:
     case BLK_ZO_OFFLINE:
@@ -181,15 +196,6 @@ zone_io_co_action_all(ZoneIO *io, const ZoneAction *action, ZoneEvent event)
     default:
         return -EINVAL;
     }
-}
-
-static void coroutine_fn zone_io_co_power_cycle(ZoneIO *io, uint32_t zone_idx)
-{
-    zone_io_co_hold(io, zone_idx);
-    zone_io_lock(io);
-    zone_table_event(io->table, zone_idx, ZONE_EVENT_POWER_CYCLE, NULL);
-    zone_io_unlock(io);
-    zone_io_co_release(io, zone_idx);
 }
 
 /* Stored words already are what a power cycle makes of a zone */

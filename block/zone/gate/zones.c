@@ -27,6 +27,12 @@ static void zone_io_attach_aio_context(AioContext *context, void *opaque)
     }
 }
 
+bool zone_io_serves_any_device(ZoneIO *io)
+{
+    GLOBAL_STATE_CODE();
+    return io->ops->serves_any_device && io->ops->serves_any_device(io->bs);
+}
+
 static void zone_io_detach_aio_context(void *opaque)
 {
     BlockDriverState *bs = opaque;

@@ -53,6 +53,8 @@ bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
 
     options->unfinished = qemu_opt_get_bool(opts, QCOW2_OPT_ZONE_UNFINISHED,
                                             false);
+    options->any_device = qemu_opt_get_bool(opts, QCOW2_OPT_ZONE_ANY_DEVICE,
+                                            false);
     options->commit_interval_ms = interval_ms;
     options->premap_bytes = ROUND_UP(premap_bytes, s->cluster_size);
     options->prezero_bytes = ROUND_UP(prezero_bytes, BDRV_SECTOR_SIZE);
@@ -235,6 +237,13 @@ void qcow2_zone_close(BlockDriverState *bs)
     s->zone = NULL;
 }
 
+static bool qcow2_zone_serves_any_device(BlockDriverState *bs)
+{
+    BDRVQcow2State *s = bs->opaque;
+
+    return s->zone_options.any_device;
+}
+
 const ZoneStoreOps qcow2_zone_store_ops = {
     .wants_begin_life = qcow2_zone_shares,
     .co_begin_life   = qcow2_zone_co_begin_life,
@@ -243,6 +252,7 @@ const ZoneStoreOps qcow2_zone_store_ops = {
     .co_commit_words = qcow2_zone_co_commit_words,
     .co_store_zde    = qcow2_zone_co_store_zde,
     .co_load_zde     = qcow2_zone_co_load_zde,
+    .serves_any_device = qcow2_zone_serves_any_device,
     .wants_drop      = qcow2_zone_wants_drop,
     .co_drop         = qcow2_zone_co_drop,
     .co_power_cut    = qcow2_zone_co_power_cut,

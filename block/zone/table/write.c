@@ -156,6 +156,18 @@ static bool may_retry_now(const ZoneTable *table, uint32_t zone_idx,
            zone_failed_may_retry(table, zone_idx, start_bytes, end_bytes);
 }
 
+/* It may go over the ends of conventional zones */
+static bool is_any_held(const ZoneTable *table, uint32_t zone_idx,
+                        uint64_t last_byte)
+{
+    uint32_t last_idx = zone_table_idx(table, last_byte);
+
+    while (zone_idx <= last_idx && !zone_is_held(table, zone_idx)) {
+        zone_idx++;
+    }
+    return zone_idx <= last_idx;
+}
+
 /* All checks of a write that does not leave its zone */
 static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
                               uint64_t start_bytes, uint64_t bytes,
@@ -172,7 +184,8 @@ static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
         return ZONE_BUSY;
     }
     if (state == ZONE_STATE_CONVENTIONAL) {
-        return ZONE_OK;
+        return is_any_held(table, zone_idx, start_bytes + bytes - 1)
+               ? ZONE_BUSY : ZONE_OK;
     }
     may_retry = may_retry_now(table, zone_idx, start_bytes,
                               start_bytes + bytes);
@@ -191,14 +204,22 @@ static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
     return zone_table_admit(table, zone_idx, ZONE_EVENT_WRITE, victim);
 }
 
-/* Does [offset_bytes, offset_bytes + bytes) leave the zone it starts in? */
+/*
+ * Does [offset_bytes, offset_bytes + bytes) leave the zone it starts in, or all
+ * conventional ones?
+ */
 static bool crosses_zones(const ZoneTable *table, uint64_t offset_bytes,
                           uint64_t bytes)
 {
+    uint64_t conventional_end = table->geometry.conventional_zones *
+                                table->geometry.zone_bytes;
     uint32_t zone_idx;
 
     if (offset_bytes >= zones_end(table)) {
         return true;
+    }
+    if (offset_bytes < conventional_end) {
+        return bytes > conventional_end - offset_bytes;
     }
     zone_idx = zone_table_idx(table, offset_bytes);
     return bytes > zone_start(table, zone_idx) + table->geometry.zone_bytes -
