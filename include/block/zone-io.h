@@ -238,8 +238,8 @@ void coroutine_fn zone_io_co_commit_lock(ZoneIO *io);
 void coroutine_fn zone_io_co_commit_unlock(ZoneIO *io);
 
 /*
- * Waits until no write that began before the call is in flight below a
- * completed one (contract C1): what a commit does before it takes frontiers.
+ * Waits until no write is in flight below one that had completed before the
+ * call (contract C1): what a commit does before it takes frontiers.
  */
 void coroutine_fn zone_io_co_settle(ZoneIO *io);
 

@@ -277,7 +277,13 @@ struct ZoneWrite {
                                    makes a failed or unsure write again (a
                                    retry), below what others have written or
                                    are writing, or where it has been written */
-    bool passed;                /* a later write of the zone has completed */
+    /*
+     * By which one that has ended well, of all on the table, it was passed:
+     * by one above; 0: by none.  Those that were passed are linked.
+     */
+    uint64_t passed_by;
+    ZoneWrite *next_passed;
+    ZoneWrite **pprev_passed;
     bool overwritten;           /* another to part of its range has (ZRWA) */
     bool zeroing;               /* it has failed, and zeros are written there:
                                    who comes to its range waits (ZRWA) */
@@ -391,11 +397,14 @@ bool zone_table_write_begins_life(const ZoneTable *table,
 /* The gap has been zeroed */
 void zone_table_gap_filled(ZoneTable *table, ZoneWrite *write);
 
+/* How many writes have ended well so far: what a commit is asked to store */
+uint64_t zone_table_nr_ended(const ZoneTable *table);
 /*
- * True while a write that had begun before seq is in flight below a completed
- * one: a commit waits for those alone (C1).
+ * True while a write is in flight below one of the first nr_ended that ended
+ * well: a commit waits for those alone (C1).  What begins later is above them.
+ * Takes no longer with more zones or writes.
  */
-bool zone_table_passed_before(const ZoneTable *table, uint64_t seq);
+bool zone_table_passed_by(const ZoneTable *table, uint64_t nr_ended);
 /* The seq that the next begin will get */
 uint64_t zone_table_next_seq(const ZoneTable *table);
 

@@ -524,8 +524,8 @@ static void test_stored_with_retry(void)
     A_OK(begin(table, &b, 3));
     g_assert_true(end_well(table, &b));
     expect_at(table, 1, 4, 4);
-    g_assert_false(a.passed);
-    g_assert_false(zone_table_passed_before(table, UINT64_MAX));
+    g_assert_false(a.passed_by);
+    g_assert_false(zone_table_passed_by(table, UINT64_MAX));
     g_assert_false(end_badly(table, &a));
     expect_at(table, 1, 4, 4);
     zone_table_free(table);
@@ -541,9 +541,9 @@ static void test_retry_passes(void)
     end_badly(table, &w[1]);
     A_OK(begin(table, &w[1], 1));
     end_well(table, &w[1]);
-    g_assert_true(w[0].passed);
-    g_assert_false(w[2].passed);
-    g_assert_true(zone_table_passed_before(table, UINT64_MAX));
+    g_assert_true(w[0].passed_by);
+    g_assert_false(w[2].passed_by);
+    g_assert_true(zone_table_passed_by(table, UINT64_MAX));
     end_well(table, &w[0]);
     expect_at(table, 2, 2, 4);
     end_well(table, &w[2]);
@@ -561,7 +561,7 @@ static void test_stored_with_last_first(void)
     A_OK(begin(table, &b, 3));
     end_well(table, &b);
     expect_at(table, 1, 1, 4);
-    g_assert_true(a.passed);
+    g_assert_true(a.passed_by);
     g_assert_true(end_well(table, &a));
     expect_at(table, 1, 4, 4);
     zone_table_free(table);
@@ -805,7 +805,7 @@ static void test_discard_alone(void)
     g_assert_cmpint(zone_table_write_gap(table, &w), ==, ZONE_LEN + 2 * UNIT);
     zone_table_gap_filled(table, &w);
     end_well(table, &w);
-    g_assert_false(zone_table_passed_before(table, UINT64_MAX));
+    g_assert_false(zone_table_passed_by(table, UINT64_MAX));
     expect_at(table, 4, 6, 6);
     zone_table_discard_end(table, &d);
     expect_at(table, 4, 6, 6);

@@ -389,7 +389,7 @@ static void test_same_bucket(void)
     g_assert_cmpint(wp_of(table, 259), ==, 8192);
     g_assert_false(zone_table_in_flight(table, 259));
     g_assert_true(zone_table_in_flight(table, 3));
-    g_assert_false(a.passed || c.passed);
+    g_assert_false(a.passed_by || c.passed_by);
     end_badly(table, &a);
     end_well(table, &c);
     g_assert_cmpint(wp_of(table, 3), ==, 0);
@@ -410,34 +410,46 @@ static void test_passed(void)
     A_OK(begin_at(table, &b, 1, 4096, 4096));
     A_OK(begin_at(table, &c, 1, 8192, 4096));
     g_assert_cmpint(b.seq, ==, seq);
-    g_assert_false(zone_table_passed_before(table, UINT64_MAX));
+    g_assert_false(zone_table_passed_by(table, UINT64_MAX));
     end_well(table, &b);
-    g_assert_true(a.passed);
-    g_assert_false(c.passed);
-    g_assert_true(zone_table_passed_before(table, seq));
-    g_assert_false(zone_table_passed_before(table, a.seq));
+    g_assert_true(a.passed_by);
+    g_assert_false(c.passed_by);
+    g_assert_true(zone_table_passed_by(table, zone_table_nr_ended(table)));
     end_well(table, &a);
-    g_assert_false(zone_table_passed_before(table, UINT64_MAX));
+    g_assert_false(zone_table_passed_by(table, UINT64_MAX));
     end_well(table, &c);
     zone_table_free(table);
 }
 
-/* A commit does not wait for what began after it was asked for */
-static void test_passed_by_seq(void)
+/*
+ * A commit waits for what was passed when it was asked for, whatever is passed
+ * later, by others or by the same
+ */
+static void test_passed_later(void)
 {
     ZoneTable *table = make_table();
-    ZoneWrite a, b, c;
-    uint64_t seq;
+    ZoneWrite a[3], b[3];
+    uint64_t nr_ended;
+    int i;
 
-    A_OK(begin_at(table, &a, 1, 0, 4096));
-    end_well(table, &a);
-    seq = zone_table_next_seq(table);
-    A_OK(begin_at(table, &b, 1, 4096, 4096));
-    A_OK(begin_at(table, &c, 1, 8192, 4096));
-    end_well(table, &c);
-    g_assert_true(zone_table_passed_before(table, seq + 1));
-    g_assert_false(zone_table_passed_before(table, seq));
-    end_well(table, &b);
+    for (i = 0; i < 3; i++) {
+        A_OK(begin_at(table, &a[i], 1, i * 4096, 4096));
+        A_OK(begin_at(table, &b[i], 2, i * 4096, 4096));
+    }
+    g_assert_false(zone_table_passed_by(table, UINT64_MAX));
+    end_well(table, &b[1]);
+    nr_ended = zone_table_nr_ended(table);
+    end_well(table, &a[2]);
+    g_assert_true(zone_table_passed_by(table, nr_ended));
+    g_assert_false(zone_table_passed_by(table, nr_ended - 1));
+    end_badly(table, &b[2]);
+    end_well(table, &a[1]);
+    g_assert_true(zone_table_passed_by(table, nr_ended));
+    end_well(table, &b[0]);
+    g_assert_false(zone_table_passed_by(table, nr_ended));
+    g_assert_true(zone_table_passed_by(table, nr_ended + 1));
+    end_well(table, &a[0]);
+    g_assert_false(zone_table_passed_by(table, UINT64_MAX));
     zone_table_free(table);
 }
 
@@ -450,7 +462,7 @@ static void test_failure_passes_nobody(void)
     A_OK(begin_at(table, &a, 1, 0, 4096));
     A_OK(begin_at(table, &b, 1, 4096, 4096));
     end_badly(table, &b);
-    g_assert_false(zone_table_passed_before(table, UINT64_MAX));
+    g_assert_false(zone_table_passed_by(table, UINT64_MAX));
     end_well(table, &a);
     zone_table_free(table);
 }
@@ -606,7 +618,7 @@ int main(int argc, char **argv)
         { "failed/at-capacity", test_failed_at_capacity },
         { "same-bucket", test_same_bucket },
         { "passed", test_passed },
-        { "passed-by-seq", test_passed_by_seq },
+        { "passed-later", test_passed_later },
         { "failure-passes-nobody", test_failure_passes_nobody },
         { "read/frontier", test_read },
         { "read/in-flight", test_read_in_flight },

@@ -290,7 +290,7 @@ static void test_flush_stops_at_flight(void)
     zone_table_gap_filled(table, &b);
     zone_table_write_end(table, &b, true);
     g_assert_cmpint(wp_of(table, 1), ==, 4096);
-    g_assert_true(a.passed);
+    g_assert_true(a.passed_by);
     zone_table_write_end(table, &a, true);
     g_assert_cmpint(wp_of(table, 1), ==, 8192);
     zone_table_free(table);
@@ -453,7 +453,7 @@ static void test_stored_word(void)
     A_OK(begin_at(table, &b, 1, 1024, 1024));
     g_assert_false(zone_table_write_end(table, &b, true));
     g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN);
-    g_assert_true(a.passed);
+    g_assert_true(a.passed_by);
     g_assert_true(zone_table_write_end(table, &a, true));
     g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 2048);
     g_assert_cmpint(wp_of(table, 1), ==, 0);
@@ -464,8 +464,8 @@ static void test_stored_word(void)
     g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 2048);
     zone_table_write_end(table, &c, true);
     g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 2048);
-    g_assert_false(a.passed);
-    g_assert_true(b.passed);
+    g_assert_false(a.passed_by);
+    g_assert_true(b.passed_by);
     g_assert_true(zone_table_write_end(table, &b, true));
     g_assert_cmphex(zone_table_word(table, 1), ==, ZONE_LEN + 3072);
     zone_table_write_end(table, &a, true);

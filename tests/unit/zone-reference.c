@@ -625,17 +625,18 @@ void ref_write_end(RefTable *ref, int slot, bool success)
     if (!write->tracked) {
         return;
     }
+    ref->nr_ended += success;
     for (i = 0; success && i < REF_MAX_WRITES; i++) {
         RefWrite *other = &ref->writes[i];
         uint64_t fresh = MAX(other->start, other->top);
 
-        if (!other->in_use || !other->tracked ||
+        if (!other->in_use || !other->tracked || other->passed_by ||
             other->zone_idx != write->zone_idx) {
             continue;
         }
         if (zone->zrwa ? fresh < other->end && fresh < write->end
                        : !other->retry && other->start < write->start) {
-            other->passed = true;
+            other->passed_by = ref->nr_ended;
         }
     }
     if (write->zrwa) {
@@ -686,15 +687,15 @@ void ref_discard_end(RefTable *ref, int slot)
     ref->discards[slot].in_use = false;
 }
 
-bool ref_passed_before(const RefTable *ref, uint64_t seq)
+bool ref_passed_by(const RefTable *ref, uint64_t nr_ended)
 {
     int i;
 
     for (i = 0; i < REF_MAX_WRITES; i++) {
         const RefWrite *write = &ref->writes[i];
 
-        if (write->in_use && write->tracked && write->passed &&
-            write->seq < seq) {
+        if (write->in_use && write->tracked && write->passed_by &&
+            write->passed_by <= nr_ended) {
             return true;
         }
     }

@@ -52,7 +52,7 @@ typedef struct RefWrite {
     bool zrwa;              /* began in a zone with a ZRWA */
     bool append;
     bool retry;             /* of blocks that were REF_FAILED, or unsure */
-    bool passed;
+    uint64_t passed_by;     /* as in ZoneWrite */
     uint32_t zone_idx;
     uint64_t start;         /* blocks from the start of the zone */
     uint64_t end;
@@ -69,6 +69,7 @@ typedef struct RefTable {
     RefWrite writes[REF_MAX_WRITES];
     RefWrite discards[REF_MAX_DISCARDS];
     uint64_t seq;
+    uint64_t nr_ended;      /* well */
     uint64_t clock;
 } RefTable;
 
@@ -113,6 +114,6 @@ uint64_t ref_word(const RefTable *ref, uint32_t zone_idx);
 ZoneCounts ref_counts(const RefTable *ref);
 bool ref_is_data(const RefTable *ref, uint64_t offset_bytes);
 uint64_t ref_gap_bytes(const RefTable *ref, int slot);
-bool ref_passed_before(const RefTable *ref, uint64_t seq);
+bool ref_passed_by(const RefTable *ref, uint64_t nr_ended);
 
 #endif /* TESTS_UNIT_ZONE_REFERENCE_H */

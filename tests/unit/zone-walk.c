@@ -227,7 +227,7 @@ differ(const Walk *w, const char *format, ...)
             fprintf(stderr, "  in flight: zone %u blocks %" PRIu64 "..%"
                     PRIu64 " seq %" PRIu64 "%s\n", write->zone_idx,
                     write->start, write->end, write->seq,
-                    write->passed ? " passed" : write->retry ? " retry" : "");
+                    write->passed_by ? " passed" : write->retry ? " retry" : "");
         }
     }
     abort();
@@ -341,16 +341,18 @@ static void compare_read(Walk *w)
 static void compare_writes(Walk *w)
 {
     uint64_t seq = zone_table_next_seq(w->table);
-    uint64_t older;
+    uint64_t nr_ended = zone_table_nr_ended(w->table);
+    uint64_t fewer;
     int i;
 
     compare_number(w, "next seq", seq, w->ref->seq);
-    older = seq - random_below(w, MIN(seq, REF_MAX_WRITES) + 1);
-    compare_number(w, "passed", zone_table_passed_before(w->table, seq),
-                   ref_passed_before(w->ref, seq));
-    compare_number(w, "passed before an older one",
-                   zone_table_passed_before(w->table, older),
-                   ref_passed_before(w->ref, older));
+    compare_number(w, "ended", nr_ended, w->ref->nr_ended);
+    fewer = nr_ended - random_below(w, MIN(nr_ended, REF_MAX_WRITES) + 1);
+    compare_number(w, "passed", zone_table_passed_by(w->table, nr_ended),
+                   ref_passed_by(w->ref, nr_ended));
+    compare_number(w, "passed by an older one",
+                   zone_table_passed_by(w->table, fewer),
+                   ref_passed_by(w->ref, fewer));
     i = random_below(w, REF_MAX_WRITES);
     if (w->ref->writes[i].in_use) {
         compare_number(w, "gap",
@@ -935,6 +937,7 @@ static void step_crash(Walk *w)
     w->table = table;
     ref_crash(w->ref);
     w->ref->seq = zone_table_next_seq(table);
+    w->ref->nr_ended = zone_table_nr_ended(table);
 }
 
 /* A word that may or may not be one the zone can have */

@@ -510,11 +510,11 @@ zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
 
 void coroutine_fn zone_io_co_settle(ZoneIO *io)
 {
-    uint64_t seq;
+    uint64_t nr_ended;
 
     zone_io_lock(io);
-    seq = zone_table_next_seq(io->table);
-    while (zone_table_passed_before(io->table, seq)) {
+    nr_ended = zone_table_nr_ended(io->table);
+    while (zone_table_passed_by(io->table, nr_ended)) {
         zone_io_wait(io);
     }
     zone_io_unlock(io);

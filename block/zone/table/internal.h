@@ -95,7 +95,10 @@ struct ZoneTable {
 
     ZoneBucket buckets[ZONE_BUCKETS];
     uint64_t next_seq;
-    uint64_t nr_passed;         /* writes in flight with passed set */
+    uint64_t nr_ended;          /* well */
+    ZoneWrite *passed;          /* writes in flight with passed_by set, in
+                                   the order of that */
+    ZoneWrite **passed_tail;
 };
 
 static inline uint64_t zone_start(const ZoneTable *table, uint32_t zone_idx)

@@ -195,6 +195,7 @@ ZoneTable *zone_table_new(const ZoneGeometry *geometry)
         bucket->writes.tail = &bucket->writes.first;
         bucket->discards.tail = &bucket->discards.first;
     }
+    table->passed_tail = &table->passed;
     for (i = 0; i < geometry->nr_zones; i++) {
         add_zone(table, i);
     }

@@ -117,7 +117,7 @@ static void verify_write(const ZoneTable *table, const ZoneWrite *write)
     assert(write->seq < table->next_seq);
     if (zone_unsure_find(table, zone_idx, write->start_bytes,
                          write->end_bytes)) {
-        assert(write->unwritten_bytes == UINT64_MAX && !write->passed);
+        assert(write->unwritten_bytes == UINT64_MAX && !write->passed_by);
         assert(write->end_bytes <= zone_reserved(table, zone_idx));
         return;
     }
@@ -153,7 +153,7 @@ static uint64_t verify_queue(const ZoneTable *table, const ZoneQueue *queue,
         if (writes) {
             verify_write(table, write);
         }
-        nr_passed += write->passed;
+        nr_passed += !!write->passed_by;
         link = &write->next;
     }
     assert(queue->tail == link);
@@ -237,6 +237,23 @@ static void verify_unsure(const ZoneTable *table, const ZoneFailed *unsure)
     }
 }
 
+/* In the order in which they were passed */
+static uint64_t verify_passed(const ZoneTable *table)
+{
+    ZoneWrite *const *link = &table->passed;
+    uint64_t passed_by = 0;
+    uint64_t nr_passed = 0;
+
+    for (; *link; link = &(*link)->next_passed) {
+        assert((*link)->tracked && (*link)->pprev_passed == link);
+        assert((*link)->passed_by && (*link)->passed_by >= passed_by);
+        passed_by = (*link)->passed_by;
+        nr_passed++;
+    }
+    assert(table->passed_tail == link && passed_by <= table->nr_ended);
+    return nr_passed;
+}
+
 static void verify_buckets(const ZoneTable *table)
 {
     uint32_t nr_buckets = MIN(table->geometry.nr_zones, ZONE_BUCKETS);
@@ -266,7 +283,7 @@ static void verify_buckets(const ZoneTable *table)
             }
         }
     }
-    assert(nr_passed == table->nr_passed);
+    assert(nr_passed == verify_passed(table));
     for (i = 0; i < table->geometry.nr_zones; i++) {
         nr_zones -= zone_has_failed(table, i);
     }

@@ -343,6 +343,25 @@ ZoneStatus zone_table_append_begin(ZoneTable *table, ZoneWrite *write,
 
 /* End */
 
+static void link_passed(ZoneTable *table, ZoneWrite *write)
+{
+    write->passed_by = table->nr_ended;
+    write->next_passed = NULL;
+    write->pprev_passed = table->passed_tail;
+    *table->passed_tail = write;
+    table->passed_tail = &write->next_passed;
+}
+
+static void unlink_passed(ZoneTable *table, ZoneWrite *write)
+{
+    *write->pprev_passed = write->next_passed;
+    if (write->next_passed) {
+        write->next_passed->pprev_passed = write->pprev_passed;
+    } else {
+        table->passed_tail = write->pprev_passed;
+    }
+}
+
 /*
  * A success above what writes in flight are the first to cover: a commit has
  * to wait for those
@@ -356,9 +375,8 @@ static void mark_passed(ZoneTable *table, const ZoneWrite *ended)
             if (is_lowest_left(table, write)) {
                 break;
             }
-        } else if (!write->passed) {
-            write->passed = true;
-            table->nr_passed++;
+        } else if (!write->passed_by) {
+            link_passed(table, write);
         }
     }
 }
@@ -396,8 +414,11 @@ bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success)
     }
     word_before = zone_table_word(table, zone_idx);
     unlink_write(&table->buckets[zone_idx % ZONE_BUCKETS].writes, write);
-    table->nr_passed -= write->passed;
+    if (write->passed_by) {
+        unlink_passed(table, write);
+    }
     if (success) {
+        table->nr_ended++;
         mark_passed(table, write);
     }
     if (zone_has_zrwa(table, zone_idx)) {
@@ -413,23 +434,18 @@ bool zone_table_write_end(ZoneTable *table, ZoneWrite *write, bool success)
     return word != word_before;
 }
 
-bool zone_table_passed_before(const ZoneTable *table, uint64_t seq)
+uint64_t zone_table_nr_ended(const ZoneTable *table)
 {
-    uint64_t left = table->nr_passed;
-    unsigned i;
+    return table->nr_ended;
+}
 
-    for (i = 0; left && i < ZONE_BUCKETS; i++) {
-        const ZoneWrite *write;
-
-        for (write = table->buckets[i].writes.first; write;
-             write = write->next) {
-            if (write->passed && write->seq < seq) {
-                return true;
-            }
-            left -= write->passed;
-        }
-    }
-    return false;
+/*
+ * What is in flight below one of these was marked when that one ended, and the
+ * list is in the order of those ends: the first is the one to look at.
+ */
+bool zone_table_passed_by(const ZoneTable *table, uint64_t nr_ended)
+{
+    return table->passed && table->passed->passed_by <= nr_ended;
 }
 
 uint64_t zone_table_next_seq(const ZoneTable *table)
