@@ -274,11 +274,11 @@ uint16_t nvme_zns_check_copy(NvmeRequest *req, uint64_t slba, uint32_t nlb)
                                   nvme_l2b(ns, nlb));
     nvme_zns_info(ns, slba, &info);
     if (slba + nlb <= zslba + nvme_zns_b2l(ns, info.capacity_bytes)) {
-        if (reason == ZONE_ERR_NOT_AT_WP || reason == ZONE_BUSY ||
-            reason == ZONE_OK) {
+        if (reason == ZONE_ERR_NOT_AT_WP || reason == ZONE_OK ||
+            zone_status_is_busy(reason)) {
             return NVME_SUCCESS;
         }
-    } else if (reason == ZONE_BUSY) {
+    } else if (zone_status_is_busy(reason)) {
         reason = ZONE_ERR_BOUNDARY;
     }
 

@@ -53,11 +53,20 @@ typedef enum ZoneStatus {
     ZONE_ERR_CONVENTIONAL,       /* not for conventional zones */
     ZONE_ERR_NO_ZDE,             /* no zone descriptor extensions here */
     ZONE_STATUS__MAX,
-    /* Never leaves block/zone: a management action owns the zone; wait. */
-    ZONE_BUSY = ZONE_STATUS__MAX,
+    /* These never leave block/zone: wait */
+    ZONE_BUSY = ZONE_STATUS__MAX, /* the zone is held */
+    ZONE_BUSY_OTHERS,            /* so is what would have to be closed for it,
+                                    or to be opened with it */
+    ZONE_BUSY_RANGE,             /* a write in flight keeps its range (ZRWA) */
+    ZONE_BUSY__MAX,
 } ZoneStatus;
 
-/* Negative errno for a refusal, 0 for ZONE_OK; ZONE_BUSY is not allowed. */
+static inline bool zone_status_is_busy(ZoneStatus status)
+{
+    return status >= ZONE_BUSY;
+}
+
+/* Negative errno for a refusal, 0 for ZONE_OK; ZONE_BUSY* are not allowed. */
 int zone_status_errno(ZoneStatus status);
 
 /*
@@ -301,9 +310,10 @@ struct ZoneWrite {
  * implicitly (auto-closing another one if needed and allowed); reserves.  A
  * write may not cross into another zone (ZONE_ERR_BOUNDARY), unless all are
  * conventional.  A zone that a management action holds gives ZONE_BUSY and
- * changes nothing; so does one that cannot be opened because all zones that
- * could be closed for it are held.  bytes > 0.  Zones with a ZRWA accept
- * [wp, wp + 2 * zrwa_bytes).
+ * changes nothing (of conventional ones the first is asked: a hold says nothing
+ * of writes there).  Nor does one that cannot be opened because all zones that
+ * could be closed for it are held: ZONE_BUSY_OTHERS.  bytes > 0.  Zones with a
+ * ZRWA accept [wp, wp + 2 * zrwa_bytes).
  *
  * Other zones accept a write at the reservation; and one of exactly the range
  * of a write that has failed (a failed range), in any order.  Below the
@@ -510,7 +520,7 @@ uint64_t zone_table_word_after(const ZoneTable *table, uint32_t zone_idx,
 /*
  * Open Zone with Select All: every Closed zone, or none (ZONE_ERR_TOO_MANY_*)
  * when resources do not suffice (section 3.4.3.1.3), counting the zones that
- * auto-close would free.  ZONE_BUSY while a Closed zone is held.
+ * auto-close would free.  ZONE_BUSY_OTHERS while a Closed zone is held.
  */
 ZoneStatus zone_table_open_all(ZoneTable *table);
 

@@ -38,7 +38,7 @@ static char *crash_check_retry(CrashRun *run, const CrashOp *failed)
                                              failed->offset_bytes,
                                              failed->length_bytes);
 
-    if (status == ZONE_OK || status == ZONE_BUSY ||
+    if (status == ZONE_OK || zone_status_is_busy(status) ||
         status == ZONE_ERR_TOO_MANY_ACTIVE ||
         status == ZONE_ERR_TOO_MANY_OPEN) {
         return NULL;

@@ -619,7 +619,7 @@ static void test_auto_close_spares_held(void)
     g_assert_cmpint(state_of(table, 0), ==, ZONE_STATE_IMPLICITLY_OPENED);
     g_assert_cmpint(state_of(table, 1), ==, ZONE_STATE_CLOSED);
     zone_table_hold(table, 2);
-    g_assert_cmpint(write_some(table, 3, 4096), ==, ZONE_BUSY);
+    g_assert_cmpint(write_some(table, 3, 4096), ==, ZONE_BUSY_OTHERS);
     zone_table_release(table, 0);
     g_assert_cmpint(write_some(table, 3, 4096), ==, ZONE_OK);
     g_assert_cmpint(state_of(table, 0), ==, ZONE_STATE_CLOSED);
@@ -735,7 +735,7 @@ static void test_open_all_held(void)
     bring_to(table, 0, ZONE_STATE_CLOSED);
     bring_to(table, 1, ZONE_STATE_CLOSED);
     zone_table_hold(table, 1);
-    g_assert_cmpint(zone_table_open_all(table), ==, ZONE_BUSY);
+    g_assert_cmpint(zone_table_open_all(table), ==, ZONE_BUSY_OTHERS);
     g_assert_cmpint(zone_table_counts(table).open, ==, 0);
     zone_table_release(table, 1);
     g_assert_cmpint(zone_table_open_all(table), ==, ZONE_OK);
@@ -751,7 +751,7 @@ static void test_open_all_room_held(void)
     bring_to(table, 1, ZONE_STATE_CLOSED);
     bring_to(table, 2, ZONE_STATE_IMPLICITLY_OPENED);
     zone_table_hold(table, 2);
-    g_assert_cmpint(zone_table_open_all(table), ==, ZONE_BUSY);
+    g_assert_cmpint(zone_table_open_all(table), ==, ZONE_BUSY_OTHERS);
     zone_table_release(table, 2);
     g_assert_cmpint(zone_table_open_all(table), ==, ZONE_OK);
     zone_table_free(table);

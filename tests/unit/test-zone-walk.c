@@ -32,7 +32,8 @@ static void test_coverage(void)
         g_test_skip("too few steps to meet everything");
         return;
     }
-    for (status = ZONE_OK; status <= ZONE_BUSY; status++) {
+    /* Nothing keeps its range to itself here */
+    for (status = ZONE_OK; status <= ZONE_BUSY_OTHERS; status++) {
         if (!walk_met_status(status)) {
             g_test_message("never met: %s", zone_status_str(status));
             g_test_fail();

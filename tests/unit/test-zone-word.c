@@ -215,7 +215,7 @@ static void test_names(void)
     g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
     int i;
 
-    for (i = 0; i <= ZONE_BUSY; i++) {
+    for (i = 0; i < ZONE_BUSY__MAX; i++) {
         g_assert_true(g_hash_table_add(names, (void *)zone_status_str(i)));
     }
     for (i = 0; i < ZONE_EVENT__MAX; i++) {

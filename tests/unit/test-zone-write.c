@@ -149,10 +149,10 @@ static void test_conventional(void)
     g_assert_false(end_well(table, &a));
     g_assert_cmpint(begin_at(table, &a, 1, ZONE_LEN - 512, 1024), ==,
                     ZONE_ERR_BOUNDARY);
-    zone_table_hold(table, 1);
+    zone_table_hold(table, 0);
     g_assert_cmpint(begin_at(table, &a, 0, ZONE_LEN - 512, 1024), ==,
                     ZONE_BUSY);
-    zone_table_release(table, 1);
+    zone_table_release(table, 0);
     g_assert_cmpint(append_to(table, &a, 0, 512), ==, ZONE_ERR_CONVENTIONAL);
     zone_table_free(table);
 }

@@ -610,7 +610,8 @@ static void test_zero_failed(void)
     A_OK(begin_at(table, &first, 1, 0, 4096));
     g_assert_true(zone_table_write_zero(table, &first, &start_bytes));
     g_assert_cmpuint(start_bytes, ==, ZONE_LEN);
-    g_assert_cmpint(begin_at(table, &second, 1, 2048, 4096), ==, ZONE_BUSY);
+    g_assert_cmpint(begin_at(table, &second, 1, 2048, 4096), ==,
+                    ZONE_BUSY_RANGE);
     A_OK(begin_at(table, &second, 1, 4096, 4096));
     zone_table_write_end(table, &first, false);
     A_OK(begin_at(table, &third, 1, 2048, 4096));
@@ -634,7 +635,8 @@ static void test_exclusive(void)
     A_OK(begin_at(table, &second, 1, 2048, 4096));
     zone_table_write_end(table, &second, true);
     first.exclusive = true;
-    g_assert_cmpint(begin_at(table, &second, 1, 2048, 4096), ==, ZONE_BUSY);
+    g_assert_cmpint(begin_at(table, &second, 1, 2048, 4096), ==,
+                    ZONE_BUSY_RANGE);
     A_OK(begin_at(table, &second, 1, 4096, 4096));
     g_assert_false(second.exclusive);
     zone_table_write_end(table, &second, true);

@@ -212,7 +212,7 @@ static ZoneStatus room_to_open(const RefTable *ref, const RefZone *zone)
         auto_close_candidate(ref) == NULL) {
         return ref->g.auto_close &&
                counts.by_state[ZONE_STATE_IMPLICITLY_OPENED] ?
-               ZONE_BUSY : ZONE_ERR_TOO_MANY_OPEN;
+               ZONE_BUSY_OTHERS : ZONE_ERR_TOO_MANY_OPEN;
     }
     return ZONE_OK;
 }
@@ -377,16 +377,12 @@ int ref_nth_failed(const RefTable *ref, uint32_t zone_idx, int nth,
 static ZoneStatus conventional_status(const RefTable *ref, uint32_t zone_idx,
                                       uint64_t end)
 {
-    uint64_t n;
-
     if (zone_idx * ref->zone_blocks + end >
         ref->g.conventional_zones * ref->zone_blocks) {
         return ZONE_ERR_BOUNDARY;
     }
-    for (n = 0; n < end; n += ref->zone_blocks) {
-        if (ref->zones[zone_idx + n / ref->zone_blocks].held) {
-            return ZONE_BUSY;
-        }
+    if (ref->zones[zone_idx].held) {
+        return ZONE_BUSY;
     }
     return ZONE_OK;
 }
@@ -537,7 +533,7 @@ ZoneStatus ref_append_begin(RefTable *ref, int slot, uint64_t start_bytes,
     /* An append that is too long is measured by the capacity alone */
     status = write_status(ref, zone_idx, top, top);
     if (status == ZONE_OK || status == ZONE_ERR_TOO_MANY_OPEN ||
-        status == ZONE_ERR_TOO_MANY_ACTIVE || status == ZONE_BUSY) {
+        status == ZONE_ERR_TOO_MANY_ACTIVE || status == ZONE_BUSY_OTHERS) {
         if (top + bytes / ref->block_bytes >
             ref->zones[zone_idx].capacity) {
             return ZONE_ERR_BOUNDARY;
@@ -949,7 +945,7 @@ ZoneStatus ref_open_all(RefTable *ref)
 
         chosen[i] = zone->state == ZONE_STATE_CLOSED;
         if (chosen[i] && zone->held) {
-            status = ZONE_BUSY;
+            status = ZONE_BUSY_OTHERS;
         }
         if (zone->state == ZONE_STATE_IMPLICITLY_OPENED &&
             ref->g.auto_close) {
@@ -962,7 +958,7 @@ ZoneStatus ref_open_all(RefTable *ref)
     } else if (status == ZONE_OK && ref->g.max_open_zones != 0 &&
                counts.open + nr_closed > ref->g.max_open_zones + room) {
         status = counts.open + nr_closed > ref->g.max_open_zones + room_later ?
-                 ZONE_ERR_TOO_MANY_OPEN : ZONE_BUSY;
+                 ZONE_ERR_TOO_MANY_OPEN : ZONE_BUSY_OTHERS;
     }
     for (i = 0; i < ref->g.nr_zones; i++) {
         if (status == ZONE_OK && chosen[i]) {

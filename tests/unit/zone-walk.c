@@ -44,7 +44,7 @@ struct Walk {
     char history[HISTORY][120];
 };
 
-static uint32_t nr_seen[ZONE_STATUS__MAX + 1];
+static uint32_t nr_seen[ZONE_BUSY__MAX];
 static uint32_t nr_moves[ZONE_STATE__MAX][ZONE_EVENT__MAX];
 static uint32_t nr_met[WALK_MET__MAX];
 

@@ -11,7 +11,8 @@
  *                that were in flight have ended
  *   commit_lock  serialises everything that makes zone words durable, so
  *                that the table never shows a committer half an action
- *   lock         guards the table; never held across I/O
+ *   lock         guards the table, and who waits for it to change (wait.c);
+ *                never held across I/O
  */
 
 #ifndef BLOCK_ZONE_GATE_INTERNAL_H
@@ -19,7 +20,39 @@
 
 #include "qemu/coroutine.h"
 #include "qemu/notify.h"
+#include "qemu/queue.h"
 #include "block/zone-io.h"
+
+/* What somebody waits for, and who makes it true: see wait.c */
+typedef enum ZoneWait {
+    ZONE_WAIT_NOTHING,
+    ZONE_WAIT_RELEASE,          /* of the zone */
+    ZONE_WAIT_END,              /* of a write or discard in the zone */
+    ZONE_WAIT_ROOM,             /* to open zones: a zone is released, or is no
+                                   longer open */
+    ZONE_WAIT_SETTLED,          /* the end of a write that others have passed */
+} ZoneWait;
+
+typedef struct ZoneWaiter ZoneWaiter;
+/*
+ * Goes on, with the table's lock held, or says what it waits for.  In whatever
+ * thread makes that true: it neither waits nor enters coroutines.
+ */
+typedef ZoneWait ZoneWaitFunc(ZoneIO *io, ZoneWaiter *waiter);
+
+struct ZoneWaiter {
+    ZoneWaitFunc *look;
+    uint32_t zone_idx;          /* whose release or end */
+    ZoneWait wait;
+    Coroutine *co;
+    QTAILQ_ENTRY(ZoneWaiter) next;
+};
+
+/* In the order in which they came to it */
+typedef QTAILQ_HEAD(, ZoneWaiter) ZoneWaitList;
+
+/* Zones share them, by the last bits of their numbers */
+#define ZONE_WAIT_BUCKETS   256
 
 struct ZoneIO {
     unsigned refcnt;            /* atomic */
@@ -29,7 +62,11 @@ struct ZoneIO {
     ZoneGeometry described;
     QemuMutex lock;
     uint64_t zde_seq;           /* how often a slot was about to be written */
-    CoQueue waiters;            /* for a write to end or a hold to go */
+    /* These are guarded by it, too */
+    ZoneWaitList waits_release[ZONE_WAIT_BUCKETS];
+    ZoneWaitList waits_end[ZONE_WAIT_BUCKETS];
+    ZoneWaitList waits_room;
+    ZoneWaitList waits_settled;
     CoMutex commit_lock;
     NotifierList change_notifiers; /* main loop only */
     /* These change while the node is drained */
@@ -94,20 +131,30 @@ static inline void zone_io_mark_dirty(ZoneIO *io, uint32_t zone_idx)
     }
 }
 
-/* Both with the table's lock held */
-void coroutine_fn zone_io_wait(ZoneIO *io);
-void coroutine_fn zone_io_wake(ZoneIO *io);
+void zone_io_waits_init(ZoneIO *io);
+bool zone_io_has_waits(const ZoneIO *io);
+/* What somebody waits for who has been told so; nothing for a refusal */
+ZoneWait zone_wait_of_status(ZoneStatus status);
+/* Returns once waiter->look() went on.  The table's lock is not held. */
+void coroutine_fn zone_io_co_wait(ZoneIO *io, ZoneWaiter *waiter);
 
 /* Takes the zone over once nothing else owns it, writes to it or discards */
 void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx);
+/* Ends a hold; the second with the table's lock held */
+void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx);
+void coroutine_fn zone_io_release(ZoneIO *io, uint32_t zone_idx);
+/* A zone has been closed */
+void coroutine_fn zone_io_co_made_room(ZoneIO *io);
+/* End what is in flight */
+void coroutine_fn zone_io_co_end_write(ZoneIO *io, ZoneWrite *write,
+                                       bool success);
+void coroutine_fn zone_io_co_end_discard(ZoneIO *io, ZoneWrite *write);
+
 /* A write of block/zone on its way through block/io.c (BDRV_REQ_ZONE) */
 typedef struct ZoneTracked {
     BdrvTrackedRequest req;
     const ZoneIOWrite *write;
 } ZoneTracked;
-
-/* Ends a hold */
-void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx);
 
 /* Writes zeros below the gate, to a zone that is held */
 int coroutine_fn GRAPH_RDLOCK

@@ -66,42 +66,56 @@ static bool zone_io_plan_before(ZoneIO *io, const ZoneWrite *write,
     return before->begin_life || before->fill_gap || before->prepare;
 }
 
-/*
- * Begins a write, or an append if the position is to be assigned.  Waits for
- * a management action that owns the zone.  Holds the zone if *held:
- * zone_io_co_before() ends that.  With a tail it keeps its range to itself, or
- * there could be the data of one write and the tail of another.
- */
-static int coroutine_fn
-zone_io_co_reserve(ZoneIO *io, ZoneWrite *write, int64_t offset, int64_t bytes,
-                   BdrvRequestFlags flags, const ZoneIOWrite *more,
-                   ZoneIOBefore *before, bool *held)
-{
-    bool append = more && more->append;
+/* A write, or an append if the position is to be assigned, until it begins */
+typedef struct ZoneReserve {
+    ZoneWaiter waiter;
+    ZoneWrite *write;
+    const ZoneIOWrite *more;
+    int64_t offset;
+    int64_t bytes;
+    BdrvRequestFlags flags;
+    ZoneIOBefore before;
+    bool held;                  /* the zone is: zone_io_co_before() ends that */
     ZoneStatus status;
+} ZoneReserve;
 
-    zone_io_lock(io);
-    while (true) {
-        status = append
-            ? zone_table_append_begin(io->table, write, offset, bytes)
-            : zone_table_write_begin(io->table, write, offset, bytes);
-        if (status != ZONE_BUSY) {
-            break;
-        }
-        zone_io_wait(io);
+/*
+ * With a tail it keeps its range to itself, or there could be the data of one
+ * write and the tail of another.
+ */
+static ZoneWait zone_io_look_reserve(ZoneIO *io, ZoneWaiter *waiter)
+{
+    ZoneReserve *reserve = container_of(waiter, ZoneReserve, waiter);
+    const ZoneIOWrite *more = reserve->more;
+    ZoneWrite *write = reserve->write;
+
+    reserve->status = more && more->append
+        ? zone_table_append_begin(io->table, write, reserve->offset,
+                                  reserve->bytes)
+        : zone_table_write_begin(io->table, write, reserve->offset,
+                                 reserve->bytes);
+    if (reserve->status != ZONE_OK) {
+        waiter->zone_idx = zone_table_idx(io->table, reserve->offset);
+        return zone_wait_of_status(reserve->status);
     }
-    if (status == ZONE_OK) {
-        write->exclusive = more && more->tail;
-        if (write->changed) {
-            zone_io_mark_dirty(io, write->zone_idx);
-        }
-        *held = zone_io_plan_before(io, write, flags, before);
-        if (*held) {
-            zone_table_hold(io->table, write->zone_idx);
-        }
+    write->exclusive = more && more->tail;
+    if (write->changed) {
+        zone_io_mark_dirty(io, write->zone_idx);
     }
-    zone_io_unlock(io);
-    return status == ZONE_OK ? 0 : zone_io_refuse(io, offset, status);
+    reserve->held = zone_io_plan_before(io, write, reserve->flags,
+                                        &reserve->before);
+    if (reserve->held) {
+        zone_table_hold(io->table, write->zone_idx);
+    }
+    return ZONE_WAIT_NOTHING;
+}
+
+static int coroutine_fn zone_io_co_reserve(ZoneIO *io, ZoneReserve *reserve)
+{
+    reserve->waiter.look = zone_io_look_reserve;
+    zone_io_co_wait(io, &reserve->waiter);
+    return reserve->status == ZONE_OK ? 0 :
+           zone_io_refuse(io, reserve->offset, reserve->status);
 }
 
 /*
@@ -144,17 +158,10 @@ zone_io_co_zero_failed(ZoneIO *io, ZoneWrite *write)
 static void coroutine_fn GRAPH_RDLOCK
 zone_io_co_ended(ZoneIO *io, ZoneWrite *write, int ret)
 {
-    uint32_t zone_idx = write->zone_idx;
-
     if (ret < 0) {
         zone_io_co_zero_failed(io, write);
     }
-    zone_io_lock(io);
-    if (zone_table_write_end(io->table, write, ret >= 0)) {
-        zone_io_mark_dirty(io, zone_idx);
-    }
-    zone_io_wake(io);
-    zone_io_unlock(io);
+    zone_io_co_end_write(io, write, ret >= 0);
 }
 
 /* The hold keeps other writes out of the gap */
@@ -227,8 +234,9 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     const ZoneIOWrite *more = *flags & BDRV_REQ_ZONE
         ? container_of(tracked, ZoneTracked, req)->write : NULL;
     bool append = more && more->append;
-    ZoneIOBefore before = { 0 };
-    bool held = false;
+    ZoneReserve reserve = {
+        .write = &req->write, .more = more, .offset = *offset, .bytes = bytes,
+    };
     int ret;
 
     *flags &= ~BDRV_REQ_ZONE;
@@ -246,12 +254,13 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     if (bdrv_zone_is_frozen(bs)) {
         return -EPERM; /* an overlay relies on it */
     }
-    ret = zone_io_co_reserve(io, &req->write, *offset, bytes, *flags, more,
-                             &before, &held);
+    reserve.flags = *flags;
+    ret = zone_io_co_reserve(io, &reserve);
     if (ret < 0) {
         return ret;
     }
-    ret = held ? zone_io_co_before(io, &req->write, &before) : 0;
+    ret = reserve.held ?
+          zone_io_co_before(io, &req->write, &reserve.before) : 0;
     if (ret < 0) {
         zone_io_co_ended(io, &req->write, ret);
         return ret;
@@ -428,43 +437,47 @@ zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
 /* Discards ****************************************************************/
 
 /*
- * Begins to discard data of one zone, of the range that starts with it; true
- * when there is something that may go.  *bytes is cut to the stretch.
+ * What is begun to be discarded: data of one zone, of the range that starts
+ * with it
  */
-static bool coroutine_fn
-zone_io_co_discard_begin(ZoneIO *io, ZoneWrite *write, int64_t offset,
-                         int64_t *bytes)
-{
-    uint64_t n;
-    ZoneInfo info;
-    bool may;
+typedef struct ZoneDiscard {
+    ZoneWaiter waiter;
+    ZoneWrite write;
+    int64_t offset;
+    int64_t bytes;
+    uint64_t extent_bytes;      /* of these, what has begun or stays */
+    bool may;                   /* there is something that may go */
+} ZoneDiscard;
 
-    zone_io_lock(io);
-    while (true) {
-        may = zone_table_read_extent(io->table, offset, *bytes, &n);
-        if (may) {
-            zone_table_info(io->table, zone_table_idx(io->table, offset),
-                            &info);
-            n = MIN(n, info.start_bytes + info.length_bytes - offset);
-            may = info.state != ZONE_STATE_READ_ONLY;
-        }
-        if (!may || zone_table_discard_begin(io->table, write, offset, n) !=
-            ZONE_BUSY) {
-            break;
-        }
-        zone_io_wait(io);
+static ZoneWait zone_io_look_discard(ZoneIO *io, ZoneWaiter *waiter)
+{
+    ZoneDiscard *discard = container_of(waiter, ZoneDiscard, waiter);
+    int64_t offset = discard->offset;
+    ZoneInfo info;
+    ZoneStatus status = ZONE_OK;
+    uint64_t n;
+
+    discard->may = zone_table_read_extent(io->table, offset, discard->bytes,
+                                          &n);
+    if (discard->may) {
+        zone_table_info(io->table, waiter->zone_idx, &info);
+        n = MIN(n, info.start_bytes + info.length_bytes - offset);
+        discard->may = info.state != ZONE_STATE_READ_ONLY;
     }
-    zone_io_unlock(io);
-    *bytes = n;
-    return may;
+    if (discard->may) {
+        status = zone_table_discard_begin(io->table, &discard->write, offset,
+                                          n);
+    }
+    discard->extent_bytes = n;
+    return zone_wait_of_status(status);
 }
 
-static void coroutine_fn zone_io_co_discard_end(ZoneIO *io, ZoneWrite *write)
+static void coroutine_fn zone_io_co_discard_begin(ZoneIO *io,
+                                                  ZoneDiscard *discard)
 {
-    zone_io_lock(io);
-    zone_table_discard_end(io->table, write);
-    zone_io_wake(io);
-    zone_io_unlock(io);
+    discard->waiter.look = zone_io_look_discard;
+    discard->waiter.zone_idx = zone_table_idx(io->table, discard->offset);
+    zone_io_co_wait(io, &discard->waiter);
 }
 
 /* Cut to what the driver can discard whole: the rest may be being written */
@@ -485,7 +498,7 @@ int coroutine_fn
 zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
     ZoneIO *io = bs->zones;
-    ZoneWrite write;
+    ZoneDiscard discard;
     int64_t n;
     int ret = 0;
 
@@ -493,32 +506,22 @@ zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
         return -EBUSY;
     }
     for (; bytes && ret >= 0; offset += n, bytes -= n) {
-        n = bytes;
         if (offset >= zone_io_zoned_bytes(io) || io->importing) {
             return zone_io_co_discard_data(bs, offset, bytes);
         }
-        if (zone_io_co_discard_begin(io, &write, offset, &n)) {
+        discard = (ZoneDiscard) { .offset = offset, .bytes = bytes };
+        zone_io_co_discard_begin(io, &discard);
+        n = discard.extent_bytes;
+        if (discard.may) {
             ret = zone_io_co_discard_data(bs, offset, n);
             ret = ret == -ENOTSUP ? 0 : ret; /* there may be others */
-            zone_io_co_discard_end(io, &write);
+            zone_io_co_end_discard(io, &discard.write);
         }
     }
     return ret;
 }
 
 /* What else the block layer asks ******************************************/
-
-void coroutine_fn zone_io_co_settle(ZoneIO *io)
-{
-    uint64_t nr_ended;
-
-    zone_io_lock(io);
-    nr_ended = zone_table_nr_ended(io->table);
-    while (zone_table_passed_by(io->table, nr_ended)) {
-        zone_io_wait(io);
-    }
-    zone_io_unlock(io);
-}
 
 void zone_io_refresh_limits(BlockDriverState *bs)
 {

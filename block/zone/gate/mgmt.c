@@ -9,26 +9,45 @@
 #include "block/zone/gate/internal.h"
 #include "block/zone/trace.h"
 
+typedef struct ZonePlainEvent {
+    ZoneWaiter waiter;
+    ZoneEvent event;
+    ZoneStatus status;
+} ZonePlainEvent;
+
+static ZoneWait zone_io_look_event(ZoneIO *io, ZoneWaiter *waiter)
+{
+    ZonePlainEvent *plain = container_of(waiter, ZonePlainEvent, waiter);
+    bool changed;
+
+    if (zone_table_held(io->table, waiter->zone_idx)) {
+        return ZONE_WAIT_RELEASE;
+    }
+    plain->status = zone_table_event(io->table, waiter->zone_idx, plain->event,
+                                     &changed);
+    if (changed) {
+        zone_io_mark_dirty(io, waiter->zone_idx);
+    }
+    return zone_wait_of_status(plain->status);
+}
+
 int coroutine_fn zone_io_co_plain_event(ZoneIO *io, uint32_t zone_idx,
                                         ZoneEvent event)
 {
-    ZoneStatus status;
-    bool changed;
+    ZonePlainEvent plain = {
+        .waiter = { .look = zone_io_look_event, .zone_idx = zone_idx },
+        .event = event,
+    };
 
-    zone_io_lock(io);
-    while (zone_table_held(io->table, zone_idx) ||
-           (status = zone_table_event(io->table, zone_idx, event, &changed)) ==
-           ZONE_BUSY) {
-        zone_io_wait(io);
+    zone_io_co_wait(io, &plain.waiter);
+    if (event == ZONE_EVENT_CLOSE) {
+        zone_io_co_made_room(io);
     }
-    if (changed) {
-        zone_io_mark_dirty(io, zone_idx);
-    }
-    zone_io_unlock(io);
     trace_zone_io_event(io->bs, zone_idx, zone_event_str(event),
-                        zone_status_str(status));
-    return status == ZONE_OK ? 0 :
-        zone_io_refuse(io, zone_io_geometry(io)->zone_bytes * zone_idx, status);
+                        zone_status_str(plain.status));
+    return plain.status == ZONE_OK ? 0 :
+        zone_io_refuse(io, zone_io_geometry(io)->zone_bytes * zone_idx,
+                       plain.status);
 }
 
 /* Reset, Finish, Offline: a zone that needs no resources for it */
@@ -117,13 +136,28 @@ zone_io_co_zrwa_commit(ZoneIO *io, uint32_t zone_idx, uint64_t end)
     if (status == ZONE_OK) {
         zone_io_mark_dirty(io, zone_idx);
     }
-    zone_table_release(io->table, zone_idx);
-    zone_io_wake(io);
-    if (status == ZONE_BUSY) {
-        zone_io_wait(io); /* without a hold: its owner may wait for it */
-    }
+    zone_io_release(io, zone_idx);
     zone_io_unlock(io);
     return status;
+}
+
+static ZoneWait zone_io_look_room(ZoneIO *io, ZoneWaiter *waiter)
+{
+    ZoneStatus status = zone_table_check_event(io->table, waiter->zone_idx,
+                                               ZONE_EVENT_WRITE);
+
+    return zone_wait_of_status(status);
+}
+
+/*
+ * For the zone to be opened, if that can be.  Without a hold: who owns those
+ * that would be closed for it may wait for this one.
+ */
+static void coroutine_fn zone_io_co_wait_room(ZoneIO *io, uint32_t zone_idx)
+{
+    ZoneWaiter waiter = { .look = zone_io_look_room, .zone_idx = zone_idx };
+
+    zone_io_co_wait(io, &waiter);
 }
 
 static int coroutine_fn GRAPH_RDLOCK
@@ -145,7 +179,10 @@ zone_io_co_zrwa_flush(ZoneIO *io, int64_t end)
             return ret;
         }
         status = zone_io_co_zrwa_commit(io, zone_idx, end);
-    } while (status == ZONE_BUSY);
+        if (status == ZONE_BUSY_OTHERS) {
+            zone_io_co_wait_room(io, zone_idx);
+        }
+    } while (status == ZONE_BUSY_OTHERS);
     return status == ZONE_OK ? 0 : zone_io_refuse(io, end, status);
 }
 

@@ -76,19 +76,27 @@ zone_io_co_select(ZoneIO *io, ZoneSelection *selection)
     return true;
 }
 
-static void coroutine_fn zone_io_co_open_closed(ZoneIO *io, uint32_t zone_idx)
+static ZoneWait zone_io_look_open_closed(ZoneIO *io, ZoneWaiter *waiter)
 {
     ZoneInfo info;
 
-    zone_io_lock(io);
-    while (zone_table_held(io->table, zone_idx)) {
-        zone_io_wait(io);
+    if (zone_table_held(io->table, waiter->zone_idx)) {
+        return ZONE_WAIT_RELEASE;
     }
-    zone_table_info(io->table, zone_idx, &info);
+    zone_table_info(io->table, waiter->zone_idx, &info);
     if (info.state == ZONE_STATE_CLOSED) {
-        zone_table_event(io->table, zone_idx, ZONE_EVENT_OPEN, NULL);
+        zone_table_event(io->table, waiter->zone_idx, ZONE_EVENT_OPEN, NULL);
     }
-    zone_io_unlock(io);
+    return ZONE_WAIT_NOTHING;
+}
+
+static void coroutine_fn zone_io_co_open_closed(ZoneIO *io, uint32_t zone_idx)
+{
+    ZoneWaiter waiter = {
+        .look = zone_io_look_open_closed, .zone_idx = zone_idx,
+    };
+
+    zone_io_co_wait(io, &waiter);
 }
 
 /* Where nothing limits open zones there is no need to open all at once */
@@ -106,19 +114,28 @@ static int coroutine_fn zone_io_co_open_one_by_one(ZoneIO *io)
     return 0;
 }
 
+typedef struct ZoneOpenAll {
+    ZoneWaiter waiter;
+    ZoneStatus status;
+} ZoneOpenAll;
+
+static ZoneWait zone_io_look_open_all(ZoneIO *io, ZoneWaiter *waiter)
+{
+    ZoneOpenAll *all = container_of(waiter, ZoneOpenAll, waiter);
+
+    all->status = zone_table_open_all(io->table);
+    return zone_wait_of_status(all->status);
+}
+
 static int coroutine_fn zone_io_co_open_all(ZoneIO *io)
 {
-    ZoneStatus status;
+    ZoneOpenAll all = { .waiter = { .look = zone_io_look_open_all } };
 
     if (!zone_io_geometry(io)->max_open_zones) {
         return zone_io_co_open_one_by_one(io);
     }
-    zone_io_lock(io);
-    while ((status = zone_table_open_all(io->table)) == ZONE_BUSY) {
-        zone_io_wait(io);
-    }
-    zone_io_unlock(io);
-    return status == ZONE_OK ? 0 : zone_io_refuse(io, 0, status);
+    zone_io_co_wait(io, &all.waiter);
+    return all.status == ZONE_OK ? 0 : zone_io_refuse(io, 0, all.status);
 }
 
 /* Where a power cycle leads: nothing that is stored changes */

@@ -50,7 +50,7 @@ static ZoneIO *zone_io_attach(BlockDriverState *bs, const ZoneStoreOps *ops)
     io->bs = bs;
     io->ops = ops;
     qemu_mutex_init(&io->lock);
-    qemu_co_queue_init(&io->waiters);
+    zone_io_waits_init(io);
     qemu_co_mutex_init(&io->commit_lock);
     notifier_list_init(&io->change_notifiers);
     assert(!bs->zones);
@@ -90,7 +90,7 @@ void zone_io_unref(ZoneIO *io)
     if (!io || qatomic_fetch_dec(&io->refcnt) > 1) {
         return;
     }
-    assert(qemu_co_queue_empty(&io->waiters));
+    assert(!zone_io_has_waits(io));
     qemu_mutex_destroy(&io->lock);
     zone_table_free(io->table);
     g_free(io->absolute_name);
@@ -271,37 +271,6 @@ void coroutine_fn zone_io_co_commit_lock(ZoneIO *io)
 void coroutine_fn zone_io_co_commit_unlock(ZoneIO *io)
 {
     qemu_co_mutex_unlock(&io->commit_lock);
-}
-
-void coroutine_fn zone_io_wait(ZoneIO *io)
-{
-    qemu_co_queue_wait(&io->waiters, &io->lock);
-}
-
-void coroutine_fn zone_io_wake(ZoneIO *io)
-{
-    qemu_co_queue_restart_all(&io->waiters);
-}
-
-void coroutine_fn zone_io_co_hold(ZoneIO *io, uint32_t zone_idx)
-{
-    zone_io_lock(io);
-    while (zone_table_held(io->table, zone_idx)) {
-        zone_io_wait(io);
-    }
-    zone_table_hold(io->table, zone_idx);
-    while (zone_table_in_flight(io->table, zone_idx)) {
-        zone_io_wait(io);
-    }
-    zone_io_unlock(io);
-}
-
-void coroutine_fn zone_io_co_release(ZoneIO *io, uint32_t zone_idx)
-{
-    zone_io_lock(io);
-    zone_table_release(io->table, zone_idx);
-    zone_io_wake(io);
-    zone_io_unlock(io);
 }
 
 void coroutine_fn zone_io_co_give_way(void)

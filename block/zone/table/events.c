@@ -72,7 +72,7 @@ static ZoneStatus check_resources(const ZoneTable *table,
         }
         *victim = find_victim(table);
         if (*victim == ZONE_NONE) {
-            return ZONE_BUSY; /* there is one, once its action has ended */
+            return ZONE_BUSY_OTHERS; /* there will be, once one is released */
         }
     }
     if ((transition->set_attributes & ZONE_ATTR_ZRWAV) &&
@@ -349,7 +349,7 @@ ZoneStatus zone_table_open_all(ZoneTable *table)
     }
     for (i = 0; i < nr_closed; i++) {
         if (zone_is_held(table, zone_idx)) {
-            return ZONE_BUSY;
+            return ZONE_BUSY_OTHERS;
         }
         zone_idx = table->next[zone_idx];
     }
@@ -361,7 +361,8 @@ ZoneStatus zone_table_open_all(ZoneTable *table)
         }
     }
     if (room < nr_closed) {
-        return nr_held >= nr_closed - room ? ZONE_BUSY : ZONE_ERR_TOO_MANY_OPEN;
+        return nr_held >= nr_closed - room ? ZONE_BUSY_OTHERS :
+               ZONE_ERR_TOO_MANY_OPEN;
     }
 
     /* Zones closed to make room queue up behind those that were Closed */

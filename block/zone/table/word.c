@@ -93,10 +93,14 @@ ZoneStatus zone_status_from_errno(int ret)
 
 const char *zone_status_str(ZoneStatus status)
 {
-    if (status == ZONE_BUSY) {
-        return "zone is busy";
+    static const char *const busy[ZONE_BUSY__MAX - ZONE_BUSY] = {
+        "zone is busy", "other zones are busy", "range is busy",
+    };
+
+    assert((unsigned)status < ZONE_BUSY__MAX);
+    if (zone_status_is_busy(status)) {
+        return busy[status - ZONE_BUSY];
     }
-    assert((unsigned)status < ZONE_STATUS__MAX);
     return refusals[status].phrase;
 }
 

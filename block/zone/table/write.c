@@ -126,7 +126,7 @@ static ZoneStatus check_position(const ZoneTable *table, uint32_t zone_idx,
             return ZONE_ERR_NOT_AT_WP;
         }
         if (zone_zrwa_is_zeroing(table, zone_idx, start_bytes, end_bytes)) {
-            return ZONE_BUSY;
+            return ZONE_BUSY_RANGE;
         }
     } else {
         uint64_t reserved_bytes = zone_reserved(table, zone_idx);
@@ -156,18 +156,6 @@ static bool may_retry_now(const ZoneTable *table, uint32_t zone_idx,
            zone_failed_may_retry(table, zone_idx, start_bytes, end_bytes);
 }
 
-/* It may go over the ends of conventional zones */
-static bool is_any_held(const ZoneTable *table, uint32_t zone_idx,
-                        uint64_t last_byte)
-{
-    uint32_t last_idx = zone_table_idx(table, last_byte);
-
-    while (zone_idx <= last_idx && !zone_is_held(table, zone_idx)) {
-        zone_idx++;
-    }
-    return zone_idx <= last_idx;
-}
-
 /* All checks of a write that does not leave its zone */
 static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
                               uint64_t start_bytes, uint64_t bytes,
@@ -184,8 +172,7 @@ static ZoneStatus check_begin(const ZoneTable *table, uint32_t zone_idx,
         return ZONE_BUSY;
     }
     if (state == ZONE_STATE_CONVENTIONAL) {
-        return is_any_held(table, zone_idx, start_bytes + bytes - 1)
-               ? ZONE_BUSY : ZONE_OK;
+        return ZONE_OK;
     }
     may_retry = may_retry_now(table, zone_idx, start_bytes,
                               start_bytes + bytes);
