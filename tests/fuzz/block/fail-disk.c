@@ -182,6 +182,15 @@ static void change(FailDisk *disk, int64_t offset, int64_t bytes,
     }
 }
 
+static void note_header(FailDisk *disk, int64_t offset, bool failed)
+{
+    QEMU_LOCK_GUARD(&contents_lock);
+    disk->wrote_header = offset < FAIL_SECTOR_BYTES;
+    if (failed && disk->wrote_header) {
+        disk->plan->header_failed = true;
+    }
+}
+
 static FailDisk *node_disk(BlockDriverState *bs)
 {
     FailNode *node = bs->opaque;
@@ -220,10 +229,7 @@ fail_disk_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
     if (offset + bytes > FAIL_MAX_BYTES) {
         return -EFBIG;
     }
-    disk->wrote_header = offset < FAIL_SECTOR_BYTES;
-    if (ret < 0 && disk->wrote_header) {
-        disk->plan->header_failed = true;
-    }
+    note_header(disk, offset, ret < 0);
     qemu_iovec_to_buf(qiov, 0, buf, bytes);
     change(disk, offset, bytes, buf, ret < 0, flags & BDRV_REQ_FUA);
     return ret;
@@ -290,10 +296,10 @@ static int coroutine_fn fail_disk_co_flush(BlockDriverState *bs)
     FailDisk *disk = node_disk(bs);
     int ret = begin_request(disk, FAIL_FLUSH);
 
+    QEMU_LOCK_GUARD(&contents_lock);
     if (ret < 0 && disk->wrote_header) {
         disk->plan->header_failed = true;
     }
-    QEMU_LOCK_GUARD(&contents_lock);
     if (ret >= 0) {
         flush_cache(disk);
     } else {
