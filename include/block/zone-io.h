@@ -82,6 +82,24 @@ typedef struct ZoneStoreOps {
     int coroutine_fn GRAPH_RDLOCK_PTR
     (*co_begin_life)(BlockDriverState *bs, uint32_t zone_idx);
     /*
+     * What has been written in a sequential zone is about to change, without a
+     * ZRWA: by a discard, or by a write that is made again.  With the table's
+     * lock held: does the store want co_settle() before?  NULL: never.
+     */
+    bool (*wants_settle)(BlockDriverState *bs, uint32_t zone_idx);
+    /* After an error the request fails */
+    int coroutine_fn GRAPH_RDLOCK_PTR (*co_settle)(BlockDriverState *bs);
+    /*
+     * A sequential write of data has begun, as above, and is no retry: does the
+     * store want to see what will have been written?  With the table's lock
+     * held.  Then the data is copied first: nobody changes it meanwhile.  NULL:
+     * never.
+     */
+    bool (*wants_sum)(BlockDriverState *bs, const ZoneWrite *write, bool fua);
+    /* It has been written, and has not ended yet */
+    void (*add_sum)(BlockDriverState *bs, const ZoneWrite *write,
+                    const void *buf);
+    /*
      * A sequential write or append has begun, in a zone without a ZRWA, with
      * the table's lock held: does the store want co_prepare() before its data
      * is written?  NULL: never.
@@ -449,18 +467,22 @@ typedef struct ZoneRequest {
     ZoneWrite write;
     const ZoneTail *tail;
     bool flush;                 /* stands for FUA */
+    void *copy;                 /* of the data, for the store; or NULL */
+    QEMUIOVector copy_qiov;
 } ZoneRequest;
 
 /*
  * Begins a write (no data is written yet), or with BDRV_REQ_ZONE one that
  * tracked is a part of; the position of an append goes to *offset.  Waits for
- * management of the zone.  Takes from *flags what zone_io_co_end() does.
+ * management of the zone.  Takes from *flags what zone_io_co_end() does.  The
+ * data may be copied, and comes from *qiov at *qiov_offset then.
  * Returns 0, with req->io set (it is NULL before) when zone_io_co_end() has
  * something to end; or an errno: zone_status_from_errno() tells a refusal.
  */
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
                  BdrvTrackedRequest *tracked, int64_t *offset, int64_t bytes,
+                 QEMUIOVector **qiov, size_t *qiov_offset,
                  BdrvRequestFlags *flags);
 /* Ends it; ret is the result of the write, the return value that of all */
 int coroutine_fn GRAPH_RDLOCK zone_io_co_end(ZoneRequest *req, int ret);

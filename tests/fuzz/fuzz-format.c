@@ -6,11 +6,14 @@
  * Shows that the decoder accepts exactly what docs/interop/qcow2-zone.rst
  * allows, whatever the bytes: its answers are compared with a second decoder
  * that was written from the tables of that document, in arithmetic of 128 bits.
+ * Records of a ring are compared in the same way.
  * What is accepted is encoded again, loaded into a table and read back; what is
  * damaged is repaired, and must then be valid.
  *
  * Input: cluster bits; FIX_*; length of the extension (2 bytes); virtual size
- * (8 bytes); the extension; the words.  Zeros follow where it ends.
+ * (8 bytes); the extension; the words; of a snapshot, a divisor of the number
+ * of zones, its record and whether that is cut; the slot of a record, and up to
+ * 512 bytes of it.  Zeros follow where it ends.
  */
 
 #include "qemu/osdep.h"
@@ -18,12 +21,14 @@
 #include "qapi/error.h"
 #include "block/zone.h"
 #include "block/zone/qcow2/decode.h"
+#include "block/zone/qcow2/record.h"
 #include "fuzz.h"
 
 /* Makes fields agree that a mutation hardly ever hits together */
 #define FIX_DEVICE_SIZE 1
 #define FIX_REGION_SIZE 2
 #define FIX_WORDS       4
+#define FIX_RECORD      8
 
 #define MAX_LEN         1100
 #define MAX_LOADED      96
@@ -87,10 +92,25 @@ static Wide slots_start(const Device *d)
     return ((Wide)8 * d->nr_zones + 4095) / 4096 * 4096;
 }
 
-static Wide region_size(const Device *d)
+static Wide slots_end(const Device *d)
 {
     return d->zde_size ? slots_start(d) + (Wide)d->nr_zones * d->zde_size
                        : (Wide)8 * d->nr_zones;
+}
+
+static Wide ring_start(const Device *d)
+{
+    return (slots_end(d) + 4095) / 4096 * 4096;
+}
+
+static bool has_ring(const Device *d)
+{
+    return d->ext[2] & 2;
+}
+
+static Wide region_size(const Device *d)
+{
+    return has_ring(d) ? ring_start(d) + 32768 : slots_end(d);
 }
 
 static void take_device(Device *d, Input *in, unsigned *fix)
@@ -132,7 +152,7 @@ static bool all_zero(const Device *d, unsigned first, unsigned end)
 static bool device_allowed(const Device *d)
 {
     return d->ext[0] == 1 && (d->ext[1] == 1 || d->ext[1] == 2) &&
-        d->ext[2] < d->ext[1] && all_zero(d, 3, 8) &&
+        d->ext[2] <= (d->ext[1] == 2 ? 3 : 0) && all_zero(d, 3, 8) &&
         all_zero(d, 64, 80) && all_zero(d, 80, d->len) &&
         d->zone_size && d->zone_size % d->cluster_bytes == 0 &&
         d->zone_size <= (UINT64_C(1) << 40) &&
@@ -248,8 +268,10 @@ static void check_slots(const Device *d, const Qcow2ZoneLayout *layout)
     if (d->zde_size) {
         assert(layout->zde_offset == d->meta_offset + slots_start(d));
         assert((Wide)layout->zde_offset + (Wide)d->nr_zones * d->zde_size ==
-               (Wide)d->meta_offset + d->meta_size);
+               (Wide)d->meta_offset + slots_end(d));
     }
+    assert(layout->ring_offset == (has_ring(d) ?
+                                   d->meta_offset + ring_start(d) : 0));
 }
 
 static void check_word(const Device *d, const ZoneGeometry *g,
@@ -342,6 +364,7 @@ static bool snapshot_allowed(const Device *d, const uint8_t *record,
     Wide offset = record_field(record, 8, 8);
 
     sn.nr_zones = nr_zones;
+    sn.ext[2] = 0; /* it has no ring */
     return record_bytes >= 24 && record_field(record, 0, 4) == 0x5a4e5354 &&
         record_field(record, 4, 4) == 0 &&
         nr_zones >= 1 && nr_zones <= 16777216 &&
@@ -369,6 +392,7 @@ static void check_snapshot(const Device *d, Input *in, unsigned fix,
     }
     record_bytes = sizeof(record) - take(in, 1) / 128;
     sn.nr_zones = nr_zones;
+    sn.ext[2] = 0;
     if (fix & FIX_REGION_SIZE) {
         size_be = cpu_to_be64(region_size(&sn));
         memcpy(record, "ZNST", 4);
@@ -384,6 +408,119 @@ static void check_snapshot(const Device *d, Input *in, unsigned fix,
         assert(layout.geometry.nr_zones == nr_zones);
         qcow2_zone_encode_snapshot(&layout, encoded);
         assert(!memcmp(encoded, record, sizeof(encoded)));
+    }
+}
+
+/* Section "Records" ******************************************************/
+
+/* Bit by bit, as the document's standard defines it */
+static uint32_t crc_of(const uint8_t *bytes, unsigned nr_bytes)
+{
+    uint32_t crc = UINT32_MAX;
+    unsigned i, bit;
+
+    for (i = 0; i < nr_bytes; i++) {
+        crc ^= bytes[i];
+        for (bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+        }
+    }
+    return ~crc;
+}
+
+static uint32_t record_crc(const uint8_t *record)
+{
+    uint8_t copy[512];
+
+    memcpy(copy, record, sizeof(copy));
+    memset(copy + 4, 0, 4);
+    return crc_of(copy, sizeof(copy));
+}
+
+static uint64_t word_wp(uint64_t word)
+{
+    return word & ((UINT64_C(1) << 51) - 1);
+}
+
+/* Adds by how much the write pointer advances */
+static bool change_allowed(const Device *d, const uint8_t *change,
+                           Wide *advance)
+{
+    uint32_t zone_idx = record_field(change, 0, 4);
+    uint64_t old_word = record_field(change, 8, 8);
+    uint64_t new_word = record_field(change, 16, 8);
+
+    if (zone_idx < d->conventional || zone_idx >= d->nr_zones ||
+        !word_allowed(d, zone_idx, old_word) ||
+        !word_allowed(d, zone_idx, new_word) ||
+        word_wp(new_word) < word_wp(old_word)) {
+        return false;
+    }
+    *advance += word_wp(new_word) - word_wp(old_word);
+    return word_wp(new_word) > word_wp(old_word) ||
+           record_field(change, 4, 4) == 0;
+}
+
+static bool changes_allowed(const Device *d, const uint8_t *record)
+{
+    uint32_t nr = record_field(record, 24, 4);
+    Wide advance = 0;
+    unsigned i;
+
+    for (i = 0; i < nr; i++) {
+        const uint8_t *change = record + 32 + 24 * i;
+
+        if (!change_allowed(d, change, &advance) ||
+            (i && record_field(change, 0, 4) <=
+                  record_field(change - 24, 0, 4))) {
+            return false;
+        }
+    }
+    for (i = 32 + 24 * nr; i < 512; i++) {
+        if (record[i]) {
+            return false;
+        }
+    }
+    return advance <= 1048576;
+}
+
+static bool record_allowed(const Device *d, const uint8_t *record,
+                           unsigned slot)
+{
+    uint64_t seq = record_field(record, 8, 8);
+    uint64_t first = record_field(record, 16, 8);
+
+    return record_field(record, 0, 4) == 0x5a4e5243 &&
+        record_field(record, 4, 4) == record_crc(record) &&
+        seq >= 1 && seq < UINT64_C(1) << 63 && seq % 64 == slot &&
+        first >= 1 && first <= seq && (Wide)first + 64 > seq &&
+        record_field(record, 24, 4) <= 20 &&
+        record_field(record, 28, 4) == 0 && changes_allowed(d, record);
+}
+
+static void check_record(const Device *d, Input *in, unsigned fix,
+                         const ZoneGeometry *g)
+{
+    uint8_t bytes[512], encoded[512];
+    unsigned slot = take(in, 1) % 64;
+    Qcow2ZoneRecord record;
+    uint32_t crc_be;
+    bool allowed;
+    unsigned i;
+
+    for (i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = take(in, 1);
+    }
+    if (fix & FIX_RECORD) {
+        memcpy(bytes, "ZNRC", 4);
+        crc_be = cpu_to_be32(record_crc(bytes));
+        memcpy(bytes + 4, &crc_be, sizeof(crc_be));
+    }
+    allowed = record_allowed(d, bytes, slot);
+    assert(allowed == qcow2_zone_decode_record(g, bytes, slot, &record));
+    if (allowed) {
+        qcow2_zone_encode_record(&record, encoded);
+        assert(!memcmp(encoded, bytes, sizeof(encoded)));
     }
 }
 
@@ -413,5 +550,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t input_bytes)
         check_table(&d, &layout.geometry, words);
     }
     check_snapshot(&d, &in, fix, &layout);
+    check_record(&d, &in, fix, &layout.geometry);
     return 0;
 }

@@ -7,11 +7,13 @@
 # (field, word ...).  Everything logged is free of times, paths and offsets in
 # the image file.
 
+import json
 import os
 import re
 import signal
 import struct
 import subprocess
+import zlib
 from typing import Dict, List, Optional, Tuple
 
 import iotests
@@ -43,6 +45,13 @@ FIELDS: Dict[str, Tuple[int, str]] = {
     'zd_extension_size': (60, '>I'),
     'reserved2': (79, '>B'),
 }
+
+# Bits of the field flags
+UNFINISHED, RECORDS = 1, 2
+
+# A ring of records
+RING_BYTES, RECORD_BYTES, RING_RECORDS = 32768, 512, 64
+RECORD_MAGIC = 0x5a4e5243
 
 STATES = {
     0x0: 'Conventional', 0x1: 'Empty', 0x2: 'Implicitly Opened',
@@ -155,6 +164,21 @@ def log_map(filename: str, fmt: str) -> None:
         kind = 'zero' if extent['zero'] else 'data'
         log(f"  {size_str(extent['start'])}: "
             f"{size_str(extent['length'])} {kind}")
+
+
+class Record:
+    """One of the ring, or what is in its place"""
+
+    def __init__(self, data: bytes) -> None:
+        magic, checksum, self.seq, self.first, nr = struct.unpack(
+            '>IIQQI', data[:28])
+        self.valid = magic == RECORD_MAGIC and checksum == zlib.crc32(
+            data[:4] + bytes(4) + data[8:])
+        self.words: Dict[int, int] = {}
+        for i in range(nr if self.valid else 0):
+            zone_idx, _, _, word = struct.unpack(
+                '>IIQQ', data[32 + 24 * i:56 + 24 * i])
+            self.words[zone_idx] = word
 
 
 class ZonedImage:
@@ -279,7 +303,73 @@ class ZonedImage:
         self.write_at(self.extension_offset() + 8 + offset,
                       struct.pack(fmt, value))
 
+    def set_version_1(self) -> None:
+        """Layout version 1 has no ring"""
+        self.set_field('layout_version', 1)
+        if self.field('flags') & RECORDS:
+            self.set_field('flags', self.field('flags') & ~RECORDS)
+            size = self.field('nr_zones') * 8
+            if self.field('zd_extension_size'):
+                size += -size % 4096 + (self.field('nr_zones') *
+                                        self.field('zd_extension_size'))
+            self.set_field('zonedmeta_size', size)
+
+    def is_unfinished(self) -> bool:
+        return bool(self.field('flags') & UNFINISHED)
+
+    def set_unfinished(self) -> None:
+        self.set_field('flags', self.field('flags') | UNFINISHED)
+
+    def ring_offset(self) -> int:
+        return (self.field('zonedmeta_offset') +
+                self.field('zonedmeta_size') - RING_BYTES)
+
+    def put_record(self, seq: int, first: int,
+                   *changes: Tuple[int, int, int, int]) -> None:
+        """Of zone, checksum of the data, word before, word behind"""
+        data = struct.pack('>QQII', seq, first, len(changes), 0)
+        for change in changes:
+            data += struct.pack('>IIQQ', *change)
+        data += bytes(RECORD_BYTES - 8 - len(data))
+        head = struct.pack('>I', RECORD_MAGIC)
+        checksum = zlib.crc32(head + bytes(4) + data)
+        self.write_at(self.ring_offset() + seq % RING_RECORDS * RECORD_BYTES,
+                      head + struct.pack('>I', checksum) + data)
+
+    def records(self) -> List[Record]:
+        """Those that count for sure, and the newest, in their order"""
+        if not self.field('flags') & RECORDS:
+            return []
+        ring = self.read_at(self.ring_offset(), RING_BYTES)
+        slots = {}
+        for offset in range(0, RING_BYTES, RECORD_BYTES):
+            record = Record(ring[offset:offset + RECORD_BYTES])
+            if record.valid and record.seq % RING_RECORDS * RECORD_BYTES == \
+                    offset:
+                slots[record.seq] = record
+        if not slots:
+            return []
+        newest = slots[max(slots)]
+        return [slots[seq] for seq in range(newest.first, newest.seq + 1)]
+
+    def counts(self, record: Record) -> bool:
+        """Whether the data of the newest one is there"""
+        result = run_tool(*iotests.qemu_img_args, 'zones', '-U', '-f',
+                          iotests.imgfmt, '--output=json', self.path)
+        zones = json.loads(result.stdout)['zones']
+        return all(zones[i].get('wp', 0) == word & (1 << 51) - 1
+                   for i, word in record.words.items())
+
     def word(self, zone_idx: int) -> int:
+        """What a reader makes of words and ring"""
+        records = self.records()
+        for record in reversed(records):
+            if zone_idx in record.words and (record is not records[-1] or
+                                             self.counts(record)):
+                return record.words[zone_idx]
+        return self.word_in_place(zone_idx)
+
+    def word_in_place(self, zone_idx: int) -> int:
         offset = self.field('zonedmeta_offset') + zone_idx * 8
         return struct.unpack('>Q', self.read_at(offset, 8))[0]
 

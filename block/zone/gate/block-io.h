@@ -39,13 +39,15 @@ bdrv_co_do_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
 
 static inline int coroutine_fn GRAPH_RDLOCK
 zone_gate_co_begin(ZoneRequest *req, BdrvTrackedRequest *tracked, int ret,
-                   int64_t *offset, int64_t bytes, BdrvRequestFlags *flags)
+                   int64_t *offset, int64_t bytes, QEMUIOVector **qiov,
+                   size_t *qiov_offset, BdrvRequestFlags *flags)
 {
     req->io = NULL;
     if (ret < 0 || !tracked->bs->zones) {
         return ret;
     }
-    return zone_io_co_begin(req, tracked->bs, tracked, offset, bytes, flags);
+    return zone_io_co_begin(req, tracked->bs, tracked, offset, bytes, qiov,
+                            qiov_offset, flags);
 }
 
 static inline int coroutine_fn GRAPH_RDLOCK

@@ -29,6 +29,8 @@ typedef struct ZoneIOBefore {
     bool begin_life;            /* earlier ones have left something */
     bool fill_gap;              /* what a write in a ZRWA leaves out: zeros */
     bool prepare;               /* what the store wants */
+    bool settle;                /* before what has been written changes */
+    bool sum;                   /* not before: the store is to see the data */
 } ZoneIOBefore;
 
 static bool zone_io_wants_begin_life(ZoneIO *io, const ZoneWrite *write)
@@ -49,6 +51,22 @@ static bool zone_io_wants_prepare(ZoneIO *io, const ZoneWrite *write,
            io->ops->wants_prepare && io->ops->wants_prepare(io->bs, write);
 }
 
+/* A write that is made again is one over what has been written */
+static bool zone_io_wants_settle(ZoneIO *io, const ZoneWrite *write)
+{
+    return write->unwritten_bytes == UINT64_MAX && io->ops->wants_settle &&
+           io->ops->wants_settle(io->bs, write->zone_idx);
+}
+
+static bool zone_io_wants_sum(ZoneIO *io, const ZoneWrite *write,
+                              BdrvRequestFlags flags)
+{
+    return !(flags & BDRV_REQ_ZERO_WRITE) &&
+           write->unwritten_bytes == write->start_bytes &&
+           io->ops->wants_sum &&
+           io->ops->wants_sum(io->bs, write, flags & BDRV_REQ_FUA);
+}
+
 /* True when there is something to do */
 static bool zone_io_plan_before(ZoneIO *io, const ZoneWrite *write,
                                 BdrvRequestFlags flags, ZoneIOBefore *before)
@@ -62,8 +80,11 @@ static bool zone_io_plan_before(ZoneIO *io, const ZoneWrite *write,
                            write->start_bytes;
     } else {
         before->prepare = zone_io_wants_prepare(io, write, flags);
+        before->settle = zone_io_wants_settle(io, write);
+        before->sum = zone_io_wants_sum(io, write, flags);
     }
-    return before->begin_life || before->fill_gap || before->prepare;
+    return before->begin_life || before->fill_gap || before->prepare ||
+           before->settle;
 }
 
 /* A write, or an append if the position is to be assigned, until it begins */
@@ -188,7 +209,10 @@ zone_io_co_before(ZoneIO *io, ZoneWrite *write, const ZoneIOBefore *before)
 {
     int ret = 0;
 
-    if (before->begin_life) {
+    if (before->settle) {
+        ret = io->ops->co_settle(io->bs);
+    }
+    if (ret >= 0 && before->begin_life) {
         ret = io->ops->co_begin_life(io->bs, write->zone_idx);
     }
     if (ret >= 0 && before->fill_gap) {
@@ -225,9 +249,26 @@ static bool zone_io_takes_fua(ZoneIO *io, BdrvRequestFlags *flags)
     return true;
 }
 
+/* A guest may change the data while it is written; without memory it stays */
+static void zone_io_copy_data(ZoneRequest *req, int64_t bytes,
+                              QEMUIOVector **qiov, size_t *qiov_offset,
+                              BdrvRequestFlags *flags)
+{
+    req->copy = qemu_try_blockalign(req->io->bs, bytes);
+    if (!req->copy) {
+        return;
+    }
+    qemu_iovec_to_buf(*qiov, *qiov_offset, req->copy, bytes);
+    qemu_iovec_init_buf(&req->copy_qiov, req->copy, bytes);
+    *qiov = &req->copy_qiov;
+    *qiov_offset = 0;
+    *flags &= ~BDRV_REQ_REGISTERED_BUF;
+}
+
 int coroutine_fn
 zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
                  BdrvTrackedRequest *tracked, int64_t *offset, int64_t bytes,
+                 QEMUIOVector **qiov, size_t *qiov_offset,
                  BdrvRequestFlags *flags)
 {
     ZoneIO *io = bs->zones;
@@ -268,6 +309,10 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     req->io = io;
     req->tail = more ? more->tail : NULL;
     req->flush = zone_io_takes_fua(io, flags);
+    req->copy = NULL;
+    if (before.sum) {
+        zone_io_copy_data(req, bytes, qiov, qiov_offset, flags);
+    }
     if (append) {
         *offset = req->write.start_bytes;
         tracked->offset = *offset; /* what the caller has come for */
@@ -293,6 +338,12 @@ int coroutine_fn zone_io_co_end(ZoneRequest *req, int ret)
     }
     if (ret >= 0 && req->tail) {
         ret = req->tail->co_fn(req->tail->opaque, req->write.start_bytes);
+    }
+    if (req->copy) {
+        if (ret >= 0) {
+            io->ops->add_sum(io->bs, &req->write, req->copy);
+        }
+        qemu_vfree(req->copy);
     }
     zone_io_co_ended(io, &req->write, ret);
     if (ret >= 0 && req->flush) {
@@ -447,6 +498,7 @@ typedef struct ZoneDiscard {
     int64_t bytes;
     uint64_t extent_bytes;      /* of these, what has begun or stays */
     bool may;                   /* there is something that may go */
+    bool settle;                /* the store has something to do before */
 } ZoneDiscard;
 
 static ZoneWait zone_io_look_discard(ZoneIO *io, ZoneWaiter *waiter)
@@ -468,6 +520,9 @@ static ZoneWait zone_io_look_discard(ZoneIO *io, ZoneWaiter *waiter)
         status = zone_table_discard_begin(io->table, &discard->write, offset,
                                           n);
     }
+    discard->settle = discard->may && status == ZONE_OK &&
+                      io->ops->wants_settle &&
+                      io->ops->wants_settle(io->bs, waiter->zone_idx);
     discard->extent_bytes = n;
     return zone_wait_of_status(status);
 }
@@ -513,7 +568,8 @@ zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
         zone_io_co_discard_begin(io, &discard);
         n = discard.extent_bytes;
         if (discard.may) {
-            ret = zone_io_co_discard_data(bs, offset, n);
+            ret = discard.settle ? io->ops->co_settle(bs) : 0;
+            ret = ret < 0 ? ret : zone_io_co_discard_data(bs, offset, n);
             ret = ret == -ENOTSUP ? 0 : ret; /* there may be others */
             zone_io_co_end_discard(io, &discard.write);
         }

@@ -76,7 +76,7 @@ static bool qcow2_zone_starts_zeros(BDRVQcow2State *s, const ZoneWrite *write)
            pos_bytes + (write->end_bytes - write->start_bytes);
 }
 
-static bool qcow2_zone_commits_are_frequent(Qcow2Zone *zone)
+bool qcow2_zone_commits_are_frequent(Qcow2Zone *zone)
 {
     return zone->recent_commits * QCOW2_ZONE_PREZERO_COMMIT_BYTES >=
            zone->recent_bytes;

@@ -12,6 +12,7 @@
 #include "block/zone/qcow2/internal.h"
 
 #define QCOW2_ZONE_OPT_MODE     "zone.mode"
+#define QCOW2_ZONE_OPT_RECORDS  "zone.records"
 
 enum {
     AMEND_SIZE,
@@ -46,7 +47,8 @@ bool qcow2_zone_is_option(const char *name)
             return true;
         }
     }
-    return g_str_equal(name, QCOW2_ZONE_OPT_MODE);
+    return g_str_equal(name, QCOW2_ZONE_OPT_MODE) ||
+           g_str_equal(name, QCOW2_ZONE_OPT_RECORDS);
 }
 
 /* What is asked for *******************************************************/
@@ -60,6 +62,9 @@ static const char *first_option(QemuOpts *opts)
         if (qemu_opt_find(opts, amend_options[i].name)) {
             return amend_options[i].name;
         }
+    }
+    if (qemu_opt_find(opts, QCOW2_ZONE_OPT_RECORDS)) {
+        return QCOW2_ZONE_OPT_RECORDS;
     }
     return qemu_opt_find(opts, QCOW2_ZONE_OPT_MODE) ? QCOW2_ZONE_OPT_MODE
                                                     : NULL;
@@ -79,6 +84,18 @@ static bool check_mode(QemuOpts *opts, Error **errp)
     if (mode && !g_str_equal(mode, "host-managed")) {
         error_setg(errp, QCOW2_ZONE_OPT_MODE "=%s: it cannot be changed, and "
                    "is host-managed", mode);
+        return false;
+    }
+    return true;
+}
+
+static bool check_records(QemuOpts *opts, uint8_t flags, Error **errp)
+{
+    bool now = flags & QCOW2_ZONE_FLAG_RECORDS;
+
+    if (qemu_opt_get_bool(opts, QCOW2_ZONE_OPT_RECORDS, now) != now) {
+        error_setg(errp, QCOW2_ZONE_OPT_RECORDS ": it cannot be changed, and "
+                   "is %s", now ? "on" : "off");
         return false;
     }
     return true;
@@ -236,7 +253,9 @@ int qcow2_zone_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp)
     }
     /* whatever is amended, the header is written */
     g = s->zone->geometry;
-    if (!check_place(bs, errp) || !take_options(opts, &g, errp)) {
+    if (!check_place(bs, errp) ||
+        !check_records(opts, s->zone->flags, errp) ||
+        !take_options(opts, &g, errp)) {
         return -EINVAL;
     }
     if (is_same(&g, &s->zone->geometry)) {

@@ -254,6 +254,75 @@ check_load_words(BlockDriverState *bs, ZoneCheck *check)
     return 0;
 }
 
+/* What is in the place of words is what the ring says, then it is empty */
+static int coroutine_fn GRAPH_RDLOCK
+check_end_ring(BlockDriverState *bs, ZoneCheck *check,
+               const uint64_t *words_in_place, uint64_t seq)
+{
+    uint32_t i;
+    int ret;
+
+    /* nobody knows what has been flushed of it */
+    qatomic_inc(&bs->file->bs->write_gen);
+    ret = bdrv_co_flush(bs->file->bs);
+    for (i = 0; i < check->layout.geometry.nr_zones && ret >= 0; i++) {
+        if (check->words[i] != words_in_place[i]) {
+            ret = qcow2_zone_co_repair_word(bs, &check->layout, i,
+                                            check->words[i]);
+        }
+    }
+    if (ret >= 0) {
+        ret = bdrv_co_flush(bs->file->bs);
+    }
+    if (ret >= 0) {
+        ret = qcow2_zone_co_repair_ring(bs, &check->layout, seq);
+    }
+    if (ret < 0) {
+        fprintf(stderr, "ERROR: could not store the zone records: %s\n",
+                strerror(-ret));
+        check->res->check_errors++;
+    }
+    return ret;
+}
+
+/*
+ * Puts in place what the ring says.  Where the mapping is damaged nobody looks
+ * for its data; there, and where the ring is, words are those in their places.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+check_ring(BlockDriverState *bs, ZoneCheck *check)
+{
+    g_autofree Qcow2ZoneRing *ring = g_new(Qcow2ZoneRing, 1);
+    g_autofree uint64_t *words = NULL;
+    bool repair = check->fix & BDRV_FIX_ERRORS;
+    size_t bytes = check->layout.geometry.nr_zones * sizeof(*words);
+    Error *local_err = NULL;
+    int ret;
+
+    if (!check->layout.ring_offset || check->res->corruptions) {
+        return 0;
+    }
+    words = g_memdup2(check->words, bytes);
+    ret = qcow2_zone_co_replay(bs, &check->layout, check->words, ring,
+                               &local_err);
+    if (ret == -EINVAL) {
+        memcpy(check->words, words, bytes);
+        fprintf(stderr, "%s %s\n", repair ? "Repairing" : "ERROR",
+                error_get_pretty(local_err));
+        check->res->corruptions += !repair;
+        check->res->corruptions_fixed += repair;
+    } else if (ret < 0) {
+        fprintf(stderr, "ERROR: %s\n", error_get_pretty(local_err));
+        check->res->check_errors++;
+    }
+    error_free(local_err);
+    if (repair && (ret == -EINVAL || (ret >= 0 &&
+                                      !qcow2_zone_ring_is_empty(ring)))) {
+        return check_end_ring(bs, check, words, ring->newest_seq + 1);
+    }
+    return ret == -EINVAL ? 0 : ret;
+}
+
 static int coroutine_fn GRAPH_RDLOCK
 check_region_words(BlockDriverState *bs, ZoneCheck *check)
 {
@@ -268,6 +337,9 @@ check_region_words(BlockDriverState *bs, ZoneCheck *check)
         check->fix &= ~BDRV_FIX_ERRORS;
     }
     ret = check_load_words(bs, check);
+    if (ret >= 0) {
+        ret = check_ring(bs, check);
+    }
     if (ret >= 0) {
         ret = check_words(bs, check);
     }

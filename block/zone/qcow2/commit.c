@@ -75,7 +75,8 @@ static uint32_t qcow2_zone_stage(Qcow2Zone *zone, ZonePlan *plan,
 }
 
 /*
- * Stores the dirty sectors, with the commit lock held.
+ * Stores the dirty sectors, with the commit lock held: by a record, if that can
+ * be done (qcow2_zone_co_record()), or
  *
  * 1. Their words are taken from the table: frontiers of writes that have
  *    completed, so all their data is in the caches below.
@@ -91,14 +92,18 @@ qcow2_zone_co_commit_locked(BlockDriverState *bs, bool flush_follows)
     Qcow2Zone *zone = qcow2_zone(bs);
     ZoneSectors sectors = { .buf = zone->batch };
     uint32_t next_sector = 0;
-    int ret;
+    int ret = qcow2_zone_co_record(bs, flush_follows);
 
+    if (ret) {
+        return MIN(ret, 0);
+    }
     do {
         ZonePlan plan = { .data = true, .sectors = &sectors,
                           .flush_follows = flush_follows };
 
         next_sector = qcow2_zone_stage(zone, &plan, next_sector);
         if (!sectors.nr) {
+            zone->suspect = false;
             ret = 0;
             break;
         }
@@ -109,6 +114,9 @@ qcow2_zone_co_commit_locked(BlockDriverState *bs, bool flush_follows)
             qcow2_zone_redirty(bs, &sectors, NULL, 0);
         }
     } while (ret >= 0);
+    zone_io_lock(zone->io);
+    qcow2_zone_trim_sums(zone);
+    zone_io_unlock(zone->io);
     return ret;
 }
 
@@ -190,6 +198,22 @@ static GArray *qcow2_zone_releases_before(Qcow2Zone *zone, const GArray *words)
     return releases;
 }
 
+/* What comes is another life of the zones, or what nobody has asked for */
+static void qcow2_zone_forget_sums_of(Qcow2Zone *zone, const GArray *words)
+{
+    guint i;
+
+    zone_io_lock(zone->io);
+    if (words->len > QCOW2_ZONE_RECORD_ZONES) {
+        qcow2_zone_forget_sums(zone, QCOW2_ZONE_ALL);
+    }
+    for (i = 0; i < words->len && zone->ring.nr_sums; i++) {
+        qcow2_zone_forget_sums(zone, g_array_index(words, ZoneNewWord,
+                                                   i).zone_idx);
+    }
+    zone_io_unlock(zone->io);
+}
+
 static GArray *qcow2_zone_list_words(const uint32_t *zone_idx,
                                      const uint64_t *words, uint32_t nr)
 {
@@ -229,6 +253,7 @@ qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
     if (ret < 0) {
         return ret;
     }
+    qcow2_zone_forget_sums_of(zone, list);
     if (qcow2_zone_words_are_stored(zone, list)) {
         return qcow2_zone_co_flush_words(bs);
     }
@@ -263,6 +288,7 @@ static void qcow2_zone_forget_dirty(Qcow2Zone *zone)
 {
     bitmap_zero(zone->dirty, zone->nr_sectors);
     zone->nr_dirty = 0;
+    zone->ring.nr_sums = 0;
     if (zone->commit_timer) {
         timer_del(zone->commit_timer);
     }
@@ -281,6 +307,7 @@ void qcow2_zone_set_words(BlockDriverState *bs, const uint64_t *words)
         zone->words_cached = false;
     }
     zone->uncertain = !words;
+    zone->suspect = !words;
     for (i = 0; !words && i < zone->geometry.nr_zones; i++) {
         qcow2_zone_mark_dirty(bs, i);
     }
@@ -305,14 +332,15 @@ static void qcow2_zone_reload(BlockDriverState *bs, const uint64_t *words)
         if (zone->durable[i] != words[i]) {
             qcow2_zone_set_durable(zone, i, words[i]);
             qcow2_zone_mark_dirty(bs, i);
+            zone->suspect = true;
         }
     }
     zone_io_unlock(zone->io);
 }
 
 /*
- * 1. The words are read, and checked as they are when an image is opened.  An
- *    error up to here leaves all as it was.
+ * 1. Words and ring are read, and checked as they are when an image is opened.
+ *    An error up to here leaves all as it was.
  * 2. Dirty sectors are forgotten.
  *
  * Nothing is written, so nothing changes on disk whenever a crash comes.  The
@@ -322,15 +350,18 @@ static void qcow2_zone_reload(BlockDriverState *bs, const uint64_t *words)
 int coroutine_fn
 qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
 {
-    Qcow2Zone *zone = qcow2_zone(bs);
+    BDRVQcow2State *s = bs->opaque;
+    Qcow2Zone *zone = s->zone;
+    g_autofree Qcow2ZoneRing *ring = g_new(Qcow2ZoneRing, 1);
     Qcow2ZoneLayout layout;
     ZoneTable *table;
     int ret;
 
     qcow2_zone_get_layout(zone, &layout);
-    ret = qcow2_zone_co_load_words(bs, &layout, words);
+    qemu_co_mutex_lock(&s->lock);
+    ret = qcow2_zone_co_load_all(bs, &layout, words, false, ring, errp);
+    qemu_co_mutex_unlock(&s->lock);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the zone words");
         return ret;
     }
     table = qcow2_zone_decode_words(&zone->geometry, words, zone->meta_offset,
@@ -340,6 +371,7 @@ qcow2_zone_co_power_cut(BlockDriverState *bs, uint64_t *words, Error **errp)
     }
     zone_table_free(table);
     qcow2_zone_reload(bs, words);
+    qcow2_zone_ring_take(bs, ring);
     return 0;
 }
 
@@ -360,6 +392,7 @@ int qcow2_zone_commit_init(BlockDriverState *bs, Error **errp)
         error_setg(errp, "Could not allocate the zone commit buffers");
         return -ENOMEM;
     }
+    qcow2_zone_ring_init(bs);
     qcow2_zone_count_durable(zone);
     qcow2_zone_commit_timer_init(bs, bdrv_get_aio_context(bs));
     return 0;
@@ -374,6 +407,7 @@ void qcow2_zone_commit_cleanup(BlockDriverState *bs)
     qemu_vfree(zone->release_batch);
     g_free(zone->maybe_layout);
     g_free(zone->dirty);
+    qcow2_zone_ring_cleanup(zone);
 }
 
 typedef struct ZoneCommitCo {
@@ -382,23 +416,31 @@ typedef struct ZoneCommitCo {
     bool done;
 } ZoneCommitCo;
 
+/* Nobody has to look at the ring of an image that has been closed */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_inactivate(BlockDriverState *bs)
+{
+    int ret = qcow2_zone_co_commit(bs, false);
+
+    return ret < 0 ? ret : qcow2_zone_co_settle(bs);
+}
+
 static void coroutine_fn qcow2_zone_inactivate_entry(void *opaque)
 {
     ZoneCommitCo *co = opaque;
 
     GRAPH_RDLOCK_GUARD();
-    co->ret = qcow2_zone_co_commit(co->bs, false);
+    co->ret = qcow2_zone_co_inactivate(co->bs);
     co->done = true;
     aio_wait_kick();
 }
 
-static int coroutine_mixed_fn GRAPH_RDLOCK
-qcow2_zone_commit(BlockDriverState *bs)
+int coroutine_mixed_fn qcow2_zone_sync(BlockDriverState *bs)
 {
     ZoneCommitCo co = { .bs = bs };
 
     if (qemu_in_coroutine()) {
-        return qcow2_zone_co_commit(bs, false);
+        return qcow2_zone_co_inactivate(bs);
     }
     aio_co_enter(bdrv_get_aio_context(bs),
                  qemu_coroutine_create(qcow2_zone_inactivate_entry, &co));
@@ -412,7 +454,7 @@ int qcow2_zone_inactivate(BlockDriverState *bs)
     int ret = 0;
 
     if (zone && zone->io && !bdrv_is_read_only(bs)) {
-        ret = qcow2_zone_commit(bs);
+        ret = qcow2_zone_sync(bs);
     }
     if (ret < 0) {
         error_report("Node '%s': failed to store the zone table: %s",

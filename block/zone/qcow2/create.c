@@ -44,6 +44,17 @@ static void options_to_geometry(const BlockdevCreateOptionsQcow2 *opts,
                                 : 0;
 }
 
+/* An image with another file for data, or encrypted, has no records */
+static uint8_t options_to_flags(const BlockdevCreateOptionsQcow2 *opts)
+{
+    bool records = !opts->encrypt && !opts->data_file;
+
+    if (opts->zone->has_records) {
+        records = opts->zone->records;
+    }
+    return records ? QCOW2_ZONE_FLAG_RECORDS : 0;
+}
+
 char *qcow2_zone_exact_size_str(uint64_t bytes)
 {
     static const char units[] = "KMGTP";
@@ -110,13 +121,26 @@ static bool check_create_none(BlockdevCreateOptionsQcow2 *opts, Error **errp)
 
     if (z->has_size || z->has_capacity || z->has_conventional_zones ||
         z->has_max_open_zones || z->has_max_active_zones ||
-        z->has_max_append_bytes || z->has_zd_extension_size) {
+        z->has_max_append_bytes || z->has_zd_extension_size ||
+        z->has_records) {
         error_setg(errp, "Options of zones need zone.mode=host-managed, not "
                    "zone.mode=none");
         return false;
     }
     qapi_free_Qcow2ZoneCreateOptions(opts->zone);
     opts->zone = NULL;
+    return true;
+}
+
+static bool check_create_records(const BlockdevCreateOptionsQcow2 *opts,
+                                 Error **errp)
+{
+    if (opts->zone->has_records && opts->zone->records &&
+        (opts->encrypt || opts->data_file)) {
+        error_setg(errp, "zone.records=on: an image that is encrypted or has "
+                   "an external data file has no records");
+        return false;
+    }
     return true;
 }
 
@@ -136,6 +160,7 @@ static bool check_create(const BlockdevCreateOptionsQcow2 *opts, int version,
     }
     options_to_geometry(opts, &g);
     return check_create_version(version, errp) &&
+           check_create_records(opts, errp) &&
            check_create_width("Maximum append", opts->zone->max_append_bytes,
                               errp) &&
            check_create_width("Zone descriptor extension size",
@@ -310,6 +335,7 @@ static const char *const option_names[][2] = {
     { "zone.max_active_zones", "max-active-zones" },
     { "zone.max_append_bytes", "max-append-bytes" },
     { "zd_extension_size", "zd-extension-size" },
+    { "zone.records", "records" },
 };
 
 static const char *qmp_name(const char *name)
@@ -370,6 +396,14 @@ static Qcow2ZoneCreateOptions *load_create_options(QemuOpts *opts,
     return zone;
 }
 
+/* As options_to_flags() */
+static bool measures_no_records(QemuOpts *opts)
+{
+    return qemu_opt_get(opts, BLOCK_OPT_ENCRYPT_FORMAT) ||
+           qemu_opt_get_bool(opts, BLOCK_OPT_ENCRYPT, false) ||
+           qemu_opt_get(opts, BLOCK_OPT_DATA_FILE);
+}
+
 bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
                         uint64_t device_bytes, int version,
                         uint64_t cluster_bytes, int refcount_order,
@@ -381,6 +415,7 @@ bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
     const ZoneGeometry *copied = NULL;
     uint64_t clusters, region_clusters;
     ZoneGeometry g;
+    uint8_t flags;
 
     if (in_bs && in_bs->zones) {
         copied = zone_io_geometry(in_bs->zones);
@@ -399,7 +434,12 @@ bool qcow2_zone_measure(QemuOpts *opts, BlockDriverState *in_bs,
         return false;
     }
     options_to_geometry(&create, &g);
-    region_clusters = DIV_ROUND_UP(qcow2_zone_region_bytes(&g), cluster_bytes);
+    flags = options_to_flags(&create);
+    if (!zone->has_records && measures_no_records(opts)) {
+        flags = 0;
+    }
+    region_clusters = DIV_ROUND_UP(qcow2_zone_region_bytes(&g, flags),
+                                   cluster_bytes);
     clusters = *file_bytes / cluster_bytes;
     *file_bytes += region_clusters * cluster_bytes +
         qcow2_refcount_metadata_size(clusters + region_clusters, cluster_bytes,
@@ -448,7 +488,10 @@ static int coroutine_fn GRAPH_RDLOCK
 co_load_backing_words(BlockDriverState *backing, const ZoneGeometry *g,
                       uint64_t *words, Error **errp)
 {
-    uint32_t nr_backing = qcow2_zone(backing)->geometry.nr_zones;
+    ERRP_GUARD();
+    BDRVQcow2State *s = backing->opaque;
+    uint32_t nr_backing = s->zone->geometry.nr_zones;
+    g_autofree Qcow2ZoneRing *ring = g_new(Qcow2ZoneRing, 1);
     g_autofree uint64_t *backing_words = g_try_new(uint64_t, nr_backing);
     Qcow2ZoneLayout layout;
     uint32_t i;
@@ -459,11 +502,13 @@ co_load_backing_words(BlockDriverState *backing, const ZoneGeometry *g,
                    nr_backing);
         return -ENOMEM;
     }
-    qcow2_zone_get_layout(qcow2_zone(backing), &layout);
-    ret = qcow2_zone_co_load_words(backing, &layout, backing_words);
+    qcow2_zone_get_layout(s->zone, &layout);
+    qemu_co_mutex_lock(&s->lock);
+    ret = qcow2_zone_co_load_all(backing, &layout, backing_words, true, ring,
+                                 errp);
+    qemu_co_mutex_unlock(&s->lock);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the zone words of "
-                         "backing file '%s'", backing->filename);
+        error_prepend(errp, "Backing file '%s': ", backing->filename);
         return ret;
     }
     for (i = 0; i < g->nr_zones; i++) {
@@ -567,6 +612,7 @@ qcow2_zone_co_create(BlockDriverState *bs,
         return 0;
     }
     options_to_geometry(opts, &layout.geometry);
+    layout.flags = options_to_flags(opts);
     ret = co_create_region(bs, opts, &layout, errp);
     GRAPH_RDLOCK_GUARD();
     if (ret >= 0) {

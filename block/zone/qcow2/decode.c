@@ -14,11 +14,12 @@
 #include "qemu/cutils.h"
 #include "qapi/error.h"
 #include "block/zone/qcow2/decode.h"
+#include "block/zone/qcow2/record.h"
 
 #define QCOW2_ZONE_MODEL_HOST_MANAGED   1
 #define QCOW2_ZONE_SNAPSHOT_MAGIC       0x5a4e5354 /* "ZNST" */
 #define QCOW2_ZONE_CAPACITY_ALIGNMENT   4096
-#define QCOW2_ZONE_ZDE_ALIGNMENT        4096
+#define QCOW2_ZONE_PART_ALIGNMENT       4096
 /* Of any cluster of qcow2: what its tables have bits for */
 #define QCOW2_ZONE_MAX_OFFSET           ((UINT64_C(1) << 56) - 1)
 
@@ -237,7 +238,8 @@ bool qcow2_zone_check_geometry(const ZoneGeometry *g, uint64_t cluster_bytes,
 
 static uint8_t known_flags(uint8_t version)
 {
-    return version < 2 ? 0 : QCOW2_ZONE_FLAG_UNFINISHED;
+    return version < 2 ? 0 : QCOW2_ZONE_FLAG_UNFINISHED |
+                             QCOW2_ZONE_FLAG_RECORDS;
 }
 
 static bool check_constants(const Qcow2ZoneExtension *ext, Error **errp)
@@ -276,24 +278,45 @@ static uint64_t region_words_bytes(const ZoneGeometry *g)
     return (uint64_t)g->nr_zones * sizeof(uint64_t);
 }
 
-uint64_t qcow2_zone_region_zde_start(const ZoneGeometry *g)
+static uint64_t region_zde_start(const ZoneGeometry *g)
 {
-    return ROUND_UP(region_words_bytes(g), QCOW2_ZONE_ZDE_ALIGNMENT);
+    return ROUND_UP(region_words_bytes(g), QCOW2_ZONE_PART_ALIGNMENT);
 }
 
-uint64_t qcow2_zone_region_bytes(const ZoneGeometry *g)
+/* Where words and extensions end */
+static uint64_t region_zde_end(const ZoneGeometry *g)
 {
     if (!g->zd_extension_bytes) {
         return region_words_bytes(g);
     }
-    return qcow2_zone_region_zde_start(g) +
+    return region_zde_start(g) +
            (uint64_t)g->nr_zones * g->zd_extension_bytes;
+}
+
+static uint64_t region_ring_start(const ZoneGeometry *g)
+{
+    return ROUND_UP(region_zde_end(g), QCOW2_ZONE_PART_ALIGNMENT);
+}
+
+uint64_t qcow2_zone_region_bytes(const ZoneGeometry *g, uint8_t flags)
+{
+    return flags & QCOW2_ZONE_FLAG_RECORDS
+        ? region_ring_start(g) + QCOW2_ZONE_RING_BYTES : region_zde_end(g);
+}
+
+void qcow2_zone_place_region(Qcow2ZoneLayout *layout, uint64_t offset)
+{
+    layout->meta_offset = offset;
+    layout->zde_offset = offset + region_zde_start(&layout->geometry);
+    layout->ring_offset = layout->flags & QCOW2_ZONE_FLAG_RECORDS
+        ? offset + region_ring_start(&layout->geometry) : 0;
 }
 
 static bool check_region(const Qcow2ZoneLayout *layout, uint64_t cluster_bytes,
                          Error **errp)
 {
-    uint64_t expected_bytes = qcow2_zone_region_bytes(&layout->geometry);
+    uint64_t expected_bytes = qcow2_zone_region_bytes(&layout->geometry,
+                                                      layout->flags);
 
     if (!layout->meta_offset || layout->meta_offset % cluster_bytes) {
         error_setg(errp, "Metadata offset %" PRIu64 " is not a positive "
@@ -355,8 +378,7 @@ bool qcow2_zone_decode_extension(const uint8_t *buf, uint32_t len,
                    "not zero", sizeof(*ext));
         return false;
     }
-    layout->zde_offset = layout->meta_offset +
-                         qcow2_zone_region_zde_start(&layout->geometry);
+    qcow2_zone_place_region(layout, layout->meta_offset);
     return true;
 }
 
@@ -398,16 +420,15 @@ bool qcow2_zone_decode_snapshot(const uint8_t *extra, uint32_t extra_bytes,
     uint64_t zone_bytes = image->geometry.zone_bytes;
 
     *layout = *image;
+    layout->flags &= ~QCOW2_ZONE_FLAG_RECORDS;
     layout->geometry.nr_zones = MIN(device_bytes / zone_bytes, UINT32_MAX);
     if (!check_snapshot_record(record, extra_bytes, errp) ||
         !qcow2_zone_check_geometry(&layout->geometry, cluster_bytes,
                                    device_bytes, errp)) {
         return false;
     }
-    layout->meta_offset = be64_to_cpu(record->zonedmeta_offset);
+    qcow2_zone_place_region(layout, be64_to_cpu(record->zonedmeta_offset));
     layout->meta_bytes = be64_to_cpu(record->zonedmeta_size);
-    layout->zde_offset = layout->meta_offset +
-                         qcow2_zone_region_zde_start(&layout->geometry);
     return check_region(layout, cluster_bytes, errp);
 }
 

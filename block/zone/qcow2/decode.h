@@ -29,6 +29,8 @@
 
 /* The image is being filled from elsewhere: its words do not describe it yet */
 #define QCOW2_ZONE_FLAG_UNFINISHED      0x01
+/* The region has a ring of records: record.h */
+#define QCOW2_ZONE_FLAG_RECORDS         0x02
 
 /* What the header extension says.  Offsets are those in the image file. */
 typedef struct Qcow2ZoneLayout {
@@ -36,8 +38,9 @@ typedef struct Qcow2ZoneLayout {
     uint8_t flags;
     ZoneGeometry geometry;
     uint64_t meta_offset;       /* of the region */
-    uint64_t meta_bytes;        /* words and extensions */
+    uint64_t meta_bytes;        /* words, extensions, ring */
     uint64_t zde_offset;        /* of the extensions */
+    uint64_t ring_offset;       /* of the ring, or 0 */
 } Qcow2ZoneLayout;
 
 /* Rules that hold for the header extension and for creation alike */
@@ -47,11 +50,12 @@ bool qcow2_zone_check_geometry(const ZoneGeometry *g, uint64_t cluster_bytes,
                                uint64_t device_bytes, Error **errp);
 
 /*
- * Length of the region, and where in it the extensions start; both need a
- * geometry that has been checked.
+ * Length of the region, with a ring or without; needs a geometry that has been
+ * checked.
  */
-uint64_t qcow2_zone_region_bytes(const ZoneGeometry *g);
-uint64_t qcow2_zone_region_zde_start(const ZoneGeometry *g);
+uint64_t qcow2_zone_region_bytes(const ZoneGeometry *g, uint8_t flags);
+/* The region is at an offset: layout->meta_offset, and what that implies */
+void qcow2_zone_place_region(Qcow2ZoneLayout *layout, uint64_t offset);
 
 /* False, with an error, for a length that no reader accepts */
 bool qcow2_zone_check_extension_bytes(uint32_t len, Error **errp);
@@ -65,14 +69,15 @@ bool qcow2_zone_decode_extension(const uint8_t *buf, uint32_t len,
                                  uint64_t cluster_bytes, uint64_t device_bytes,
                                  Qcow2ZoneLayout *layout, Error **errp);
 
-/* Encodes it to QCOW2_ZONE_EXTENSION_BYTES at buf; zde_offset is implied */
+/* Encodes it to QCOW2_ZONE_EXTENSION_BYTES at buf */
 void qcow2_zone_encode_layout(const Qcow2ZoneLayout *layout, uint8_t *buf);
 
 /*
  * A snapshot names the region with its words and extensions in its entry of the
  * snapshot table: extra_bytes at extra, behind the extra data that qcow2
  * defines.  layout becomes that of the image, with the region and the number of
- * zones of the snapshot.  False, with an error, when a rule is broken.
+ * zones of the snapshot, and without a ring.  False, with an error, when a rule
+ * is broken.
  */
 bool qcow2_zone_decode_snapshot(const uint8_t *extra, uint32_t extra_bytes,
                                 uint64_t cluster_bytes, uint64_t device_bytes,

@@ -60,6 +60,7 @@ qcow2_zone_punch_freed(BlockDriverState *bs, const unsigned long *used,
 }
 
 /*
+ * 0. The ring becomes empty: a record's data is looked for in this image alone.
  * 1. The mapping goes, and is flushed.  A crash leaves some of it, with all the
  *    data that it leads to: qcow2_make_empty() by itself would punch holes
  *    there before the L2 tables are on disk.
@@ -76,8 +77,11 @@ int qcow2_zone_make_empty(BlockDriverState *bs)
     bool punches = *passes;
     g_autofree unsigned long *used = NULL;
     int64_t nr_clusters = 0;
-    int ret;
+    int ret = qcow2_zone_sync(bs);
 
+    if (ret < 0) {
+        return ret;
+    }
     if (punches) {
         used = qcow2_zone_get_used(bs, &nr_clusters);
     }

@@ -186,6 +186,8 @@ Qcow2ZoneInfo *qcow2_zone_get_info(BlockDriverState *bs)
         .max_active_zones   = zone->geometry.max_active_zones,
         .max_append_bytes   = zone->geometry.max_append_bytes,
         .zd_extension_size  = zone->geometry.zd_extension_bytes,
+        .has_records        = zone->flags & QCOW2_ZONE_FLAG_RECORDS,
+        .records            = true,
         .has_unfinished     = zone->flags & QCOW2_ZONE_FLAG_UNFINISHED,
         .unfinished         = true,
     };

@@ -13,7 +13,8 @@
 /*
  * 1. Dirty words are committed, behind their data, and all else is flushed:
  *    nobody flushes this node when it is below another.
- * 2. The durable words are all that there is to say.
+ * 2. The ring becomes empty: the durable words, which are in their places, are
+ *    all that there is to say.
  */
 int coroutine_fn qcow2_zone_co_freeze(BlockDriverState *bs, uint64_t *words)
 {
@@ -26,6 +27,9 @@ int coroutine_fn qcow2_zone_co_freeze(BlockDriverState *bs, uint64_t *words)
     }
     if (ret >= 0) {
         zone_io_co_commit_lock(zone->io);
+        if (!bdrv_is_read_only(bs)) {
+            ret = qcow2_zone_co_empty_ring(bs);
+        }
         memcpy(words, zone->durable,
                zone->geometry.nr_zones * sizeof(*words));
         zone_io_co_commit_unlock(zone->io);
@@ -56,11 +60,12 @@ qcow2_zone_co_replace_words(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
 }
 
 /*
- * 1. If words here have ZDEV, all become those of an empty device, durable: no
+ * 1. The ring becomes empty.
+ * 2. If words here have ZDEV, all become those of an empty device, durable: no
  *    slot is written below a valid word.
- * 2. The slots of the zones whose words will have ZDEV are written, and
+ * 3. The slots of the zones whose words will have ZDEV are written, and
  *    flushed.
- * 3. The words are written and flushed.
+ * 4. The words are written and flushed.
  *
  * A crash leaves the words of before, of an empty device, or the new ones, zone
  * by zone; each has its extension, and data of the node below to its write
@@ -73,11 +78,12 @@ qcow2_zone_co_store_all(BlockDriverState *bs, BlockDriverState *from,
     Qcow2Zone *zone = qcow2_zone(bs);
     uint32_t nr_zones = zone->geometry.nr_zones;
     Qcow2ZoneLayout layout, from_layout;
-    int ret = 0;
+    int ret = qcow2_zone_co_empty_ring(bs);
 
     qcow2_zone_get_layout(zone, &layout);
     qcow2_zone_get_layout(qcow2_zone(from), &from_layout);
-    if (zone->uncertain || qcow2_zone_has_extensions(zone->durable, nr_zones)) {
+    if (ret >= 0 && (zone->uncertain ||
+                     qcow2_zone_has_extensions(zone->durable, nr_zones))) {
         ret = qcow2_zone_co_replace_words(bs, &layout, NULL);
     }
     if (ret >= 0 && qcow2_zone_has_extensions(words, nr_zones)) {

@@ -51,13 +51,16 @@ static void qcow2_zone_take_words(Qcow2Zone *zone, const uint64_t *words)
     }
     qcow2_zone_count_durable(zone);
     zone->uncertain = false;
+    zone->suspect = false;
     zone->words_cached = false;
 }
 
 /*
- * 1. The header gets the flag, and is flushed.  A crash leaves the drive of
+ * 1. The ring becomes empty: the data that it checks will not stay.  A crash
+ *    leaves the drive of before.
+ * 2. The header gets the flag, and is flushed.  A crash leaves the drive of
  *    before, or an image that is not finished, with the words of before.
- * 2. If the words are to go, all become Empty, and are flushed.  A crash leaves
+ * 3. If the words are to go, all become Empty, and are flushed.  A crash leaves
  *    each word as it was or Empty, in an image that is not finished.
  */
 int coroutine_fn
@@ -77,7 +80,10 @@ qcow2_zone_co_import_begin(BlockDriverState *bs, bool empty, Error **errp)
     }
     zone->flags |= QCOW2_ZONE_FLAG_UNFINISHED;
     zone_io_set_unfinished(zone->io);
-    ret = qcow2_zone_co_store_header(bs);
+    ret = qcow2_zone_co_empty_ring(bs);
+    if (ret >= 0) {
+        ret = qcow2_zone_co_store_header(bs);
+    }
     if (ret >= 0 && empty) {
         qcow2_zone_get_layout(zone, &layout);
         ret = qcow2_zone_co_write_words(bs, &layout, NULL);

@@ -12,6 +12,7 @@
 #include "block/qcow2.h"
 #include "block/zone-io.h"
 #include "block/zone/qcow2/decode.h"
+#include "block/zone/qcow2/record.h"
 
 /* Words are written, and torn, in units of this */
 #define QCOW2_ZONE_SECTOR_BYTES     512
@@ -52,20 +53,56 @@ typedef struct ZonePlan {
 
 typedef struct Qcow2ZoneExtents Qcow2ZoneExtents;
 
+/* Checksums that are remembered */
+#define QCOW2_ZONE_MAX_SUMS         256
+/* In place of a zone */
+#define QCOW2_ZONE_ALL              UINT32_MAX
+
+/* A range that has been written, above the durable word, and its checksum */
+typedef struct ZoneSum {
+    uint64_t start_bytes;
+    uint64_t end_bytes;
+    uint32_t zone_idx;
+    uint32_t checksum;
+} ZoneSum;
+
+/* Records: ring.c; with the commit lock, but for what says otherwise */
+typedef struct ZoneRing {
+    uint64_t offset;            /* in the image file; 0: there is none */
+    uint64_t seq;               /* of the newest that the disk may have */
+    uint64_t first;             /* the oldest that the next one needs */
+    bool in_use;                /* not empty: words are stored in their places
+                                   when it is */
+    bool broken;                /* what the disk has of it is not certain: it
+                                   becomes empty before anything is recorded */
+    bool unflushed;             /* the newest has been written with its data,
+                                   and becomes durable by the caller's flush */
+    unsigned int write_gen;     /* ... of the image file, up to this one */
+    unsigned long *behind;      /* sectors where the disk has older words than
+                                   durable says */
+    bool unsettled;             /* there may be a record whose data has to stay
+                                   as it is; table's lock */
+    ZoneSum *sums;              /* NULL: nothing is recorded; table's lock */
+    uint32_t nr_sums;           /* the same */
+} ZoneRing;
+
 struct Qcow2Zone {
     ZoneGeometry geometry;
     uint8_t version;            /* of the layout */
     uint8_t flags;              /* QCOW2_ZONE_FLAG_* */
     uint64_t meta_offset;       /* of the region in the image file */
-    uint64_t meta_bytes;        /* words and extensions */
+    uint64_t meta_bytes;        /* words, extensions, ring */
     uint64_t zde_offset;        /* of the extensions in the image file */
 
     ZoneIO *io;                 /* of the node; NULL while an image is only
                                    checked or described */
-    uint64_t *durable;          /* the words on disk; commit lock */
+    uint64_t *durable;          /* the words on disk, the ring included; commit
+                                   lock */
     uint32_t nr_durable_active; /* how many of them are active; commit lock */
     bool uncertain;             /* a write of words has failed: in dirty sectors
                                    the disk may have others; commit lock */
+    bool suspect;               /* the same, until all of them are stored */
+    ZoneRing ring;
     unsigned long *dirty;       /* sectors of words to store; table's lock */
     uint32_t nr_sectors;
     uint32_t nr_dirty;          /* bits set in dirty; table's lock */
@@ -118,6 +155,9 @@ void qcow2_zone_commit_timer_stop(BlockDriverState *bs);
 /* With the table's lock held */
 void qcow2_zone_commit_timer_start(BlockDriverState *bs);
 
+/* All that has completed is durable, and the ring is empty */
+int coroutine_mixed_fn GRAPH_RDLOCK qcow2_zone_sync(BlockDriverState *bs);
+
 /* ZoneStoreOps of the commit */
 int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_commit_words(BlockDriverState *bs, const uint32_t *zone_idx,
@@ -152,7 +192,7 @@ int coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_run(BlockDriverState *bs, const ZonePlan *plan);
 /* Data and the mapping to it: whatever a write pointer may point behind */
 int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_flush_data(BlockDriverState *bs);
-/* Makes words durable that a Flush has left in the caches below */
+/* Makes words and records durable that a Flush has left in the caches below */
 int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_flush_words(BlockDriverState *bs);
 /*
  * A write of these sectors, or of the first nr_words words, has failed: the
@@ -160,6 +200,72 @@ int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_flush_words(BlockDriverState *bs);
  */
 void qcow2_zone_redirty(BlockDriverState *bs, const ZoneSectors *sectors,
                         const GArray *words, guint nr_words);
+
+/* Records: ring.c, sums.c ************************************************/
+
+/* May the node record anything? */
+bool qcow2_zone_can_record(BlockDriverState *bs);
+/* With the number of sectors known */
+void qcow2_zone_ring_init(BlockDriverState *bs);
+void qcow2_zone_ring_cleanup(Qcow2Zone *zone);
+/* The region is another one, whose ring is empty */
+void qcow2_zone_ring_reset(Qcow2Zone *zone);
+/* What has been found in the one of the node */
+void GRAPH_RDLOCK
+qcow2_zone_ring_take(BlockDriverState *bs, const Qcow2ZoneRing *found);
+
+/*
+ * Puts what the ring of a region says in the place of words, and into ring what
+ * is there.  -EINVAL, with an error, where it is damaged.  With s->lock held.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_replay(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                     uint64_t *words, Qcow2ZoneRing *ring, Error **errp);
+/*
+ * The words of a region, as its ring says.  Where another process may be
+ * writing both (torn), a ring that does not fit is left out.  With s->lock
+ * held.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_load_all(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                       uint64_t *words, bool torn, Qcow2ZoneRing *ring,
+                       Error **errp);
+/* Makes the ring empty in an image that is being checked; durable on return */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_repair_ring(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
+                          uint64_t seq);
+
+/*
+ * All of these with the commit lock held.  The first stores all that is dirty
+ * by a record: 1 if it has, 0 if it cannot be done, or an error.
+ */
+int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_record(BlockDriverState *bs, bool flush_follows);
+/* The newest record has been written */
+void GRAPH_RDLOCK qcow2_zone_ring_written(BlockDriverState *bs);
+/* Does it wait for a flush? */
+bool GRAPH_RDLOCK qcow2_zone_ring_is_unflushed(BlockDriverState *bs);
+/* Puts words of records in their places; a flush has to follow */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_write_behind(BlockDriverState *bs);
+/* ... which it has: the ring is empty, durably */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_end_ring(BlockDriverState *bs);
+/* All of it: plan.c */
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_empty_ring(BlockDriverState *bs);
+
+/* ZoneStoreOps of records */
+bool qcow2_zone_wants_settle(BlockDriverState *bs, uint32_t zone_idx);
+int coroutine_fn GRAPH_RDLOCK qcow2_zone_co_settle(BlockDriverState *bs);
+bool qcow2_zone_wants_sum(BlockDriverState *bs, const ZoneWrite *write,
+                          bool fua);
+void qcow2_zone_add_sum(BlockDriverState *bs, const ZoneWrite *write,
+                        const void *buf);
+
+/* With the table's lock held: of one zone, or QCOW2_ZONE_ALL */
+void qcow2_zone_forget_sums(Qcow2Zone *zone, uint32_t zone_idx);
+/* ... those below durable words; with the commit lock as well */
+void qcow2_zone_trim_sums(Qcow2Zone *zone);
+/* Fills in the checksum; false where it is not known.  With the table's lock */
+bool qcow2_zone_sum_change(Qcow2Zone *zone, Qcow2ZoneChange *change);
 
 /* The limit of active zones on disk: limit.c; with the commit lock held ****/
 
@@ -328,6 +434,8 @@ qcow2_zone_co_write_sectors(BlockDriverState *bs, const ZoneSectors *sectors,
 bool qcow2_zone_wants_prepare(BlockDriverState *bs, const ZoneWrite *write);
 void coroutine_fn GRAPH_RDLOCK
 qcow2_zone_co_prepare(BlockDriverState *bs, const ZoneWrite *write);
+/* Do commits come after little data?  With the table's lock held */
+bool qcow2_zone_commits_are_frequent(Qcow2Zone *zone);
 /* A commit has words to store; with the table's lock held */
 void qcow2_zone_count_commit(Qcow2Zone *zone);
 

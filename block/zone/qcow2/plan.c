@@ -38,6 +38,7 @@ void qcow2_zone_redirty(BlockDriverState *bs, const ZoneSectors *sectors,
     guint i;
 
     zone->uncertain = true;
+    zone->suspect = true;
     zone_io_lock(zone->io);
     for (i = 0; sectors && i < sectors->nr; i++) {
         qcow2_zone_mark_sector(bs, sectors->sector[i]);
@@ -57,12 +58,13 @@ qcow2_zone_co_flush_words(BlockDriverState *bs)
     Qcow2Zone *zone = qcow2_zone(bs);
     int ret;
 
-    if (!zone->words_cached) {
+    if (!zone->words_cached && !qcow2_zone_ring_is_unflushed(bs)) {
         return 0;
     }
     ret = bdrv_co_flush(bs->file->bs);
     if (ret >= 0) {
         zone->words_cached = false;
+        zone->ring.unflushed = false;
     }
     return ret;
 }
@@ -85,6 +87,7 @@ int coroutine_fn qcow2_zone_co_flush_data(BlockDriverState *bs)
     }
     if (ret >= 0) {
         s->zone->words_cached = false;
+        s->zone->ring.unflushed = false;
     }
     return ret;
 }
@@ -179,13 +182,54 @@ qcow2_zone_co_store_words(BlockDriverState *bs, const GArray *words,
 }
 
 /*
+ * 1. If the ring is in use, its last record is flushed, unless it has been: its
+ *    data comes before its words.  Those of all records are put in their
+ *    places.  Then data and mapping are flushed, or the image file alone if there is
+ *    anything to flush.  A crash leaves what the ring says.
+ * 2. The ring becomes empty, durably.  A crash leaves the same words, by the
+ *    ring or in their places.
+ */
+static int coroutine_fn GRAPH_RDLOCK
+qcow2_zone_co_flush_before(BlockDriverState *bs, bool data, bool words)
+{
+    Qcow2Zone *zone = qcow2_zone(bs);
+    bool in_use = zone->ring.in_use;
+    int ret = in_use ? qcow2_zone_co_flush_words(bs) : 0;
+
+    if (ret >= 0 && in_use) {
+        ret = qcow2_zone_co_write_behind(bs);
+    }
+    if (ret >= 0 && data) {
+        ret = qcow2_zone_co_flush_data(bs);
+    } else if (ret >= 0 && (words || in_use)) {
+        ret = qcow2_zone_co_flush_words(bs);
+    }
+    if (ret >= 0 && in_use) {
+        ret = qcow2_zone_co_end_ring(bs);
+    }
+    return ret;
+}
+
+int coroutine_fn qcow2_zone_co_empty_ring(BlockDriverState *bs)
+{
+    int ret;
+
+    if (!qcow2_zone(bs)->ring.in_use) {
+        return 0;
+    }
+    ret = qcow2_zone_co_settle_header(bs);
+    return ret < 0 ? ret : qcow2_zone_co_flush_before(bs, false, true);
+}
+
+/*
  * Carries a plan out, with the commit lock held.
  *
  * 1. Data and mapping are flushed, if the plan says so or has releases: those
  *    cover data as well.  Where there is a limit of active zones, at least
  *    words that a Flush has written and not flushed yet are: the order of words
  *    counts from here on.  A crash leaves the old words, and more data than
- *    they cover, which the read clamp hides.
+ *    they cover, which the read clamp hides.  The ring is empty from here on:
+ *    qcow2_zone_co_flush_before().
  * 2. Releases are stored.  A crash leaves each zone with its old word or its
  *    new one, and fewer active zones than before, if anything changes.
  * 3. Sectors or words are stored; with flush_follows, the caller flushes.  A
@@ -196,13 +240,9 @@ int coroutine_fn
 qcow2_zone_co_run(BlockDriverState *bs, const ZonePlan *plan)
 {
     Qcow2Zone *zone = qcow2_zone(bs);
-    int ret = 0;
+    int ret = qcow2_zone_co_flush_before(bs, plan->data || plan->releases,
+                                         zone->geometry.max_active_zones);
 
-    if (plan->data || plan->releases) {
-        ret = qcow2_zone_co_flush_data(bs);
-    } else if (zone->geometry.max_active_zones) {
-        ret = qcow2_zone_co_flush_words(bs);
-    }
     if (ret >= 0 && plan->releases) {
         ret = qcow2_zone_co_store_words(bs, plan->releases,
                                         zone->release_batch);

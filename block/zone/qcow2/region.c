@@ -126,16 +126,15 @@ qcow2_zone_co_create_region(BlockDriverState *bs, Qcow2ZoneLayout *layout,
     int64_t offset;
     int ret;
 
-    layout->meta_bytes = qcow2_zone_region_bytes(&layout->geometry);
+    layout->meta_bytes = qcow2_zone_region_bytes(&layout->geometry,
+                                                 layout->flags);
     qemu_co_mutex_lock(&s->lock);
     offset = qcow2_zone_co_alloc_region(bs, layout->meta_bytes);
     qemu_co_mutex_unlock(&s->lock);
     if (offset < 0) {
         return offset;
     }
-    layout->meta_offset = offset;
-    layout->zde_offset = offset +
-                         qcow2_zone_region_zde_start(&layout->geometry);
+    qcow2_zone_place_region(layout, offset);
     ret = qcow2_zone_co_zero_region(bs, layout);
     if (ret >= 0) {
         ret = qcow2_zone_co_write_words(bs, layout, words);
@@ -219,6 +218,7 @@ void qcow2_zone_get_layout(Qcow2Zone *zone, Qcow2ZoneLayout *layout)
         .meta_offset = zone->meta_offset,
         .meta_bytes  = zone->meta_bytes,
         .zde_offset  = zone->zde_offset,
+        .ring_offset = zone->ring.offset,
     };
 }
 
@@ -230,4 +230,5 @@ void qcow2_zone_set_layout(Qcow2Zone *zone, const Qcow2ZoneLayout *layout)
     zone->meta_offset = layout->meta_offset;
     zone->meta_bytes = layout->meta_bytes;
     zone->zde_offset = layout->zde_offset;
+    zone->ring.offset = layout->ring_offset;
 }

@@ -261,6 +261,7 @@ void qcow2_zone_resize_words(BlockDriverState *bs, uint64_t *words)
     zone->dirty = dirty;
     zone->nr_sectors = nr_sectors;
     zone->nr_dirty = bitmap_count_one(dirty, nr_sectors);
+    qcow2_zone_ring_reset(zone);
     zone_io_resize(zone->io, zone->geometry.nr_zones);
     zone_io_unlock(zone->io);
 }

@@ -279,6 +279,7 @@ snapshot_co_create(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
     if (ret >= 0) {
         qcow2_zone_get_layout(zone, &image);
         layout = image;
+        layout.flags &= ~QCOW2_ZONE_FLAG_RECORDS;
         ret = qcow2_zone_co_create_region(bs, &layout, zone->durable);
     }
     if (ret >= 0) {
@@ -500,6 +501,7 @@ snapshot_co_goto(BlockDriverState *bs, QCowSnapshot *sn, Qcow2ZoneLayout *from,
     SnapshotL1 l1 = { 0 };
     int ret;
 
+    layout.flags = qcow2_zone(bs)->flags;
     ret = snapshot_co_copy_l1(bs, sn, &l1);
     if (ret >= 0) {
         ret = qcow2_zone_co_create_region(bs, &layout, words);

@@ -32,6 +32,8 @@ bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
     uint64_t prezero_bytes = qemu_opt_get_size(opts,
                                                QCOW2_OPT_ZONE_PREZERO_SIZE,
                                                QCOW2_ZONE_PREZERO_BYTES);
+    uint64_t record_bytes = qemu_opt_get_size(opts, QCOW2_OPT_ZONE_RECORD_SIZE,
+                                              QCOW2_ZONE_RECORD_DATA_BYTES);
 
     if (interval_ms > UINT32_MAX) {
         error_setg(errp, QCOW2_OPT_ZONE_COMMIT_INTERVAL " %" PRIu64 " exceeds "
@@ -50,6 +52,12 @@ bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
                    (uint64_t)QCOW2_ZONE_MAX_PREZERO_BYTES);
         return false;
     }
+    if (record_bytes > QCOW2_ZONE_MAX_RECORD_DATA) {
+        error_setg(errp, QCOW2_OPT_ZONE_RECORD_SIZE " %" PRIu64 " exceeds the "
+                   "maximum of %" PRIu32, record_bytes,
+                   QCOW2_ZONE_MAX_RECORD_DATA);
+        return false;
+    }
 
     options->unfinished = qemu_opt_get_bool(opts, QCOW2_OPT_ZONE_UNFINISHED,
                                             false);
@@ -58,6 +66,7 @@ bool qcow2_zone_load_options(BlockDriverState *bs, QemuOpts *opts,
     options->commit_interval_ms = interval_ms;
     options->premap_bytes = ROUND_UP(premap_bytes, s->cluster_size);
     options->prezero_bytes = ROUND_UP(prezero_bytes, BDRV_SECTOR_SIZE);
+    options->record_bytes = record_bytes;
     return true;
 }
 
@@ -98,6 +107,7 @@ qcow2_zone_open_words(BlockDriverState *bs, int flags, Error **errp)
     Qcow2Zone *zone = qcow2_zone(bs);
     /* another process may be storing words right now */
     bool tolerant = bs->force_share || (flags & BDRV_O_INACTIVE);
+    g_autofree Qcow2ZoneRing *ring = g_new(Qcow2ZoneRing, 1);
     Qcow2ZoneLayout layout;
     ZoneTable *table;
     int ret;
@@ -112,9 +122,9 @@ qcow2_zone_open_words(BlockDriverState *bs, int flags, Error **errp)
         return -ENOMEM;
     }
     qcow2_zone_get_layout(zone, &layout);
-    ret = qcow2_zone_co_load_words(bs, &layout, zone->durable);
+    ret = qcow2_zone_co_load_all(bs, &layout, zone->durable, tolerant, ring,
+                                 errp);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Could not read the zone words");
         return ret;
     }
     table = qcow2_zone_decode_words(&zone->geometry, zone->durable,
@@ -127,6 +137,9 @@ qcow2_zone_open_words(BlockDriverState *bs, int flags, Error **errp)
     }
     qcow2_zone_extents_init(bs);
     ret = qcow2_zone_commit_init(bs, errp);
+    if (ret >= 0) {
+        qcow2_zone_ring_take(bs, ring);
+    }
     if (zone->flags & QCOW2_ZONE_FLAG_UNFINISHED) {
         zone_io_set_unfinished(zone->io);
     } else if (ret >= 0 && (flags & BDRV_O_RDWR) &&
@@ -215,6 +228,7 @@ qcow2_zone_co_replace(BlockDriverState *bs, const Qcow2ZoneLayout *layout,
     }
     ret = qcow2_zone_follow_geometry(bs);
     if (ret >= 0) {
+        qcow2_zone_ring_reset(zone);
         qcow2_zone_set_words(bs, words);
         zone_io_load_words(zone->io, words);
     }
@@ -247,6 +261,10 @@ static bool qcow2_zone_serves_any_device(BlockDriverState *bs)
 const ZoneStoreOps qcow2_zone_store_ops = {
     .wants_begin_life = qcow2_zone_shares,
     .co_begin_life   = qcow2_zone_co_begin_life,
+    .wants_settle    = qcow2_zone_wants_settle,
+    .co_settle       = qcow2_zone_co_settle,
+    .wants_sum       = qcow2_zone_wants_sum,
+    .add_sum         = qcow2_zone_add_sum,
     .wants_prepare   = qcow2_zone_wants_prepare,
     .co_prepare      = qcow2_zone_co_prepare,
     .co_commit_words = qcow2_zone_co_commit_words,

@@ -34,6 +34,8 @@ typedef struct QCowSnapshot QCowSnapshot;
 #define QCOW2_ZONE_PREZERO_BYTES       (256 * KiB)
 /* So much memory is needed, for as long as the zeros are written */
 #define QCOW2_ZONE_MAX_PREZERO_BYTES   (16 * MiB)
+#define QCOW2_OPT_ZONE_RECORD_SIZE     "zone-record-size"
+#define QCOW2_ZONE_RECORD_DATA_BYTES   (256 * KiB)
 #define QCOW2_OPT_ZONE_UNFINISHED      "zone-unfinished"
 #define QCOW2_OPT_ZONE_ANY_DEVICE      "zone-any-device"
 
@@ -41,6 +43,7 @@ typedef struct Qcow2ZoneOptions {
     uint64_t commit_interval_ms;    /* 0: only when asked to */
     uint64_t premap_bytes;          /* whole clusters; 0: never */
     uint64_t prezero_bytes;         /* whole sectors; 0: never */
+    uint64_t record_bytes;          /* of a commit with one flush; 0: none */
     bool unfinished;                /* open what is not finished */
     bool any_device;                /* also one that knows nothing of zones */
 } Qcow2ZoneOptions;
