@@ -140,6 +140,26 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_BACKUP_NO_RESET,
     /* ... what a stream has copied is not flushed before the header */
     ZONE_BREAKAGE_STREAM_NOT_FLUSHED,
+    /* Records: nobody looks whether the data of the newest is there */
+    ZONE_BREAKAGE_RECORD_UNCHECKED,
+    /* ... none needs those before, whose words are not in their places */
+    ZONE_BREAKAGE_RECORD_REUSED,
+    /* ... data of the newest one changes */
+    ZONE_BREAKAGE_RECORD_NOT_SETTLED,
+    /* ... one is written before what it follows is durable */
+    ZONE_BREAKAGE_RECORD_EARLY,
+    /* ... others follow one that an interrupted epoch has left */
+    ZONE_BREAKAGE_RECORD_TRUSTED,
+    /* ... the ring is emptied before their words are durable in their places */
+    ZONE_BREAKAGE_RECORD_ENDED_FIRST,
+    /* ... it is not emptied when words are stored in their places */
+    ZONE_BREAKAGE_RECORD_STAYS,
+    /* ... one has checksums of an earlier life */
+    ZONE_BREAKAGE_RECORD_OLD_SUMS,
+    /* ... a flush is taken for its own before the mapping is written */
+    ZONE_BREAKAGE_RECORD_MAPPING_LATE,
+    /* ... words are in their places before its data is durable */
+    ZONE_BREAKAGE_RECORD_WORDS_FIRST,
     ZONE_BREAKAGE__MAX,
 } ZoneBreakage;
 

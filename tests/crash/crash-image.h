@@ -33,6 +33,8 @@ typedef struct CrashVariant {
     bool jobs;                  /* ... and block jobs copy and move it while
                                    the load goes on */
     bool resizes;               /* it gets another length, and other limits */
+    bool records;               /* most of what is done are small writes with a
+                                   flush behind them */
 } CrashVariant;
 
 /* The disks that an image and what lies below it are on, the lowest first */

@@ -92,7 +92,7 @@ static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
                                            int64_t length_bytes, bool append)
 {
     CrashOp *op = crash_begin(run, CRASH_OP_WRITE, zone_idx);
-    bool fua = crash_percent(run, 12);
+    bool fua = crash_percent(run, run->record_percent ? 75 : 12);
     g_autofree uint8_t *buf = g_malloc(length_bytes);
     QEMUIOVector qiov;
     int ret;
@@ -487,8 +487,16 @@ static void coroutine_fn crash_co_work(CrashRun *run)
         crash_co_write(run, zone_idx); /* what waits in the backend */
         return;
     }
-    if (run->image->variant->overlays && !crash_jobs_filter(run) &&
-        crash_percent(run, 8)) {
+    if (run->record_percent && crash_percent(run, run->record_percent)) {
+        if (crash_percent(run, 80)) {
+            crash_co_write(run, zone_idx);
+        } else if (crash_percent(run, 60)) {
+            crash_co_flush(run);
+        } else {
+            crash_co_commit(run);
+        }
+    } else if (run->image->variant->overlays && !crash_jobs_filter(run) &&
+               crash_percent(run, 8)) {
         crash_co_copy_on_read(run, zone_idx);
     } else if (run->zrwa && crash_percent(run, 15)) {
         crash_co_zrwa(run, hot_idx);
@@ -713,6 +721,9 @@ static void crash_run_start(CrashRun *run, uint32_t first_id)
     crash_run_attach_log(run, run->log);
     run->zrwa = crash_percent(run, variant->zrwa ? 100 : 40);
     run->faults = crash_percent(run, 50);
+    if (variant->records) {
+        run->record_percent = crash_percent(run, 40) ? 97 : 75;
+    }
     crash_run_open(run);
     crash_stages_init(run);
     crash_fault_start(run);
@@ -750,7 +761,7 @@ CrashRun *crash_run_new(const CrashVariant *variant, uint32_t seed)
         crash_run_age(run);
     }
     crash_run_start(run, 0);
-    crash_run_load(run, 20 + crash_pick(run, 60));
+    crash_run_load(run, 20 + crash_pick(run, variant->records ? 140 : 60));
     if (!run->stuck) {
         crash_run_hand_over(run);
         crash_run_end(run);

@@ -50,6 +50,7 @@ typedef struct CrashRun {
     bool whole_clusters;        /* writes of those, which overtake each other */
     bool zrwa;                  /* the drive has Zone Random Write Areas */
     bool faults;                /* zones fail, the drive sets attributes */
+    uint32_t record_percent;    /* writes and flushes, of all that is done */
     bool lossy;                 /* writes of data fail */
     uint32_t storm;             /* ... so many of the next all do */
     GArray *failed;             /* CrashFailed */
