@@ -3,7 +3,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Contract C5 of docs/devel/zone-store.rst.
+ * Contract C5 of docs/devel/zone-store.rst.  It empties the ring as well: each
+ * word that becomes dirty starts it anew, so it comes when nobody writes.
  */
 
 #include "qemu/osdep.h"
@@ -20,6 +21,7 @@ static void coroutine_fn qcow2_zone_timer_entry(void *opaque)
     if (active && !qatomic_read(&bs->quiesce_counter)) {
         GRAPH_RDLOCK_GUARD();
         ret = qcow2_zone_co_commit(bs, false);
+        ret = ret < 0 ? ret : qcow2_zone_co_settle(bs);
     }
     zone_io_lock(zone->io);
     if (active && (ret < 0 || zone->nr_dirty)) {
