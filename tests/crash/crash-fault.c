@@ -12,29 +12,42 @@
 #include "crash-fault.h"
 #include "crash-job.h"
 
+#define CRASH_RING_BYTES 32768
+
 static bool crash_is_of_meta(const CrashRun *run, const CrashRequest *request,
-                             uint64_t meta_bytes)
+                             uint64_t start_bytes, uint64_t meta_bytes)
 {
+    uint64_t offset_bytes = run->meta_offset + start_bytes;
+
     return request->kind == CRASH_WRITE &&
            request->disk_idx == crash_chain_top(&run->image->chain) &&
-           request->offset_bytes >= run->meta_offset &&
-           request->offset_bytes < run->meta_offset + meta_bytes;
+           request->offset_bytes >= offset_bytes &&
+           request->offset_bytes < offset_bytes + meta_bytes;
 }
 
+/* Of words and extensions */
+static uint64_t crash_region_bytes(const CrashRun *run)
+{
+    const ZoneGeometry *geometry = &run->image->geometry;
+
+    return ROUND_UP(8 * geometry->nr_zones, 4096) +
+           (uint64_t)geometry->nr_zones * geometry->zd_extension_bytes;
+}
+
+/* In their places, or in a record */
 static bool crash_is_of_words(const CrashRun *run, const CrashRequest *request)
 {
-    return crash_is_of_meta(run, request, 8 * run->image->geometry.nr_zones);
+    return crash_is_of_meta(run, request, 0,
+                            8 * run->image->geometry.nr_zones) ||
+           crash_is_of_meta(run, request,
+                            ROUND_UP(crash_region_bytes(run), 4096),
+                            CRASH_RING_BYTES);
 }
 
 /* Words and extensions, which are stamped too */
 static bool crash_is_of_region(const CrashRun *run, const CrashRequest *request)
 {
-    const ZoneGeometry *geometry = &run->image->geometry;
-
-    return crash_is_of_meta(run, request,
-                            ROUND_UP(8 * geometry->nr_zones, 4096) +
-                            (uint64_t)geometry->nr_zones *
-                            geometry->zd_extension_bytes);
+    return crash_is_of_meta(run, request, 0, crash_region_bytes(run));
 }
 
 /* What a job writes; and what it makes the drive write, as it would fail */
