@@ -310,7 +310,7 @@ zone_io_co_begin(ZoneRequest *req, BlockDriverState *bs,
     req->tail = more ? more->tail : NULL;
     req->flush = zone_io_takes_fua(io, flags);
     req->copy = NULL;
-    if (before.sum) {
+    if (reserve.before.sum) {
         zone_io_copy_data(req, bytes, qiov, qiov_offset, flags);
     }
     if (append) {
