@@ -40,6 +40,16 @@ static inline void latencies_add(Latencies *latencies, int64_t ns)
     latencies->buckets[latency_bucket(MAX(ns, 0))]++;
 }
 
+static inline void latencies_merge(Latencies *into, const Latencies *from)
+{
+    unsigned i;
+
+    into->count += from->count;
+    for (i = 0; i < LATENCY_BUCKETS; i++) {
+        into->buckets[i] += from->buckets[i];
+    }
+}
+
 /* The middle of a bucket */
 static inline double latency_middle_ns(unsigned bucket)
 {

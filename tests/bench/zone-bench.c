@@ -21,6 +21,13 @@
  * of qemu-img's --image-opts.  Prints lines of a name and a value; durations of
  * requests as medians and as percentiles.  What is flushed behind a write is
  * part of the write's duration.
+ *
+ * Reads and writes have two more options.  With --threads=N they come from N
+ * iothreads, as those of a device with several queues do.  Each makes an Nth of
+ * the requests, with an Nth of depth and streams (at least one, rounded down),
+ * and writes to zones of its own.  Percentiles are those of all requests.
+ * --profile=1 also prints where all threads waited for mutexes and condition
+ * variables; that costs time itself.
  */
 
 #include "qemu/osdep.h"
@@ -38,10 +45,12 @@
 #include "crypto/init.h"
 #include "system/block-backend.h"
 #include "system/block-backend-zone.h"
+#include "iothread.h"
 #include "latency.h"
 
 #define FILL_BYTES      (1 * MiB)
 #define FILL_DEPTH      8
+#define PROFILE_LINES   8
 
 typedef struct BenchOptions {
     char *image;
@@ -52,7 +61,9 @@ typedef struct BenchOptions {
     unsigned streams;           /* zones that are written at the same time */
     unsigned zones;             /* to be managed */
     unsigned piece_zones;       /* of one report */
+    unsigned threads;           /* 0: requests come from the main loop */
     bool flush;                 /* a flush behind each write */
+    bool profile;
 } BenchOptions;
 
 /* Writes that follow each other, in every n-th zone */
@@ -70,6 +81,7 @@ typedef enum BenchKind {
 
 typedef struct Request Request;
 
+/* What one thread does */
 typedef struct Bench {
     BlockBackend *blk;
     BenchKind kind;
@@ -77,10 +89,13 @@ typedef struct Bench {
     uint64_t zone_bytes;
     uint64_t capacity_bytes;
     uint64_t bytes;
-    uint64_t total_bytes;
+    uint64_t range_bytes;       /* of reads, those of all threads */
+    uint64_t nr_requests;
     uint64_t left;              /* requests not yet submitted */
+    unsigned depth;
     unsigned in_flight;
     unsigned nr_streams;
+    unsigned all_streams;       /* of all threads */
     unsigned next_stream;
     Stream *streams;
     uint64_t next_bytes;        /* of sequential reads */
@@ -88,7 +103,11 @@ typedef struct Bench {
     bool flush;
     int ret;
     Latencies latencies;
+    Request *requests;
     QSIMPLEQ_HEAD(, Request) idle;
+    IOThread *thread;           /* NULL: the main loop */
+    QEMUBH *bh;                 /* submits in the thread */
+    bool done;                  /* atomic */
 } Bench;
 
 struct Request {
@@ -142,7 +161,7 @@ static uint64_t write_offset(Bench *bench)
 
     bench->next_stream = (bench->next_stream + 1) % bench->nr_streams;
     if (stream->done_bytes + bench->bytes > bench->capacity_bytes) {
-        stream->zone_idx += bench->nr_streams;
+        stream->zone_idx += bench->all_streams;
         stream->done_bytes = 0;
     }
     offset = stream->zone_idx * bench->zone_bytes;
@@ -161,13 +180,13 @@ static uint64_t request_offset(Bench *bench)
     case BENCH_READ:
         offset = bench->next_bytes;
         bench->next_bytes += bench->bytes;
-        if (bench->next_bytes + bench->bytes > bench->total_bytes) {
+        if (bench->next_bytes + bench->bytes > bench->range_bytes) {
             bench->next_bytes = 0;
         }
         return offset;
     case BENCH_RANDREAD:
         return g_rand_int_range(bench->random, 0,
-                                bench->total_bytes / bench->bytes) *
+                                bench->range_bytes / bench->bytes) *
                bench->bytes;
     default:
         return write_offset(bench);
@@ -187,6 +206,9 @@ static void request_done(void *opaque, int ret)
     }
     latencies_add(&bench->latencies, get_clock() - req->start_ns);
     QSIMPLEQ_INSERT_TAIL(&bench->idle, req, next);
+    if (bench->bh) {
+        qemu_bh_schedule(bench->bh);
+    }
 }
 
 static void request_written(void *opaque, int ret)
@@ -220,50 +242,53 @@ static void request_submit(Request *req)
     }
 }
 
-static Request *requests_new(Bench *bench, unsigned depth)
+static void requests_new(Bench *bench)
 {
-    Request *requests = g_new0(Request, depth);
+    Request *req;
     unsigned i;
 
-    for (i = 0; i < depth; i++) {
-        requests[i].bench = bench;
-        requests[i].buf = blk_blockalign(bench->blk, bench->bytes);
-        memset(requests[i].buf, 0x5a + i, bench->bytes);
-        qemu_iovec_init_buf(&requests[i].qiov, requests[i].buf, bench->bytes);
-        QSIMPLEQ_INSERT_TAIL(&bench->idle, &requests[i], next);
+    bench->requests = g_new0(Request, bench->depth);
+    for (i = 0; i < bench->depth; i++) {
+        req = &bench->requests[i];
+        req->bench = bench;
+        req->buf = blk_blockalign(bench->blk, bench->bytes);
+        memset(req->buf, 0x5a + i, bench->bytes);
+        qemu_iovec_init_buf(&req->qiov, req->buf, bench->bytes);
+        QSIMPLEQ_INSERT_TAIL(&bench->idle, req, next);
     }
-    return requests;
 }
 
-static void requests_free(Request *requests, unsigned depth)
+static void requests_free(Bench *bench)
 {
     unsigned i;
 
-    for (i = 0; i < depth; i++) {
-        qemu_vfree(requests[i].buf);
+    for (i = 0; i < bench->depth; i++) {
+        qemu_vfree(bench->requests[i].buf);
     }
-    g_free(requests);
+    g_free(bench->requests);
 }
 
-/* Submits total_bytes of requests, depth at a time, and waits for them */
-static void bench_run(Bench *bench, unsigned depth)
+/* False once nothing is in flight and nothing more will be */
+static bool bench_submit(Bench *bench)
 {
-    Request *requests = requests_new(bench, depth);
     Request *req;
 
-    bench->left = bench->total_bytes / bench->bytes;
-    do {
-        while (bench->left && !bench->ret && !QSIMPLEQ_EMPTY(&bench->idle)) {
-            req = QSIMPLEQ_FIRST(&bench->idle);
-            QSIMPLEQ_REMOVE_HEAD(&bench->idle, next);
-            request_submit(req);
-        }
-        main_loop_wait(false);
-    } while (bench->in_flight || (bench->left && !bench->ret));
-    if (bench->ret < 0) {
-        fail("request", bench->ret);
+    while (bench->left && !bench->ret && !QSIMPLEQ_EMPTY(&bench->idle)) {
+        req = QSIMPLEQ_FIRST(&bench->idle);
+        QSIMPLEQ_REMOVE_HEAD(&bench->idle, next);
+        request_submit(req);
     }
-    requests_free(requests, depth);
+    return bench->in_flight;
+}
+
+static void bench_submit_bh(void *opaque)
+{
+    Bench *bench = opaque;
+
+    if (!bench_submit(bench)) {
+        qatomic_set(&bench->done, true);
+        aio_wait_kick();
+    }
 }
 
 static void bench_init(Bench *bench, BlockBackend *blk,
@@ -280,8 +305,11 @@ static void bench_init(Bench *bench, BlockBackend *blk,
         .capacity_bytes = geometry ? geometry->capacity_bytes
                                    : options->stretch_bytes,
         .bytes = options->bytes,
-        .total_bytes = options->total_bytes,
+        .range_bytes = options->total_bytes,
+        .nr_requests = options->total_bytes / options->bytes,
+        .depth = options->depth,
         .nr_streams = options->streams,
+        .all_streams = options->streams,
         .streams = g_new0(Stream, options->streams),
         .random = g_rand_new_with_seed(1),
         .flush = options->flush,
@@ -292,31 +320,121 @@ static void bench_init(Bench *bench, BlockBackend *blk,
     }
 }
 
+/* Thread number i of nr does its part of what the options say */
+static void bench_init_thread(Bench *bench, BlockBackend *blk,
+                              const BenchOptions *options, BenchKind kind,
+                              unsigned i, unsigned nr)
+{
+    BenchOptions part = *options;
+    unsigned stream;
+
+    part.depth = MAX(options->depth / nr, 1);
+    part.streams = MAX(options->streams / nr, 1);
+    bench_init(bench, blk, &part, kind);
+    bench->nr_requests /= nr;
+    bench->next_bytes = i * bench->nr_requests * bench->bytes;
+    bench->all_streams *= nr;
+    for (stream = 0; stream < part.streams; stream++) {
+        bench->streams[stream].zone_idx += i * part.streams;
+    }
+    g_rand_set_seed(bench->random, 1 + i);
+    bench->thread = iothread_new();
+    bench->bh = aio_bh_new(iothread_get_aio_context(bench->thread),
+                           bench_submit_bh, bench);
+}
+
 static void bench_cleanup(Bench *bench)
 {
+    if (bench->thread) {
+        iothread_join(bench->thread);
+    }
     g_rand_free(bench->random);
     g_free(bench->streams);
+}
+
+static void bench_wait(Bench *bench)
+{
+    if (bench->bh) {
+        AIO_WAIT_WHILE_UNLOCKED(NULL, !qatomic_read(&bench->done));
+        qemu_bh_delete(bench->bh);
+    } else {
+        while (bench_submit(bench)) {
+            main_loop_wait(false);
+        }
+    }
+}
+
+/* Submits all requests, as many at a time as each may, and waits for them */
+static void benches_run(Bench *benches, unsigned nr)
+{
+    unsigned i;
+
+    for (i = 0; i < nr; i++) {
+        requests_new(&benches[i]);
+        benches[i].left = benches[i].nr_requests;
+    }
+    for (i = 0; i < nr && benches[i].bh; i++) {
+        qemu_bh_schedule(benches[i].bh);
+    }
+    for (i = 0; i < nr; i++) {
+        bench_wait(&benches[i]);
+    }
+    for (i = 0; i < nr; i++) {
+        if (benches[i].ret < 0) {
+            fail("request", benches[i].ret);
+        }
+        requests_free(&benches[i]);
+    }
+}
+
+static void print_requests(const Bench *benches, unsigned nr, double seconds,
+                           double used_cpu_us)
+{
+    g_autofree Latencies *latencies = g_new0(Latencies, 1);
+    uint64_t requests = 0;
+    unsigned i;
+
+    for (i = 0; i < nr; i++) {
+        requests += benches[i].nr_requests;
+        latencies_merge(latencies, &benches[i].latencies);
+    }
+    print_value("requests", requests);
+    print_value("iops", requests / seconds);
+    print_value("mib_per_s", requests * benches[0].bytes / seconds / MiB);
+    print_value("cpu_us_per_request", used_cpu_us / requests);
+    latencies_print(latencies);
 }
 
 static void test_requests(BlockBackend *blk, const BenchOptions *options,
                           BenchKind kind)
 {
-    int64_t start_ns;
-    double start_cpu_us, seconds, requests;
-    Bench bench;
+    unsigned i, nr = MAX(options->threads, 1);
+    g_autofree Bench *benches = g_new(Bench, nr);
+    int64_t start_ns, end_ns;
+    double start_cpu_us;
 
-    bench_init(&bench, blk, options, kind);
-    requests = bench.total_bytes / bench.bytes;
+    for (i = 0; i < nr; i++) {
+        if (options->threads) {
+            bench_init_thread(&benches[i], blk, options, kind, i, nr);
+        } else {
+            bench_init(&benches[i], blk, options, kind);
+        }
+    }
+    if (options->profile) {
+        qsp_enable();
+    }
     start_cpu_us = cpu_us();
     start_ns = get_clock();
-    bench_run(&bench, options->depth);
-    seconds = (get_clock() - start_ns) / 1e9;
-    print_value("requests", requests);
-    print_value("iops", requests / seconds);
-    print_value("mib_per_s", bench.total_bytes / seconds / MiB);
-    print_value("cpu_us_per_request", (cpu_us() - start_cpu_us) / requests);
-    latencies_print(&bench.latencies);
-    bench_cleanup(&bench);
+    benches_run(benches, nr);
+    end_ns = get_clock();
+    print_requests(benches, nr, (end_ns - start_ns) / 1e9,
+                   cpu_us() - start_cpu_us);
+    if (options->profile) {
+        qsp_report(PROFILE_LINES, QSP_SORT_BY_TOTAL_WAIT_TIME, true);
+    }
+    for (i = 0; i < nr; i++) {
+        bench_cleanup(&benches[i]);
+    }
 }
 
 /* Zone management */
@@ -364,10 +482,10 @@ static void prepare_zones(BlockBackend *blk, const BenchOptions *options,
                           bool full)
 {
     BenchOptions fill = *options;
-    unsigned depth = full ? FILL_DEPTH : 1;
     Bench bench;
 
     fill.flush = false;
+    fill.depth = full ? FILL_DEPTH : 1;
     if (full) {
         fill.bytes = MIN(FILL_BYTES, blk_get_zone_capacity(blk));
         fill.streams = 1;
@@ -377,7 +495,7 @@ static void prepare_zones(BlockBackend *blk, const BenchOptions *options,
         fill.total_bytes = options->zones * options->bytes;
     }
     bench_init(&bench, blk, &fill, BENCH_WRITE);
-    bench_run(&bench, depth);
+    benches_run(&bench, 1);
     bench_cleanup(&bench);
     flush(blk);
 }
@@ -543,6 +661,10 @@ static void parse_option(BenchOptions *options, const char *name,
         options->zones = number;
     } else if (!strcmp(name, "piece")) {
         options->piece_zones = number;
+    } else if (!strcmp(name, "threads")) {
+        options->threads = number;
+    } else if (!strcmp(name, "profile")) {
+        options->profile = number;
     } else if (!strcmp(name, "flush")) {
         options->flush = number;
     } else {
