@@ -238,7 +238,7 @@ static void batch_across_zones(VzDrive *drive)
 /* The request at the end is the one that crosses */
 static void batch_with_a_crossing_request(VzDrive *drive)
 {
-    uint64_t boundary = vz_start(drive, 1);
+    uint64_t boundary = vz_start(drive, 2);     /* the first sequential zone */
     VzReq writes[] = {
         vz_write_req(boundary - 16, 8, 1),
         vz_write_req(boundary - 8, 16, 2),
