@@ -250,13 +250,13 @@ static int coroutine_fn crash_co_fault(CrashRun *run, const CrashOp *op)
 {
     BlockDriverState *bs = blk_bs(run->image->blk);
     ZoneIO *io = bdrv_zone_io(bs);
+    ZoneAdvice advice = { .set = op->set, .clear = op->clear };
     int ret;
 
     bdrv_inc_in_flight(bs);
     WITH_GRAPH_RDLOCK_GUARD() {
         if (op->kind == CRASH_OP_ATTRIBUTES) {
-            ret = zone_io_co_set_attributes(io, op->zone_idx, op->set,
-                                            op->clear, true);
+            ret = zone_io_co_advise(io, op->zone_idx, &advice, true);
         } else {
             ret = zone_io_co_set_state(io, op->zone_idx,
                                        op->kind == CRASH_OP_READ_ONLY ?
