@@ -360,6 +360,10 @@ static QDict *crash_image_options(const CrashImage *image,
     qdict_put_bool(options, "overlap-check.inactive-l2", !variant->snapshots);
     qdict_put_int(options, QCOW2_OPT_ZONE_COMMIT_INTERVAL, 0);
     qdict_put_int(options, QCOW2_OPT_ZONE_PREZERO_SIZE, image->cluster_bytes);
+    if (variant->holes) {
+        /* what is mapped ahead hides what comes from below */
+        qdict_put_int(options, QCOW2_OPT_ZONE_PREMAP_SIZE, 0);
+    }
     /* the least there can be, so that tables are written early */
     qdict_put_int(options, "cache-clean-interval", 0);
     qdict_put_int(options, "l2-cache-size", image->cluster_bytes);

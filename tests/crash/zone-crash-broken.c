@@ -113,7 +113,7 @@ static const CrashBreakage breakages[] = {
     { ZONE_BREAKAGE_HANDOVER_NO_EXTENSIONS, "overlay",
       "extensions-left-behind", "overlays" },
     { ZONE_BREAKAGE_LIFE_SHOWS_BACKING, "overlay",
-      "backing-file-shows", "overlays-holes", .seed = 4000455 },
+      "backing-file-shows", "overlays-holes", .seed = 4000838 },
     { ZONE_BREAKAGE_COPIED_WHOLE, "overlay",
       "copied-without-order", "overlays-lazy" },
     { ZONE_BREAKAGE_COMMIT_NOT_MARKED, "commit",
