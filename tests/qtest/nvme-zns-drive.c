@@ -40,11 +40,7 @@ const ZnsSpec zns_spec_plain = {
 
 /* The image */
 
-/*
- * True when qemu-img exits with 0, or the other status that is allowed; else
- * its messages are in the test's log
- */
-static bool run_qemu_img(const char *const *args, int allowed)
+bool zns_run_qemu_img(const char *const *args, int allowed)
 {
     g_autofree char *messages = NULL;
     g_autoptr(GError) err = NULL;
@@ -79,7 +75,7 @@ static bool create_qcow2(const ZnsSpec *spec, ZnsKind kind, const char *image)
         "-o", options, image, NULL,
     };
 
-    return run_qemu_img(args, 0);
+    return zns_run_qemu_img(args, 0);
 }
 
 bool zns_check_image(const ZnsDrive *drive)
@@ -89,7 +85,7 @@ bool zns_check_image(const ZnsDrive *drive)
         NULL,
     };
 
-    return run_qemu_img(args, drive->may_leak ? CHECK_LEAKS : 0);
+    return zns_run_qemu_img(args, drive->may_leak ? CHECK_LEAKS : 0);
 }
 
 static bool is_qcow2(ZnsKind kind)

@@ -103,7 +103,7 @@ static void take_unit_attention(ZbcDrive *drive)
     }
 }
 
-static void boot(ZbcDrive *drive)
+void zbc_boot(ZbcDrive *drive)
 {
     const ZbcSpec *spec = drive->spec;
 
@@ -138,7 +138,7 @@ static void forget(ZbcDrive *drive)
     alloc_destroy(&drive->alloc);
 }
 
-static void quit(ZbcDrive *drive)
+void zbc_quit(ZbcDrive *drive)
 {
     qtest_qmp_send(drive->qts, "{ 'execute': 'quit' }");
     qtest_wait_qemu(drive->qts);
@@ -148,8 +148,8 @@ static void quit(ZbcDrive *drive)
 
 void zbc_restart(ZbcDrive *drive)
 {
-    quit(drive);
-    boot(drive);
+    zbc_quit(drive);
+    zbc_boot(drive);
 }
 
 void zbc_kill_and_restart(ZbcDrive *drive)
@@ -157,7 +157,7 @@ void zbc_kill_and_restart(ZbcDrive *drive)
     qtest_kill_qemu(drive->qts);
     qtest_quit(drive->qts);
     forget(drive);
-    boot(drive);
+    zbc_boot(drive);
 }
 
 ZbcDrive *zbc_drive_new(const ZbcSpec *spec)
@@ -182,7 +182,7 @@ ZbcDrive *zbc_drive_new(const ZbcSpec *spec)
     drive->image = image;
     drive->block_bytes = spec->block_bytes ?: 512;
     drive->zone_blocks = spec->zone_bytes / drive->block_bytes;
-    boot(drive);
+    zbc_boot(drive);
     return drive;
 }
 
@@ -193,7 +193,7 @@ void zbc_drive_free(ZbcDrive *drive)
         NULL,
     };
 
-    quit(drive);
+    zbc_quit(drive);
     g_assert_true(qemu_img(args));
     unlink(drive->image);
     g_free(drive->image);

@@ -72,6 +72,9 @@ typedef struct ZbcCmd {
 ZbcDrive *zbc_drive_new(const ZbcSpec *spec);
 /* Ends QEMU and has qemu-img check the image */
 void zbc_drive_free(ZbcDrive *drive);
+/* "quit"; then zbc_boot() */
+void zbc_quit(ZbcDrive *drive);
+void zbc_boot(ZbcDrive *drive);
 /* "quit", SIGKILL; and a new QEMU on the same image */
 void zbc_restart(ZbcDrive *drive);
 void zbc_kill_and_restart(ZbcDrive *drive);
