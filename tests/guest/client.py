@@ -426,7 +426,8 @@ class Run:
             raise GuestError(f'{error}\n   {self.reference()}') from error
         finally:
             self.collect_logs()
-        for path in (self.image, self.disk, *self.more_images().values(),
+        for path in (self.image, self.disk, self.scsi,
+                     *self.more_images().values(),
                      *filter(None, self.made)):
             if os.path.exists(path):
                 os.unlink(path)

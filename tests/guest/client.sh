@@ -81,6 +81,18 @@ virtio_disk() {
     give_up "no virtio disk of serial $1"
 }
 
+# The host-managed one, when the kernel has read its zones
+scsi_disk() {
+    for _ in $(seq 100); do
+        if [ -e /sys/block/sda/queue/nr_zones ]; then
+            echo /dev/sda
+            return
+        fi
+        sleep 0.1
+    done
+    give_up "no zoned SCSI disk"
+}
+
 # make_files DIRECTORY: of all sorts of lengths; checksums in $KEPT/sums
 make_files() {
     for kib in 1 4 60 64 300 2048 5000; do

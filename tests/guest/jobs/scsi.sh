@@ -14,12 +14,7 @@
 #: variants  persistent
 #: uses      ZONED_CMD_MGMT_RECV
 
-# which the kernel makes when it has read the zones
-for _ in $(seq 100); do
-    [ ! -e /sys/block/sda/queue/nr_zones ] || break
-    sleep 0.1
-done
-SCSI=/dev/sda
+SCSI=$(scsi_disk)
 
 lba() {
     echo $(($1 * 32768))

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# f2fs on one host-managed SCSI disk: its metadata in the conventional zones, its
+# logs in the others, as on disks that one can buy.  Shows that fsck.f2fs finds
+# the logs at the write pointers after the restart, that files are whole, and
+# that emptied zones are reset.
+#
+#: programs  mkfs.f2fs fsck.f2fs blkzone nvme
+#: modules   crc32_generic f2fs mq-deadline
+#: kernel    full
+#: drive     zones=16 zone_size=16M
+#: scsi      zones=64 zone_size=16M conventional=8 max_open=32 lba=4096
+#: variants  persistent
+#: uses      ZONED_CMD_MGMT_RECV
+
+SCSI=$(scsi_disk)
+
+nr_empty_zones() {
+    blkzone report "$SCSI" | grep -c 'zcond: 1(em)'
+}
+
+first() {
+    echo mq-deadline >/sys/block/sda/queue/scheduler
+    run mkfs.f2fs -f -m "$SCSI"
+    run mount -t f2fs "$SCSI" /mnt
+    make_files /mnt
+    run sync
+    run cp /mnt/file5000 /mnt/file300
+    run rm /mnt/file2048
+    # over zone ends; what it has filled alone is reset when it has gone
+    run dd if=/dev/zero of=/mnt/long bs=1M count=40
+    run sync
+    nr_empty=$(nr_empty_zones)
+    run rm /mnt/long
+    run sync
+    keep_sums /mnt
+    run umount /mnt
+    [ "$(nr_empty_zones)" -gt "$nr_empty" ] ||
+        give_up "of $nr_empty Empty zones none more is Empty"
+    run fsck.f2fs --dry-run "$SCSI"
+}
+
+second() {
+    echo mq-deadline >/sys/block/sda/queue/scheduler
+    run fsck.f2fs --dry-run "$SCSI"
+    run mount -t f2fs "$SCSI" /mnt
+    check_sums /mnt
+    run cp /mnt/file5000 /mnt/again
+    run cmp /mnt/file5000 /mnt/again
+    run umount /mnt
+    run fsck.f2fs --dry-run "$SCSI"
+}
