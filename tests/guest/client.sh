@@ -67,6 +67,18 @@ nvme_disk() {
     find_nvme_disk "$1" || give_up "no NVMe namespace $1"
 }
 
+# nvme_character_device SERIAL: of a controller's first namespace, which Linux
+# has also where it makes no disk of it
+nvme_character_device() {
+    for controller in /sys/class/nvme/nvme*; do
+        if grep -q "^$1 *\$" "$controller/serial"; then
+            echo "/dev/ng${controller##*/nvme}n1"
+            return
+        fi
+    done
+    give_up "no NVMe controller of serial $1"
+}
+
 # virtio_disk SERIAL: letters change, serials do not
 virtio_disk() {
     for _ in $(seq 100); do
@@ -104,6 +116,26 @@ make_files() {
         echo "small file $number" >"$1/many/$number"
     done
     keep_sums "$1"
+}
+
+# change_files DIRECTORY: those of make_files; and leaves a long one, over zone
+# ends: what it has filled alone is reset when it has gone
+change_files() {
+    run sync
+    run cp "$1/file5000" "$1/file300"
+    run rm "$1/file2048"
+    run dd if=/dev/zero of="$1/long" bs=1M count=40
+    run sync
+}
+
+# fio_zbd DISK NAME FIRST COUNT OPTIONS...: on a range of zones
+fio_zbd() {
+    zbd_disk=$1 zbd_name=$2 zbd_first=$3 zbd_count=$4
+    shift 4
+    run fio --name="$zbd_name" --filename="$zbd_disk" --zonemode=zbd \
+        --direct=1 --ioengine=libaio --offset="${zbd_first}z" \
+        --size="${zbd_count}z" --max_open_zones=4 "$@"
+    says 'err= 0'
 }
 
 # keep_sums DIRECTORY: what is there now is what must be there later

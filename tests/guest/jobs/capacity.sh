@@ -17,11 +17,7 @@
 
 START=$((3 * 32768))
 
-# the one of controller nvme1, whatever Linux calls that
-for controller in /sys/class/nvme/nvme*; do
-    ! grep -q '^nvme1 *$' "$controller/serial" ||
-        NS=/dev/ng${controller##*/nvme}n1
-done
+NS=$(nvme_character_device nvme1)
 
 zone3() {
     run nvme zns report-zones "$NS" -s $START -d 1

@@ -21,12 +21,7 @@ first() {
     run mkfs.f2fs -f -m -c "$DRIVE" "$disk"
     run mount -t f2fs "$disk" /mnt
     make_files /mnt
-    run sync
-    run cp /mnt/file5000 /mnt/file300
-    run rm /mnt/file2048
-    # over zone ends; what it has filled alone is reset when it has gone
-    run dd if=/dev/zero of=/mnt/long bs=1M count=40
-    run sync
+    change_files /mnt
     run rm /mnt/long
     run sync
     keep_sums /mnt

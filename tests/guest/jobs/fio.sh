@@ -13,14 +13,8 @@
 #: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
 #: variants  persistent volatile moved
 
-# zbd NAME FIRST COUNT OPTIONS...: on a range of zones
 zbd() {
-    zbd_name=$1 zbd_first=$2 zbd_count=$3
-    shift 3
-    run fio --name="$zbd_name" --filename="$DRIVE" --zonemode=zbd --direct=1 \
-        --ioengine=libaio --offset="${zbd_first}z" --size="${zbd_count}z" \
-        --max_open_zones=4 "$@"
-    says 'err= 0'
+    fio_zbd "$DRIVE" "$@"
 }
 
 # check_blocks NAME FIRST COUNT BS: what an earlier process has written, by the

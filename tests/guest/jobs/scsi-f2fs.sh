@@ -25,12 +25,7 @@ first() {
     run mkfs.f2fs -f -m "$SCSI"
     run mount -t f2fs "$SCSI" /mnt
     make_files /mnt
-    run sync
-    run cp /mnt/file5000 /mnt/file300
-    run rm /mnt/file2048
-    # over zone ends; what it has filled alone is reset when it has gone
-    run dd if=/dev/zero of=/mnt/long bs=1M count=40
-    run sync
+    change_files /mnt
     nr_empty=$(nr_empty_zones)
     run rm /mnt/long
     run sync

@@ -33,14 +33,8 @@ append() {
     same "length of file $1" "$(length "$1")" $((length_before + $2 * 1024))
 }
 
-# zbd NAME FIRST COUNT OPTIONS...: on a range of zones
 zbd() {
-    zbd_name=$1 zbd_first=$2 zbd_count=$3
-    shift 3
-    run fio --name="$zbd_name" --filename="$SCSI" --zonemode=zbd --direct=1 \
-        --ioengine=libaio --offset="${zbd_first}z" --size="${zbd_count}z" \
-        --max_open_zones=4 "$@"
-    says 'err= 0'
+    fio_zbd "$SCSI" "$@"
 }
 
 first() {
