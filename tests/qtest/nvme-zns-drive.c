@@ -12,6 +12,7 @@
 #include "libqos/malloc-pc.h"
 #include "libqos/pci-pc.h"
 #include "nvme-zns-drive.h"
+#include "zone-image.h"
 
 #define FIRST_NSID      1
 #define CTRL_SLOT       4
@@ -40,26 +41,7 @@ const ZnsSpec zns_spec_plain = {
 
 /* The image */
 
-bool zns_run_qemu_img(const char *const *args, int allowed)
-{
-    g_autofree char *messages = NULL;
-    g_autoptr(GError) err = NULL;
-    int status = -1;
-
-    if (!g_spawn_sync(NULL, (char **)args, NULL,
-                      G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL,
-                      NULL, NULL, NULL, &messages, &status, &err)) {
-        g_error("cannot run qemu-img: %s", err->message);
-    }
-    if (WIFEXITED(status) &&
-        (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == allowed)) {
-        return true;
-    }
-    g_test_message("qemu-img %s fails: %s", args[1], messages);
-    return false;
-}
-
-static bool create_qcow2(const ZnsSpec *spec, ZnsKind kind, const char *image)
+static char *create_qcow2(const ZnsSpec *spec, ZnsKind kind)
 {
     g_autofree char *zoned = kind == ZNS_PLAIN ? g_strdup("") : g_strdup_printf(
         ",zone.mode=host-managed,zone.size=%" PRIu64
@@ -70,22 +52,13 @@ static bool create_qcow2(const ZnsSpec *spec, ZnsKind kind, const char *image)
     g_autofree char *options = g_strdup_printf(
         "size=%" PRIu64 "%s%s", spec->device_bytes, zoned,
         spec->image_options ?: "");
-    const char *args[] = {
-        getenv("QTEST_QEMU_IMG"), "create", "-q", "-f", "qcow2",
-        "-o", options, image, NULL,
-    };
 
-    return zns_run_qemu_img(args, 0);
+    return zone_image_new("nvme-zns", options);
 }
 
 bool zns_check_image(const ZnsDrive *drive)
 {
-    const char *args[] = {
-        getenv("QTEST_QEMU_IMG"), "check", "-q", "-f", "qcow2", drive->image,
-        NULL,
-    };
-
-    return zns_run_qemu_img(args, drive->may_leak ? CHECK_LEAKS : 0);
+    return zone_image_check(drive->image, drive->may_leak ? CHECK_LEAKS : 0);
 }
 
 static bool is_qcow2(ZnsKind kind)
@@ -95,21 +68,14 @@ static bool is_qcow2(ZnsKind kind)
 
 char *zns_create_image(const ZnsSpec *spec, ZnsKind kind)
 {
-    g_autoptr(GError) err = NULL;
-    char *image = NULL;
-    int fd = g_file_open_tmp("nvme-zns-XXXXXX", &image, &err);
+    char *image;
 
-    if (fd < 0) {
-        g_error("cannot make an image: %s", err->message);
+    if (is_qcow2(kind)) {
+        return create_qcow2(spec, kind);
     }
-    if (!is_qcow2(kind) && ftruncate(fd, spec->device_bytes)) {
+    image = zone_image_new("nvme-zns", NULL);
+    if (truncate(image, spec->device_bytes)) {
         g_error("cannot size %s: %s", image, g_strerror(errno));
-    }
-    close(fd);
-    if (is_qcow2(kind) && !create_qcow2(spec, kind, image)) {
-        g_test_fail();
-        unlink(image);
-        g_clear_pointer(&image, g_free);
     }
     return image;
 }

@@ -132,11 +132,6 @@ extern const ZnsTest zns_fuzz_tests[];
 void zns_add_refuse_tests(void);
 
 /*
- * True when qemu-img exits with 0, or the other status that is allowed; else
- * its messages are in the test's log
- */
-bool zns_run_qemu_img(const char *const *args, int allowed);
-/*
  * A new image file; the caller frees the name after unlink().  NULL, and the
  * test has failed, when qemu-img does not make it.
  */

@@ -3,13 +3,13 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What it shows: Zone Active Excursions are announced and happen where they are
- * asked for, and nowhere else; they take active zones, with all that is written,
- * and say so (ZFC) until the zone is reset; where a limit is set, they follow a
- * recommendation to finish the zone that the host has not taken.
+ * What it shows: Zone Active Excursions are announced and happen where they
+ * are asked for, and nowhere else; they take active zones, with all that is
+ * written, and say so (ZFC) until the zone is reset; where a limit is set, they
+ * follow a recommendation to finish the zone that the host has not taken.
  *
- * How: through QMP; qtest's clock is moved on to where the limit is, and over it.
- * The event and the log page are in nvme-zns-event.c.
+ * How: through QMP; qtest's clock is moved on to where the limit is, and over
+ * it.  The event and the log page are in nvme-zns-event.c.
  */
 
 #include "qemu/osdep.h"

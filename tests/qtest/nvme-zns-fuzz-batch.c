@@ -6,9 +6,9 @@
  * In which order management and writes have taken effect is not known.  What
  * has to hold whatever it was: limits, bounds of write pointers, and that every
  * block has what some command of the batch that succeeded has put there, or
- * what it had before, or zeros.  In a zone without a ZRWA that was neither reset
- * nor finished, the write pointer has moved by just what the commands that
- * succeeded have written, and each has its data where it says.
+ * what it had before, or zeros.  In a zone without a ZRWA that was neither
+ * reset nor finished, the write pointer has moved by just what the commands
+ * that succeeded have written, and each has its data where it says.
  */
 
 #include "qemu/osdep.h"

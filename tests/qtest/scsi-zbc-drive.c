@@ -14,6 +14,7 @@
 #include "standard-headers/linux/virtio_config.h"
 #include "standard-headers/linux/virtio_scsi.h"
 #include "scsi-zbc-drive.h"
+#include "zone-image.h"
 
 #define HBA_SLOT        4
 #define REQUEST_QUEUE   2
@@ -32,24 +33,7 @@ const ZbcSpec zbc_spec_default = {
 
 /* The image */
 
-static bool qemu_img(const char *const *args)
-{
-    g_autofree char *messages = NULL;
-    g_autoptr(GError) err = NULL;
-    int status = -1;
-
-    if (!g_spawn_sync(NULL, (char **)args, NULL,
-                      G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL,
-                      NULL, NULL, NULL, &messages, &status, &err)) {
-        g_error("cannot run qemu-img: %s", err->message);
-    }
-    if (status) {
-        g_test_message("qemu-img %s fails: %s", args[1], messages);
-    }
-    return status == 0;
-}
-
-static bool create_image(const ZbcSpec *spec, const char *image)
+static char *create_image(const ZbcSpec *spec)
 {
     g_autofree char *options = g_strdup_printf(
         "size=%" PRIu64 ",zone.mode=host-managed,zone.size=%" PRIu64
@@ -57,12 +41,8 @@ static bool create_image(const ZbcSpec *spec, const char *image)
         ",zone.max_active_zones=%u", spec->zone_bytes * spec->nr_zones,
         spec->zone_bytes, spec->nr_conventional, spec->max_open_zones,
         spec->max_active_zones);
-    const char *args[] = {
-        getenv("QTEST_QEMU_IMG"), "create", "-q", "-f", "qcow2",
-        "-o", options, image, NULL,
-    };
 
-    return qemu_img(args);
+    return zone_image_new("scsi-zbc", options);
 }
 
 /* QEMU's life */
@@ -101,6 +81,12 @@ static void take_unit_attention(ZbcDrive *drive)
     for (i = 0; i < 4 && zbc_exec(drive, &cmd) >> 16 == UNIT_ATTENTION; i++) {
         continue;
     }
+}
+
+void zbc_select(ZbcDrive *drive, uint8_t target)
+{
+    drive->target = target;
+    take_unit_attention(drive);
 }
 
 void zbc_boot(ZbcDrive *drive)
@@ -162,19 +148,10 @@ void zbc_kill_and_restart(ZbcDrive *drive)
 
 ZbcDrive *zbc_drive_new(const ZbcSpec *spec)
 {
-    g_autoptr(GError) err = NULL;
-    char *image = NULL;
-    int fd = g_file_open_tmp("scsi-zbc-XXXXXX", &image, &err);
+    char *image = create_image(spec);
     ZbcDrive *drive;
 
-    if (fd < 0) {
-        g_error("cannot make an image: %s", err->message);
-    }
-    close(fd);
-    if (!create_image(spec, image)) {
-        g_test_fail();
-        unlink(image);
-        g_free(image);
+    if (!image) {
         return NULL;
     }
     drive = g_new0(ZbcDrive, 1);
@@ -188,13 +165,8 @@ ZbcDrive *zbc_drive_new(const ZbcSpec *spec)
 
 void zbc_drive_free(ZbcDrive *drive)
 {
-    const char *args[] = {
-        getenv("QTEST_QEMU_IMG"), "check", "-q", "-f", "qcow2", drive->image,
-        NULL,
-    };
-
     zbc_quit(drive);
-    g_assert_true(qemu_img(args));
+    g_assert_true(zone_image_check(drive->image, 0));
     unlink(drive->image);
     g_free(drive->image);
     g_free(drive);
@@ -206,7 +178,9 @@ static uint32_t queue_cmd(ZbcDrive *drive, const ZbcCmd *cmd, unsigned slot)
 {
     QVirtQueue *vq = drive->vqs[REQUEST_QUEUE];
     uint64_t addr = drive->head_addr + slot * HEAD_BYTES;
-    struct virtio_scsi_cmd_req req = { .lun = { 1, 0 }, .tag = slot + 1 };
+    struct virtio_scsi_cmd_req req = {
+        .lun = { 1, drive->target }, .tag = slot + 1,
+    };
     uint32_t head;
 
     memcpy(req.cdb, cmd->cdb, sizeof(req.cdb));

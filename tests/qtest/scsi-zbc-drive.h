@@ -47,6 +47,7 @@ typedef struct ZbcDrive {
     QVirtQueue *vqs[3];         /* control, events, requests */
     uint64_t buf_addr;          /* of the data of a command */
     uint64_t head_addr;         /* requests and responses */
+    uint8_t target;             /* where commands go; 0: the drive's disk */
 } ZbcDrive;
 
 /* Sense key, additional sense code and qualifier: 0xkkaaqq; 0: GOOD */
@@ -78,6 +79,9 @@ void zbc_boot(ZbcDrive *drive);
 /* "quit", SIGKILL; and a new QEMU on the same image */
 void zbc_restart(ZbcDrive *drive);
 void zbc_kill_and_restart(ZbcDrive *drive);
+
+/* Commands go there from now on, to another disk of zones of this length */
+void zbc_select(ZbcDrive *drive, uint8_t target);
 
 /* The HBA has refused the command: its lengths do not go together */
 #define ZBC_OVERRUN                 0xffffff

@@ -3,11 +3,11 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What it shows: whatever a host sends, QEMU lives, and what the disk reports is
- * a state that it can have: no write pointer outside of its zone, no more open
- * zones than the limit, conventional zones as they were.  The image is good at
- * the end.  ZBC_SEED=SEED repeats a run, ZBC_FUZZ_COMMANDS=NUMBER makes it
- * longer.
+ * What it shows: whatever a host sends, QEMU lives, and what the disk reports
+ * is a state that it can have: no write pointer outside of its zone, no more
+ * open zones than the limit, conventional zones as they were.  The image is
+ * good at the end.  ZBC_SEED=SEED repeats a run, ZBC_FUZZ_COMMANDS=NUMBER makes
+ * it longer.
  */
 
 #include "qemu/osdep.h"

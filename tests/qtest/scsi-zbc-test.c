@@ -331,6 +331,8 @@ static void broken_zones(ZbcDrive *drive)
         assert_sense(zbc_out(drive, action, zbc_lba(drive, 8)),
                      ZBC_ZONE_IS_OFFLINE);
     }
+    assert_sense(zbc_out(drive, ZBC_RESET, zbc_lba(drive, 7) + 8),
+                 ZBC_INVALID_FIELD);
     assert_sense(zbc_write(drive, zbc_lba(drive, 7) + 8, 8, 1),
                  ZBC_ZONE_IS_READ_ONLY);
     g_assert_true(zbc_holds(drive, zbc_lba(drive, 7), 8, 1));
@@ -552,6 +554,36 @@ static void without_medium(ZbcDrive *drive)
     g_assert_cmphex(zbc_out(drive, ZBC_RESET, 0), !=, ZBC_GOOD);
 }
 
+static void plug_memory(ZbcDrive *drive)
+{
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'device_add', 'arguments': { 'driver': 'scsi-hd', "
+        "'id': 'second', 'drive': 'memory', 'bus': 'hba.0', 'scsi-id': 1 } }");
+    zbc_select(drive, 1);
+}
+
+/* A disk loses its power when it is unplugged, though its node lives on */
+static void unplugged(ZbcDrive *drive)
+{
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'blockdev-add', 'arguments': { 'node-name': 'memory', "
+        "'driver': 'zoned', 'zone-size': 1048576, 'file': { "
+        "'driver': 'null-co', 'size': 16777216, 'read-zeroes': true } } }");
+    plug_memory(drive);
+    assert_good(zbc_out(drive, ZBC_OPEN, zbc_lba(drive, 3)));
+    assert_good(zbc_out(drive, ZBC_OPEN, zbc_lba(drive, 4)));
+    assert_good(zbc_write(drive, zbc_lba(drive, 4), 8, 1));
+    zbc_assert_zone(drive, 3, EXPLICITLY_OPENED, 0);
+    zbc_assert_zone(drive, 4, EXPLICITLY_OPENED, 8);
+    qtest_qmp_assert_success(drive->qts,
+        "{ 'execute': 'device_del', 'arguments': { 'id': 'second' } }");
+    qtest_qmp_eventwait(drive->qts, "DEVICE_DELETED");
+
+    plug_memory(drive);
+    zbc_assert_zone(drive, 3, EMPTY, 0);
+    zbc_assert_zone(drive, 4, CLOSED, 8);
+}
+
 typedef struct ZbcTest {
     const char *path;
     void (*run)(ZbcDrive *drive);
@@ -590,6 +622,7 @@ static const ZbcTest tests[] = {
     { "disk/blocks-of-4096", blocks_of_4096, &spec_blocks },
     { "disk/read-only", read_only_disk, &spec_read_only },
     { "disk/without-medium", without_medium },
+    { "disk/unplugged", unplugged },
     { "fuzz/commands", zbc_fuzz },
 };
 

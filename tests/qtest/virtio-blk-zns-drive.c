@@ -13,6 +13,7 @@
 #include "libqos/pci-pc.h"
 #include "standard-headers/linux/virtio_config.h"
 #include "virtio-blk-zns-drive.h"
+#include "zone-image.h"
 
 #define DRIVE_SLOT      4
 #define WAIT_LIMIT_US   (30 * G_USEC_PER_SEC)
@@ -35,25 +36,7 @@ const VzSpec vz_spec_default = {
 
 /* The image */
 
-/* True when qemu-img succeeds; else its messages are in the test's log */
-static bool qemu_img(const char *const *args)
-{
-    g_autofree char *messages = NULL;
-    g_autoptr(GError) err = NULL;
-    int status = -1;
-
-    if (!g_spawn_sync(NULL, (char **)args, NULL,
-                      G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL,
-                      NULL, NULL, NULL, &messages, &status, &err)) {
-        g_error("cannot run qemu-img: %s", err->message);
-    }
-    if (status) {
-        g_test_message("qemu-img %s fails: %s", args[1], messages);
-    }
-    return status == 0;
-}
-
-static bool create_image(const VzSpec *spec, const char *image)
+static char *create_image(const VzSpec *spec)
 {
     g_autofree char *options = g_strdup_printf(
         "size=%" PRIu64 ",zone.mode=host-managed,zone.size=%" PRIu64
@@ -62,21 +45,8 @@ static bool create_image(const VzSpec *spec, const char *image)
         ",zone.max_append_bytes=%u", spec->zone_bytes * spec->nr_zones,
         spec->zone_bytes, spec->capacity_bytes, spec->nr_conventional,
         spec->max_open_zones, spec->max_active_zones, spec->max_append_bytes);
-    const char *args[] = {
-        getenv("QTEST_QEMU_IMG"), "create", "-q", "-f", "qcow2",
-        "-o", options, image, NULL,
-    };
 
-    return qemu_img(args);
-}
-
-static bool check_image(const char *image)
-{
-    const char *args[] = {
-        getenv("QTEST_QEMU_IMG"), "check", "-q", "-f", "qcow2", image, NULL,
-    };
-
-    return qemu_img(args);
+    return zone_image_new("virtio-blk-zns", options);
 }
 
 static uint64_t load_be64(int fd, uint64_t offset)
@@ -237,19 +207,10 @@ void vz_restart(VzDrive *drive)
 
 VzDrive *vz_drive_new(const VzSpec *spec)
 {
-    g_autoptr(GError) err = NULL;
-    char *image = NULL;
-    int fd = g_file_open_tmp("virtio-blk-zns-XXXXXX", &image, &err);
+    char *image = create_image(spec);
     VzDrive *drive;
 
-    if (fd < 0) {
-        g_error("cannot make an image: %s", err->message);
-    }
-    close(fd);
-    if (!create_image(spec, image)) {
-        g_test_fail();
-        unlink(image);
-        g_free(image);
+    if (!image) {
         return NULL;
     }
     drive = g_new0(VzDrive, 1);
@@ -264,7 +225,7 @@ VzDrive *vz_drive_new(const VzSpec *spec)
 void vz_drive_free(VzDrive *drive)
 {
     vz_quit(drive);
-    g_assert_true(check_image(drive->image));
+    g_assert_true(zone_image_check(drive->image, 0));
     unlink(drive->image);
     g_free(drive->image);
     g_free(drive);

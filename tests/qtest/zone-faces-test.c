@@ -19,6 +19,7 @@
 #include "nvme-zns-drive.h"
 #include "scsi-zbc-drive.h"
 #include "virtio-blk-zns-drive.h"
+#include "zone-image.h"
 
 #define NR_ZONES        16
 #define ZONE_BYTES      (1 * MiB)
@@ -439,7 +440,7 @@ static void apply_snapshot(const char *image)
         getenv("QTEST_QEMU_IMG"), "snapshot", "-q", "-a", "then", image, NULL,
     };
 
-    g_assert_true(zns_run_qemu_img(args, 0));
+    g_assert_true(zone_image_run(args, 0));
 }
 
 static void test_snapshot(const void *opaque)
