@@ -184,8 +184,8 @@ qcow2_zone_co_store_words(BlockDriverState *bs, const GArray *words,
 /*
  * 1. If the ring is in use, its last record is flushed, unless it has been: its
  *    data comes before its words.  Those of all records are put in their
- *    places.  Then data and mapping are flushed, or the image file alone if there is
- *    anything to flush.  A crash leaves what the ring says.
+ *    places.  Then data and mapping are flushed, or the image file alone if
+ *    there is anything to flush.  A crash leaves what the ring says.
  * 2. The ring becomes empty, durably.  A crash leaves the same words, by the
  *    ring or in their places.
  */
