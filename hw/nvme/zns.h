@@ -19,7 +19,7 @@
 
 typedef struct NvmeZnsLog NvmeZnsLog;
 
-/* Properties of nvme-ns: what it announces of zones that change by themselves */
+/* Properties of nvme-ns: how zones change by themselves, which it announces */
 #define NVME_ZNS_LIMIT(name_, member_) \
     DEFINE_PROP_UINT32("zoned." name_, NvmeNamespace, params.member_, 0)
 

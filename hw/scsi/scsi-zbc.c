@@ -249,7 +249,7 @@ void scsi_zbc_read_capacity(SCSIDevice *dev, uint8_t *outbuf)
 
 /* Reads and writes *********************************************************/
 
-/* Reads of sequential zones may go beyond write pointers, and over their ends */
+/* Reads of sequential zones may go beyond write pointers and zone ends */
 static bool check_read(SCSIRequest *req, uint64_t last_lba)
 {
     uint32_t nr_conventional = geometry_of(req->dev)->conventional_zones;
@@ -602,7 +602,7 @@ static void encode_header(SCSIDevice *dev, uint32_t nr_listed, uint8_t *header)
     stq_be_p(&header[16], to_blocks(dev, geometry->zone_bytes));
 }
 
-/* All that fits into the room, but for the last descriptor whole ones */
+/* As many descriptors as fit into the room, all of them whole */
 static void make_report(ScsiZbcReq *r, uint8_t option, size_t room_bytes)
 {
     SCSIDevice *dev = r->req.dev;

@@ -562,8 +562,8 @@ int coroutine_fn bdrv_zone_co_power_cycle(BlockDriverState *bs);
 int coroutine_fn GRAPH_RDLOCK
 zone_io_co_set_state(ZoneIO *io, uint32_t zone_idx, ZoneEvent event);
 /*
- * What the device that uses the zones announces of them (ZOC).  A host that does
- * not expect it takes it for damage.  In the main loop.
+ * What the device that uses the zones announces of them (ZOC).  A host that
+ * does not expect it takes it for damage.  In the main loop.
  */
 typedef enum ZoneTraits {
     ZONE_TRAIT_EXCURSIONS        = 1 << 0, /* Zone Active Excursions */

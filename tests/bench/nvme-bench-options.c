@@ -107,7 +107,8 @@ void bench_parse_options(BenchOptions *options, int argc, char **argv)
         options->bytes > MAX_BYTES) {
         fail("depth, streams, zones or bytes out of range");
     }
-    if (DATA_ADDR + bench_nr_slots(options) * bench_slot_bytes(options) > RAM_BYTES) {
+    if (DATA_ADDR + bench_nr_slots(options) * bench_slot_bytes(options) >
+        RAM_BYTES) {
         fail("so many requests of that length do not fit into memory");
     }
     if (!options->capacity_bytes) {

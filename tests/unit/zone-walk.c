@@ -227,7 +227,8 @@ differ(const Walk *w, const char *format, ...)
             fprintf(stderr, "  in flight: zone %u blocks %" PRIu64 "..%"
                     PRIu64 " seq %" PRIu64 "%s\n", write->zone_idx,
                     write->start, write->end, write->seq,
-                    write->passed_by ? " passed" : write->retry ? " retry" : "");
+                    write->passed_by ? " passed" :
+                    write->retry ? " retry" : "");
         }
     }
     abort();
