@@ -10,6 +10,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/qapi-types-zone.h"
+#include "qobject/qbool.h"
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
 #include "qobject/qnum.h"
@@ -84,6 +85,40 @@ static bool take_number(const JsonZone *zone, const char *name,
     return true;
 }
 
+/* Absent: 0 */
+static bool take_optional(const JsonZone *zone, const char *name,
+                          uint8_t max, uint8_t *value, Error **errp)
+{
+    uint64_t number = 0;
+
+    if (qdict_haskey(zone->dict, name) &&
+        !take_number(zone, name, &number, errp)) {
+        return false;
+    }
+    if (number > max) {
+        error_setg(errp, "Zone %u of the report has '%s' %" PRIu64 ", the "
+                   "maximum is %u", zone->idx, name, number, max);
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+/* Absent: false */
+static bool take_flag(const JsonZone *zone, const char *name, bool *value,
+                      Error **errp)
+{
+    QBool *flag = qobject_to(QBool, qdict_get(zone->dict, name));
+
+    *value = flag && qbool_get_bool(flag);
+    if (!flag && qdict_haskey(zone->dict, name)) {
+        error_setg(errp, "Zone %u of the report has '%s', but not as a truth "
+                   "value", zone->idx, name);
+        return false;
+    }
+    return true;
+}
+
 static const char *take_string(const JsonZone *zone, const char *name,
                                Error **errp)
 {
@@ -133,7 +168,8 @@ static bool check_type(const JsonFormat *format, const JsonZone *zone,
 }
 
 /* A number in one format, truth values in the other; absent is clear */
-static uint8_t take_attributes(const JsonZone *zone)
+static bool take_attributes(const JsonZone *zone, uint8_t *attributes,
+                            Error **errp)
 {
     static const struct {
         const char *name;
@@ -144,35 +180,44 @@ static uint8_t take_attributes(const JsonZone *zone)
         { "reset-recommended", ZONE_ATTR_RZR },
         { "descriptor-extension-valid", ZONE_ATTR_ZDEV },
     };
-    uint8_t attributes = qdict_get_try_int(zone->dict, "attrs", 0);
+    bool set;
     int i;
 
-    for (i = 0; i < ARRAY_SIZE(names); i++) {
-        if (qdict_get_try_bool(zone->dict, names[i].name, false)) {
-            attributes |= names[i].bit;
-        }
+    if (!take_optional(zone, "attrs", UINT8_MAX, attributes, errp)) {
+        return false;
     }
-    return attributes;
+    for (i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!take_flag(zone, names[i].name, &set, errp)) {
+            return false;
+        }
+        *attributes |= set ? names[i].bit : 0;
+    }
+    return true;
 }
 
 /* Of ours alone */
-static uint8_t take_limits(const JsonZone *zone)
+static bool take_limits(const JsonZone *zone, uint8_t *limits, Error **errp)
 {
-    uint8_t fzr = qdict_get_try_int(zone->dict, "finish-limit", 0);
-    uint8_t rzr = qdict_get_try_int(zone->dict, "reset-limit", 0);
+    uint8_t fzr, rzr;
 
-    return (fzr & ZONE_LIMITS_OF_FZR) |
-           ((rzr << ZONE_LIMITS_RZR_SHIFT) & ZONE_LIMITS_OF_RZR);
+    if (!take_optional(zone, "finish-limit", ZONE_LIMITS_OF_FZR, &fzr, errp) ||
+        !take_optional(zone, "reset-limit",
+                       ZONE_LIMITS_OF_RZR >> ZONE_LIMITS_RZR_SHIFT, &rzr,
+                       errp)) {
+        return false;
+    }
+    *limits = fzr | rzr << ZONE_LIMITS_RZR_SHIFT;
+    return true;
 }
 
 static bool take_zone(const JsonFormat *format, const JsonZone *zone,
                       ZoneReportEntry *entry, Error **errp)
 {
-    *entry = (ZoneReportEntry) {
-        .attributes = take_attributes(zone), .limits = take_limits(zone),
-    };
+    *entry = (ZoneReportEntry) { };
 
-    return take_state(format, zone, &entry->state, errp) &&
+    return take_attributes(zone, &entry->attributes, errp) &&
+           take_limits(zone, &entry->limits, errp) &&
+           take_state(format, zone, &entry->state, errp) &&
            check_type(format, zone, entry->state, errp) &&
            take_number(zone, format->start, &entry->start, errp) &&
            take_number(zone, format->capacity, &entry->capacity, errp) &&
