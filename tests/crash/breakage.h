@@ -160,6 +160,8 @@ typedef enum ZoneBreakage {
     ZONE_BREAKAGE_RECORD_MAPPING_LATE,
     /* ... words are in their places before its data is durable */
     ZONE_BREAKAGE_RECORD_WORDS_FIRST,
+    /* ... checksums are of what the host has when its write has ended */
+    ZONE_BREAKAGE_RECORD_NOT_COPIED,
     ZONE_BREAKAGE__MAX,
 } ZoneBreakage;
 

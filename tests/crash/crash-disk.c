@@ -322,11 +322,15 @@ crash_disk_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
                       QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
     CrashRequest *request = crash_request_new(CRASH_WRITE, offset, bytes);
+    CrashDisk *disk = crash_node_disk(bs);
 
     request->data = g_malloc(bytes);
     request->fua = flags & BDRV_REQ_FUA;
     qemu_iovec_to_buf(qiov, 0, request->data, bytes);
-    return crash_disk_submit(crash_node_disk(bs), request);
+    if (disk->log && disk->log->taken) {
+        disk->log->taken(disk->log->opaque, qiov);
+    }
+    return crash_disk_submit(disk, request);
 }
 
 static int coroutine_fn

@@ -65,6 +65,8 @@ typedef struct CrashDisk CrashDisk;
 
 /* The error of a request that is about to complete, or 0 */
 typedef int CrashFaultFunc(void *opaque, const CrashRequest *request);
+/* A disk has the data of a write, from where it lies in memory */
+typedef void CrashTakenFunc(void *opaque, QEMUIOVector *qiov);
 /* The driver above begins to discard, in the coroutine of the request */
 typedef void CrashDiscardFunc(void *opaque);
 /*
@@ -90,6 +92,7 @@ struct CrashLog {
                                    becomes what it has left */
     QEMUBH *pump;               /* takes the steps by itself; NULL: nobody */
     CrashFaultFunc *fault;      /* may be NULL */
+    CrashTakenFunc *taken;      /* may be NULL */
     CrashDiscardFunc *discard;  /* may be NULL */
     CrashZerosFunc *zeros;      /* may be NULL, then so is the next */
     CrashZerosFailedFunc *zeros_failed;

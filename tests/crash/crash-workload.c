@@ -13,6 +13,7 @@
 #include "block/block_int.h"
 #include "block/zone-io.h"
 #include "system/block-backend-zone.h"
+#include "crash-change.h"
 #include "crash-check.h"
 #include "crash-fault.h"
 #include "crash-job.h"
@@ -104,6 +105,7 @@ static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
     op->fua = fua || run->image->variant->writethrough;
     crash_stamp(op->id, 0, buf, length_bytes);
     qemu_iovec_init_buf(&qiov, buf, length_bytes);
+    crash_change_add(run, buf, length_bytes);
     if (append) {
         ret = blk_co_zone_append(run->image->blk, &offset_bytes, &qiov,
                                  fua ? BDRV_REQ_FUA : 0);
@@ -112,6 +114,7 @@ static void coroutine_fn crash_co_write_at(CrashRun *run, uint32_t zone_idx,
         ret = blk_co_pwritev(run->image->blk, offset_bytes, length_bytes,
                              &qiov, fua ? BDRV_REQ_FUA : 0);
     }
+    crash_change_remove(run, buf);
     crash_end(run, op, ret);
     if (op->lost && !append) {
         crash_fault_remember(run, op);
@@ -727,6 +730,7 @@ static void crash_run_start(CrashRun *run, uint32_t first_id)
     crash_run_open(run);
     crash_stages_init(run);
     crash_fault_start(run);
+    crash_change_start(run);
 }
 
 static void crash_run_end(CrashRun *run)
@@ -736,6 +740,7 @@ static void crash_run_end(CrashRun *run)
 
     crash_image_close(run->image);
     crash_end(run, end, 0);
+    crash_change_stop(run);
     crash_run_attach_log(run, NULL);
     crash_epochs_close(run);
     if (!run->live_fault) {

@@ -51,6 +51,7 @@ typedef struct CrashRun {
     bool zrwa;                  /* the drive has Zone Random Write Areas */
     bool faults;                /* zones fail, the drive sets attributes */
     uint32_t record_percent;    /* writes and flushes, of all that is done */
+    GArray *changing;           /* of crash-change.c */
     bool lossy;                 /* writes of data fail */
     uint32_t storm;             /* ... so many of the next all do */
     GArray *failed;             /* CrashFailed */

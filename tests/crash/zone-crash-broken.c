@@ -174,6 +174,8 @@ static const CrashBreakage breakages[] = {
       "mapping-still-dirty", "records" },
     { ZONE_BREAKAGE_RECORD_WORDS_FIRST, "record",
       "words-before-data", "records" },
+    { ZONE_BREAKAGE_RECORD_NOT_COPIED, "record",
+      "data-not-copied", "records" },
 };
 
 /* Of tests/crash/breakage.h */
