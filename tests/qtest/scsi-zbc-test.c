@@ -421,16 +421,33 @@ static void other_opcodes(ZbcDrive *drive)
     ZbcCmd write10 = { .cdb = { WRITE_10, [8] = 8 }, .out_bytes = 4096 };
     ZbcCmd write12 = { .cdb = { WRITE_12, [9] = 8 }, .out_bytes = 4096 };
     ZbcCmd atomic = { .cdb = { 0x9c, [13] = 8 }, .out_bytes = 4096 };
+    ZbcCmd write32 = { .cdb = { 0x7f, [7] = 24, [9] = 11, [31] = 8 },
+                       .out_bytes = 4096 };
+    ZbcCmd read6 = { .cdb = { READ_6, 0, 0, 0, 8 }, .in_bytes = 4096 };
+    ZbcCmd read10 = { .cdb = { READ_10, [8] = 8 }, .in_bytes = 4096 };
+    ZbcCmd read12 = { .cdb = { READ_12, [9] = 8 }, .in_bytes = 4096 };
+    ZbcCmd read32 = { .cdb = { 0x7f, [7] = 24, [9] = 9, [31] = 8 },
+                      .in_bytes = 4096 };
 
     stw_be_p(&write6.cdb[2], lba);
     stl_be_p(&write10.cdb[2], lba + 8);
     stl_be_p(&write12.cdb[2], lba + 16);
     stq_be_p(&atomic.cdb[2], lba + 24);
+    stq_be_p(&write32.cdb[12], lba + 24);
+    stw_be_p(&read6.cdb[2], lba);
+    stl_be_p(&read10.cdb[2], lba + 8);
+    stl_be_p(&read12.cdb[2], lba + 16);
+    stq_be_p(&read32.cdb[12], lba);
     assert_good(zbc_exec(drive, &write6));
     assert_good(zbc_exec(drive, &write10));
     assert_good(zbc_exec(drive, &write12));
     assert_sense(zbc_exec(drive, &write10), ZBC_UNALIGNED_WRITE);
     assert_sense(zbc_exec(drive, &atomic), ZBC_INVALID_OPCODE);
+    assert_sense(zbc_exec(drive, &write32), ZBC_INVALID_OPCODE);
+    assert_good(zbc_exec(drive, &read6));
+    assert_good(zbc_exec(drive, &read10));
+    assert_good(zbc_exec(drive, &read12));
+    assert_sense(zbc_exec(drive, &read32), ZBC_INVALID_OPCODE);
     zbc_assert_zone(drive, 3, IMPLICITLY_OPENED, 24);
 }
 
