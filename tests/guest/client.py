@@ -114,7 +114,9 @@ class Job:
     def modules(self, variant):
         drive = 'null_blk' if variant == 'null_blk' else 'nvme'
         disk = ['virtio_pci', 'virtio_blk'] if 'disk' in self.needs else []
-        scsi = ['virtio_pci', 'virtio_scsi', 'sd_mod'] if self.scsi else []
+        hba = ['virtio_pci', 'virtio_scsi'] \
+            if self.scsi and 'hba' not in self.scsi else []
+        scsi = [*hba, 'sd_mod'] if self.scsi else []
         return [drive, *disk, *scsi, *self.needs.get('modules', [])]
 
 
@@ -240,7 +242,7 @@ class Run:
         if self.job.scsi:
             options += [
                 '-drive', f'file={self.scsi},id=smr,format=qcow2,if=none',
-                '-device', 'virtio-scsi-pci,id=hba',
+                *self.job.scsi.hba(),
                 '-device', 'scsi-hd,drive=smr,bus=hba.0,serial=smr'
                 + self.job.scsi.properties(), '-trace', 'scsi_zbc_*']
         return options

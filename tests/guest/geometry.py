@@ -6,6 +6,7 @@
   without zones
   lba (bytes)
   zoned.NAME=...           more properties of nvme-ns
+  hba=lsi53c895a           of a SCSI disk, in place of virtio-scsi-pci
   bus=nvme1                of another controller, whose serial is that
   discard, detect-zeroes, readonly   of -drive
 """
@@ -89,6 +90,12 @@ class Geometry:
     @property
     def bus(self):
         return self.get('bus', 'nvme0')
+
+    def hba(self):
+        """Of a SCSI disk."""
+        name = self.get('hba', 'virtio-scsi-pci')
+        usb = ['-device', 'qemu-xhci'] if name.startswith('usb-') else []
+        return [*usb, '-device', f'{name},id=hba']
 
     def drive_options(self):
         return ''.join(f',{key}={self.words[key]}' for key in DRIVE_OPTIONS

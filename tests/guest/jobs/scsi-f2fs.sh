@@ -4,13 +4,14 @@
 # f2fs on one host-managed SCSI disk: its metadata in the conventional zones, its
 # logs in the others, as on disks that one can buy.  Shows that fsck.f2fs finds
 # the logs at the write pointers after the restart, that files are whole, and
-# that emptied zones are reset.
+# that emptied zones are reset.  The HBA tells a driver how short a report of
+# zones was.
 #
 #: programs  mkfs.f2fs fsck.f2fs blkzone nvme
-#: modules   crc32_generic f2fs mq-deadline
+#: modules   sym53c8xx crc32_generic f2fs mq-deadline
 #: kernel    full
 #: drive     zones=16 zone_size=16M
-#: scsi      zones=64 zone_size=16M conventional=8 max_open=32 lba=4096
+#: scsi      zones=64 zone_size=16M conventional=8 max_open=32 lba=4096 hba=lsi53c895a
 #: variants  persistent
 #: uses      ZONED_CMD_MGMT_RECV
 

@@ -6,12 +6,15 @@
 # depth that read back; that zonefs has a file for each zone, of either type,
 # whose length is the write pointer; that a truncation to 0 resets a zone and
 # one to the maximum finishes it; and that lengths and contents are there after
-# the restart, when files are written further at their ends.
+# the restart, when files are written further at their ends.  The disk is one of
+# USB, whose HBA takes writes in pieces: in a queue of them, zones must see each
+# as a whole.
 #
 #: programs  mkzonefs blkzone nvme fio
-#: modules   zonefs mq-deadline
+#: modules   xhci_pci uas sg zonefs mq-deadline
+#: kernel    full
 #: drive     zones=16 zone_size=16M
-#: scsi      zones=64 zone_size=16M conventional=4 max_open=32
+#: scsi      zones=64 zone_size=16M conventional=4 max_open=32 hba=usb-uas
 #: variants  persistent
 #: uses      ZONED_CMD_MGMT_RECV
 
@@ -33,6 +36,17 @@ append() {
     same "length of file $1" "$(length "$1")" $((length_before + $2 * 1024))
 }
 
+# queued_writes ZONE: Linux lets one at a time go to a zone, but for those of
+# programs that speak SCSI
+queued_writes() {
+    run fio --name=queued --filename=/dev/sg0 --ioengine=sg --rw=write \
+        --bs=256k --iodepth=8 --offset="$(($1 * 16))m" --size=16m
+    says 'err= 0'
+    run blkzone report -o "$(($1 * 32768))" -c 1 "$SCSI"
+    says 'zcond:14(fu)'
+    run blkzone reset -o "$(($1 * 32768))" -c 1 "$SCSI"
+}
+
 zbd() {
     fio_zbd "$SCSI" "$@"
 }
@@ -41,6 +55,7 @@ first() {
     echo mq-deadline >/sys/block/sda/queue/scheduler
     zbd sequential 8 2 --rw=write --bs=128k --iodepth=16 \
         --verify=crc32c --verify_fatal=1
+    queued_writes 12
     zbd random 16 4 --rw=randwrite --bs=16k --iodepth=8 --io_size=12m \
         --verify=crc32c --verify_fatal=1
     # every zone more than once, so that fio must reset
