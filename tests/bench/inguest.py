@@ -8,7 +8,8 @@ import os
 import sys
 
 import measures
-from measures import AGAIN, BASE_QCOW2, BASE_RAW, GIB, BenchError, Measure, Row
+from measures import AGAIN, BASE_QCOW2, BASE_RAW, GIB, PLAIN, RAW, \
+    BenchError, Measure, Row
 
 sys.path.insert(1, os.path.join(measures.ROOT, 'tests', 'guest'))
 
@@ -31,37 +32,53 @@ ROWS = {
 }
 
 
-class FioJob(client.Job):
-    def __init__(self):
-        super().__init__(os.path.join('..', '..', 'bench', 'fio'))
-        self.name = 'bench-fio'
+SCSI_SECTION = '13. A SCSI disk in a guest under TCG (IOPS)'
+SCSI_ROWS = {
+    'scsi_write_four': '4K sequential write, depth 1',
+    'scsi_write_big': '1M sequential write, depth 1',
+    'scsi_read_four': '4K random read, depth 32',
+}
+
+
+class BenchJob(client.Job):
+    def __init__(self, name):
+        super().__init__(os.path.join('..', '..', 'bench', name))
+        self.name = f'bench-{name}'
 
 
 def silent():
     return guest.Talk(open(os.devnull, 'w', encoding='ascii'))
 
 
+def firmware():
+    return [word for path in measures.FIRMWARE for word in ('-L', path)]
+
+
+def driver_of(kind):
+    return 'raw' if kind == 'raw' else 'qcow2'
+
+
 class FioRun(client.Run):
     """One boot of one contestant; the image is there."""
 
+    job_name = 'fio'
+
     def __init__(self, lab, name, kind, qemu, more):
-        super().__init__(FioJob(), {'zoned': 'persistent', NULL_BLK: NULL_BLK}
+        super().__init__(BenchJob(self.job_name),
+                         {'zoned': 'persistent', NULL_BLK: NULL_BLK}
                          .get(kind, 'volatile'), silent())
         self.title = 'bench-' + name.replace(' ', '-')
         self.image, self.kind = lab.path(name), kind
         self.qemu, self.more = qemu, more
 
     def options(self):
-        firmware = [word for path in measures.FIRMWARE
-                    for word in ('-L', path)]
         if self.kind == NULL_BLK:
-            return [*firmware, '-m', f'{NULL_BLK_MEMORY >> 20}']
-        driver = 'raw' if self.kind == 'raw' else 'qcow2'
+            return [*firmware(), '-m', f'{NULL_BLK_MEMORY >> 20}']
         drive = self.job.geometry
         zoned = '' if self.kind == 'zoned' else self.job.in_memory()
-        return [*firmware, '-device', 'nvme,id=nvme0,serial=zns0', '-drive',
-                f'file={self.image},id=zns,format={driver},if=none,'
-                f"cache=none,aio=native{',' if self.more else ''}{self.more}",
+        return [*firmware(), '-device', 'nvme,id=nvme0,serial=zns0', '-drive',
+                f'file={self.image},id=zns,format={driver_of(self.kind)},'
+                f"if=none,cache=none,aio=native{',' if self.more else ''}{self.more}",
                 '-device', 'nvme-ns,drive=zns,bus=nvme0,nsid=1'
                 f'{drive.properties()}{zoned}']
 
@@ -75,14 +92,33 @@ class FioRun(client.Run):
         return measures.values_of('\n'.join(lines) + '\n')
 
 
-def run_of(lab, name, kind, qemu, more):
+class ScsiRun(FioRun):
+    """The drive in memory is there for the job's sake."""
+
+    job_name = 'scsi'
+
+    def options(self):
+        return [*firmware(), '-device', 'nvme,id=nvme0,serial=zns0', '-drive',
+                'driver=null-co,id=zns,if=none,read-zeroes=on,'
+                f'size={self.job.geometry.total_mib}M',
+                '-device', 'nvme-ns,drive=zns,bus=nvme0,nsid=1'
+                + self.job.in_memory(), '-device', 'virtio-scsi-pci,id=hba',
+                '-drive', f'file={self.image},id=smr,if=none,'
+                f'format={driver_of(self.kind)},cache=none,aio=native'
+                f"{',' if self.more else ''}{self.more}",
+                '-device', 'scsi-hd,drive=smr,bus=hba.0,serial=smr'
+                + self.job.scsi.properties()]
+
+
+def run_of(lab, name, kind, qemu, more, run_class=FioRun):
     def run():
-        drive = FioJob().geometry
+        job = BenchJob(run_class.job_name)
+        drive = job.scsi or job.geometry
         if kind != NULL_BLK:
             lab.create(name, kind, drive.total_mib << 20,
                        drive.mib('zone_size') << 20)
         try:
-            return FioRun(lab, name, kind, qemu, more).values()
+            return run_class(lab, name, kind, qemu, more).values()
         finally:
             lab.remove(name)
     return run
@@ -131,3 +167,17 @@ def guest_measures(lab):
                                 for value, text in ROWS.items()], found)
     measure.prepare = lambda: kernel_peers(found, measure.notes)
     yield measure
+
+
+def scsi_measures(lab):
+    """Peers are disks without zones: of the base, if there is a build of it"""
+    qemu = lab.base or measures.lab_qemu()
+    found = {name: run_of(lab, name, 'zoned', measures.lab_qemu(), more,
+                          ScsiRun)
+             for name, more in lab.ours.items()}
+    found[RAW] = run_of(lab, RAW, 'raw', qemu, '', ScsiRun)
+    found[PLAIN] = run_of(lab, PLAIN, 'plain', qemu, '', ScsiRun)
+    found[RAW + AGAIN] = found[RAW]
+    goals = [measures.ratio_goal(name, RAW, 0.97) for name in lab.ours]
+    yield Measure(SCSI_SECTION, [Row(text, value, goals)
+                                 for value, text in SCSI_ROWS.items()], found)

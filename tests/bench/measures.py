@@ -318,6 +318,31 @@ def read_measures(lab, aio):
             found, prepare, quick=depth > 1)
 
 
+# Section 14: several threads ###############################################
+
+def thread_measures(lab):
+    """As a device with so many queues in iothreads"""
+    section = '14. Requests from iothreads (IOPS)'
+    for threads in (1, 2, 4):
+        options = {'bytes': 4 * KIB, 'depth': 128, 'threads': threads}
+        text = '1 thread' if threads == 1 else f'{threads} threads'
+        yield Measure(
+            section,
+            [Row(f'4K append, depth 128, 8 zones, {text}', 'iops',
+                 [ratio_goal(name.replace(OURS, APPEND, 1), RAW, 0.98)
+                  for name in lab.ours])],
+            write_contestants(lab, 'native', False, streams=8,
+                              total=256 * MIB // lab.scale, **options))
+        prepare, found = read_contestants(lab, 'randread', 'native',
+                                          total=256 * MIB // lab.scale,
+                                          **options)
+        yield Measure(
+            section,
+            [Row(f'4K random read, depth 128, {text}', 'iops',
+                 [ratio_goal(name, RAW, 0.97) for name in lab.ours])],
+            found, prepare)
+
+
 # Section 4: zone management ################################################
 
 def action_measures(lab):
@@ -442,4 +467,5 @@ def block_measures(lab, engines):
         yield from flush_measures(lab, aio)
     for aio in engines:
         yield from read_measures(lab, aio)
+    yield from thread_measures(lab)
     yield from action_measures(lab)
