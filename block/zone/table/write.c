@@ -246,7 +246,9 @@ static void begin(ZoneTable *table, ZoneWrite *write, uint32_t zone_idx,
                   uint64_t start_bytes, uint64_t bytes, uint32_t victim,
                   bool append)
 {
-    uint64_t word = zone_table_word(table, zone_idx);
+    /* That of an open zone changes when a write ends, and not before */
+    bool opens = !zone_state_is_open(zone_state(table, zone_idx));
+    uint64_t word = opens ? zone_table_word(table, zone_idx) : 0;
 
     *write = (ZoneWrite) {
         .start_bytes = start_bytes,
@@ -261,7 +263,7 @@ static void begin(ZoneTable *table, ZoneWrite *write, uint32_t zone_idx,
     if (zone_state(table, zone_idx) != ZONE_STATE_FULL) {
         zone_table_apply(table, zone_idx, ZONE_EVENT_WRITE, victim);
     }
-    write->changed = zone_table_word(table, zone_idx) != word;
+    write->changed = opens && zone_table_word(table, zone_idx) != word;
     write->seq = table->next_seq++;
     link_write(&table->buckets[zone_idx % ZONE_BUCKETS].writes, write);
     if (zone_has_zrwa(table, zone_idx)) {
