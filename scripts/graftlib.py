@@ -8,17 +8,23 @@ time stamp.
 import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
-from patchtext import Entry, PatchError, apply_patch, format_file, \
+from patchtext import Entry, PatchError, apply_patch, complain, format_file, \
     join_lines, parse_changes, split_lines
 
 REPO = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 PATCHES = os.path.join(REPO, 'patches')
-GRAFTED = os.path.join(REPO, 'build', 'qemu')
+BASES = os.path.join(PATCHES, 'bases')
+
+# ZNS_BUILD: another build directory; make QEMU=10.2 says build/10.2
+BUILD = os.path.abspath(os.environ.get('ZNS_BUILD') or
+                        os.path.join(REPO, 'build'))
+GRAFTED = os.path.join(BUILD, 'qemu')
 
 # What of the repository is linked into the grafted tree.
 OVERLAY_DIRS = ('block', 'include', 'hw', 'qapi', 'system', 'docs/interop',
@@ -146,10 +152,46 @@ class TempIndex:
                 os.unlink(name)
 
 
+def version_of(text):
+    """Numbers that compare; 10.1.50 and later are on the way to 10.2."""
+    numbers = [int(number) for number in re.findall(r'\d+', text)]
+    if len(numbers) > 2 and numbers[2] >= 50:
+        numbers[1:] = [numbers[1] + 1]
+    return numbers
+
+
+class Range:
+    """Bases that a line of the series is for: [<10.2], [>=10.1 <10.2]."""
+
+    BOUND = re.compile(r'(>=|<)(\d+\.\d+)$')
+
+    def __init__(self, text=''):
+        self.text = text
+        self.bounds = []
+        for word in text.split():
+            match = self.BOUND.match(word)
+            if not match:
+                raise PatchError(f'patches/series: "[{text}]" is no range of '
+                                 'versions, like [<10.2] or [>=10.1 <10.2]')
+            self.bounds.append((match[1], version_of(match[2])))
+
+    def __contains__(self, version):
+        return all((version_of(version) >= bound) == (sign == '>=')
+                   for sign, bound in self.bounds)
+
+
+def known_bases():
+    """[(series, Debian release)] of patches/bases."""
+    rows = [line.split('#')[0].split()
+            for line in read_text(BASES).split('\n')]
+    return [tuple(row) for row in rows if row]
+
+
 class Overlay:
     """A series line that brings in files of ours."""
 
     is_overlay = True
+    range = Range()
 
     def __init__(self, words, subject):
         self.name = 'overlay: ' + subject
@@ -166,10 +208,12 @@ class Hook:
 
     is_overlay = False
 
-    def __init__(self, name, comment):
-        self.name = name
+    def __init__(self, line, comment):
+        self.name, _, bounds = line.rstrip(']').partition('[')
+        self.name = self.name.strip()
+        self.range = Range(bounds.strip())
         self.comment = comment
-        self.path = os.path.join(PATCHES, name)
+        self.path = os.path.join(PATCHES, self.name)
 
     def load(self):
         if not os.path.isfile(self.path):
@@ -191,7 +235,8 @@ def write_text(path, text):
         f.write(text)
 
 
-def load_series():
+def load_series(version=None):
+    """The lines of the series; with a base's version, those for it."""
     entries = []
     for raw in read_text(os.path.join(PATCHES, 'series')).split('\n'):
         line, _, comment = raw.partition('#')
@@ -205,7 +250,8 @@ def load_series():
         else:
             entries.append(Hook(line, comment))
     assign_overlay(entries)
-    return entries
+    return [entry for entry in entries
+            if version is None or version in entry.range]
 
 
 def overlay_files():
@@ -290,6 +336,11 @@ def check_base(base):
     return read_text(version).strip()
 
 
+def base_version(git):
+    """VERSION of the base that a tree was grafted on."""
+    return git('cat-file', 'blob', 'refs/graft/base:VERSION').strip()
+
+
 def fast_import(git, base, files, message):
     """One commit of all the files, as one pack."""
     out = tempfile.TemporaryFile()
@@ -345,7 +396,8 @@ def graft_overlay(git, index, entry):
                for name in entry.files])
 
 
-def graft_patch(git, index, hook, tree):
+def graft_patch(git, index, hook, tree, problems=None):
+    """problems: a list that takes what fails, instead of an exception."""
     entry = hook.load()
     if not entry.files:
         raise PatchError(f'{hook.name} has no diff')
@@ -353,23 +405,24 @@ def graft_patch(git, index, hook, tree):
     rows = []
     for patch in entry.files:
         if patch.path not in modes:
-            raise PatchError(f'{hook.name}: the base has no {patch.path}')
+            complain(problems, f'{hook.name}: the base has no {patch.path}')
+            continue
         lines = git.show_lines(tree, patch.path)
-        lines = apply_patch(hook.name, patch, lines)
+        lines = apply_patch(hook.name, patch, lines, problems)
         rows.append((modes[patch.path], git.write_blob(join_lines(lines)),
                      patch.path))
     index.put(rows)
 
 
-def graft_cocci(git, index, hook, tree):
+def graft_cocci(git, index, hook, tree, problems=None):
     entry = hook.load()
     paths = entry.paths()
-    modes = index.modes(paths)
-    for path in paths:
-        if path not in modes:
-            raise PatchError(f'{hook.name}: the base has no {path}')
     if not paths:
         raise PatchError(f'{hook.name} has no Files: line')
+    modes = index.modes(paths)
+    for path in [path for path in paths if path not in modes]:
+        complain(problems, f'{hook.name}: the base has no {path}')
+        paths.remove(path)
     blobs = [git('rev-parse', f'{tree}:{path}') for path in paths]
     key = hashlib.sha256('\0'.join([entry.text] + blobs).encode()).hexdigest()
     note = os.path.join(git.dir, 'graft-cocci', key)
@@ -377,14 +430,15 @@ def graft_cocci(git, index, hook, tree):
             all(git.ref(blob) for blob in read_text(note).split()):
         new = read_text(note).split()
     else:
-        new = run_spatch(git, hook, entry, blobs)
-        os.makedirs(os.path.dirname(note), exist_ok=True)
-        write_text(note, '\n'.join(new) + '\n')
+        before = len(problems or ())
+        new = run_spatch(git, hook, paths, blobs, problems)
+        if before == len(problems or ()):
+            os.makedirs(os.path.dirname(note), exist_ok=True)
+            write_text(note, '\n'.join(new) + '\n')
     index.put([(modes[path], blob, path) for path, blob in zip(paths, new)])
 
 
-def run_spatch(git, hook, entry, blobs):
-    paths = entry.paths()
+def run_spatch(git, hook, paths, blobs, problems):
     say(f'{hook.name}: spatch on {" ".join(paths)}')
     if not shutil.which('spatch'):
         raise PatchError(f'{hook.name} needs spatch (package coccinelle)')
@@ -393,7 +447,7 @@ def run_spatch(git, hook, entry, blobs):
             full = os.path.join(work, path)
             os.makedirs(os.path.dirname(full), exist_ok=True)
             write_text(full, git.run('cat-file', 'blob', blob).stdout)
-        options = entry.fields.get('Spatch-Options', '').split()
+        options = hook.load().fields.get('Spatch-Options', '').split()
         result = subprocess.run(
             ['spatch', '--very-quiet', *options, '--sp-file', hook.path,
              '--in-place', *paths], cwd=work, capture_output=True,
@@ -405,11 +459,12 @@ def run_spatch(git, hook, entry, blobs):
                for path in paths]
     same = [path for path, a, b in zip(paths, blobs, new) if a == b]
     if same:
-        raise PatchError(f'{hook.name} changes nothing in {" ".join(same)}')
+        complain(problems,
+                 f'{hook.name} changes nothing in {" ".join(same)}')
     return new
 
 
-def build_chain(git, base_commit, entries):
+def build_chain(git, base_commit, entries, problems=None):
     """[(entry, commit)]: one commit for each entry on top of the base."""
     chain, parent = [], base_commit
     index = TempIndex(git, base_commit)
@@ -418,9 +473,9 @@ def build_chain(git, base_commit, entries):
             if entry.is_overlay:
                 graft_overlay(git, index, entry)
             elif entry.name.endswith('.cocci'):
-                graft_cocci(git, index, entry, parent)
+                graft_cocci(git, index, entry, parent, problems)
             else:
-                graft_patch(git, index, entry, parent)
+                graft_patch(git, index, entry, parent, problems)
             parent = git.commit_tree(index.write(), parent, entry.message(),
                                      number)
             chain.append((entry, parent))
@@ -557,8 +612,12 @@ def current_chain(git):
     return rows
 
 
-def diff_text(git, old, new):
-    """The queue's form of the difference between two trees."""
+def diff_text(git, old, new, known=None):
+    """The queue's form of the difference between two trees.
+
+    known: the entry as it is; see format_file().
+    """
+    hunks = {patch.path: patch.hunks for patch in known.files} if known else {}
     status = git('diff-tree', '-r', '--no-renames', '--name-status', old, new)
     for line in status.split('\n'):
         if line and line[0] != 'M':
@@ -567,19 +626,69 @@ def diff_text(git, old, new):
     raw = git.run('diff', '-U0', '--no-color', '--no-ext-diff', '--no-renames',
                   '--no-textconv', '--diff-algorithm=histogram',
                   '--src-prefix=a/', '--dst-prefix=b/', old, new).stdout
-    return ''.join(format_file(path, git.show_lines(old, path), changes)
+    return ''.join(format_file(path, git.show_lines(old, path), changes,
+                               hunks.get(path, ()))
                    for path, changes in parse_changes(raw).items())
+
+
+def is_home(bounds, version):
+    """Whether an entry has its line numbers from this base."""
+    first = next((series for series, _ in known_bases() if series in bounds),
+                 version)
+    return version_of(version)[:2] == version_of(first)[:2]
+
+
+def refreshed_diff(git, hook, old, new):
+    """The diff between trees, as the queue has it.
+
+    Bases differ in their line numbers: those of the oldest stay.
+    """
+    known = hook.load() if os.path.exists(hook.path) else None
+    diff = diff_text(git, old, new, known)
+    if known and not is_home(hook.range, base_version(git)) and \
+            without_numbers(diff) == without_numbers(known.diff):
+        return known.diff
+    return diff
+
+
+def without_numbers(diff):
+    return re.sub(r'^@@ [^@]* @@', '@@', diff, flags=re.M)
+
+
+def explained_chain(git, base_commit, entries):
+    """The chain, or what to do about a hook that does not fit."""
+    try:
+        return build_chain(git, base_commit, entries)
+    except PatchError as error:
+        version = git('cat-file', 'blob', f'{base_commit}:VERSION').strip()
+        known = ', '.join(f'{series}.x' for series, _ in known_bases())
+        raise PatchError(
+            f'{error}\nThe queue does not fit this base, QEMU {version}; it is '
+            f'for {known}.\n'
+            '  - scripts/graft --try BASE lists all that does not fit;\n'
+            '  - docs/devel/porting.rst says how to mend it;\n'
+            '  - ./configure without --qemu-src takes a base that fits.'
+            ) from error
+
+
+def try_graft(base, tree):
+    """What of the queue does not fit a base; no working tree is touched."""
+    entries = load_series(check_base(base))
+    git = open_tree(tree)
+    problems = []
+    build_chain(git, import_base(git, base), entries, problems)
+    return problems
 
 
 def graft(base, tree, force=False):
     """Returns True when something changed."""
-    entries = load_series()
+    entries = load_series(check_base(base))
     git = open_tree(tree)
     base_commit = import_base(git, base)
     fresh = read_note(git, 'graft-stamp') == graft_stamp(base_commit, entries)
     if fresh and not force and git.ref('HEAD') == git.ref(LAST_REF):
         return False
-    chain = build_chain(git, base_commit, entries)
+    chain = explained_chain(git, base_commit, entries)
     commit = chain[-1][1] if chain else base_commit
     if not force:
         check_nothing_lost(git, commit)

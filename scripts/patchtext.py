@@ -35,6 +35,13 @@ class PatchError(Exception):
     """Something about the queue that a person must look at."""
 
 
+def complain(problems, text):
+    """Into the list, where there is one: the next problem is wanted too."""
+    if problems is None:
+        raise PatchError(text)
+    problems.append(text)
+
+
 class Hunk:
     """Lines as (tag, text), the tag one of ' ', '-', '+'."""
 
@@ -172,7 +179,7 @@ def find_anchor(lines, anchor):
             found.append(at)
 
 
-def locate(name, patch, lines):
+def locate(name, patch, lines, problems=None):
     """Where each hunk of a file goes: [(index, hunk)]."""
     places, floor = [], 0
     for number, hunk in enumerate(patch.hunks, 1):
@@ -182,32 +189,34 @@ def locate(name, patch, lines):
         found = find_anchor(lines, hunk.old)
         shown = '\n'.join('    | ' + text for text in hunk.old)
         if not found:
-            raise PatchError(f'{what} does not apply: the base has no such '
-                             f'place\n{shown}')
-        if len(found) > 1:
-            raise PatchError(f'{what} fits in {len(found)} places (lines '
-                             f'{", ".join(str(at + 1) for at in found)})'
-                             f'\n{shown}')
-        if found[0] < floor:
-            raise PatchError(f'{what} is out of order')
-        floor = found[0] + len(hunk.old)
-        places.append((found[0], hunk))
+            complain(problems, f'{what} does not apply: the base has no such '
+                     f'place\n{shown}')
+        elif len(found) > 1:
+            complain(problems, f'{what} fits in {len(found)} places (lines '
+                     f'{", ".join(str(at + 1) for at in found)})\n{shown}')
+        elif found[0] < floor:
+            complain(problems, f'{what} is out of order')
+        else:
+            floor = found[0] + len(hunk.old)
+            places.append((found[0], hunk))
     return places
 
 
-def apply_patch(name, patch, lines):
+def apply_patch(name, patch, lines, problems=None):
     out, done = [], 0
-    for at, hunk in locate(name, patch, lines):
+    for at, hunk in locate(name, patch, lines, problems):
         out += lines[done:at] + hunk.new
         done = at + len(hunk.old)
     return out + lines[done:]
 
 
-def format_file(path, lines, changes):
+def format_file(path, lines, changes, known=()):
     """A diff of one file from its old lines and [(start, length, new)].
 
     Each hunk has the least context, from one line on each side, that makes
-    its anchor unique; hunks that then touch are merged.
+    its anchor unique; hunks that then touch are merged.  One of the known
+    hunks that does without the context of a side stays as it is: where bases
+    differ beside it, it is for all of them.
     """
     groups = [[change] for change in changes]
     context = [1] * len(groups)
@@ -221,15 +230,16 @@ def format_file(path, lines, changes):
         context[wide] += 1
     out, shift = [f'--- a/{path}', f'+++ b/{path}'], 0
     for group, width in zip(groups, context):
-        text, grown = format_hunk(lines, group, width, shift)
+        sides = narrow_sides(lines, group, width, known)
+        text, grown = format_hunk(lines, group, sides, shift)
         out += text
         shift += grown
     return '\n'.join(out) + '\n'
 
 
-def hunk_span(lines, group, width):
-    start = max(0, group[0][0] - width)
-    end = min(len(lines), group[-1][0] + group[-1][1] + width)
+def hunk_span(lines, group, before, after):
+    start = max(0, group[0][0] - before)
+    end = min(len(lines), group[-1][0] + group[-1][1] + after)
     return start, end
 
 
@@ -244,20 +254,49 @@ def merge_touching(groups, context):
             at += 1
 
 
-def anchor_unique(lines, group, width):
-    start, end = hunk_span(lines, group, width)
-    return len(find_anchor(lines, lines[start:end])) == 1
+def anchor_unique(lines, group, before, after=None):
+    start, end = hunk_span(lines, group, before,
+                           before if after is None else after)
+    return start < end and len(find_anchor(lines, lines[start:end])) == 1
 
 
-def format_hunk(lines, group, width, shift):
-    start, end = hunk_span(lines, group, width)
-    body, at, grown = [], start, 0
+def edge_context(hunk):
+    """Context lines before the first and after the last change."""
+    tags = [tag for tag, _ in hunk.lines]
+    changes = [at for at, tag in enumerate(tags) if tag != ' ']
+    if not changes:
+        return 0, 0
+    return changes[0], len(tags) - 1 - changes[-1]
+
+
+def narrow_sides(lines, group, width, known):
+    """Lines of context before and after: width, unless a hunk has fewer."""
+    body = [(text[0], text[1:])
+            for text in hunk_body(lines, group, group[0][0],
+                                  group[-1][0] + group[-1][1])]
+    for hunk in known:
+        before, after = edge_context(hunk)
+        if hunk.lines[before:len(hunk.lines) - after] == body and \
+                0 in (before, after) and max(before, after) <= width and \
+                anchor_unique(lines, group, before, after):
+            return before, after
+    return width, width
+
+
+def hunk_body(lines, group, start, end):
+    body, at = [], start
     for first, count, new in group:
         body += [' ' + text for text in lines[at:first]]
         body += ['-' + text for text in lines[first:first + count]]
         body += ['+' + text for text in new]
-        at, grown = first + count, grown + len(new) - count
-    body += [' ' + text for text in lines[at:end]]
+        at = first + count
+    return body + [' ' + text for text in lines[at:end]]
+
+
+def format_hunk(lines, group, sides, shift):
+    start, end = hunk_span(lines, group, *sides)
+    body = hunk_body(lines, group, start, end)
+    grown = sum(len(new) - count for _, count, new in group)
     old, new = end - start, end - start + grown
     head = f'@@ -{start + 1},{old} +{start + 1 + shift},{new} @@'
     body = [text.replace(NO_NEWLINE, '\n' + NO_NEWLINE_LINE) for text in body]
