@@ -8,6 +8,7 @@
 #define BLOCK_ZONE_IO_H
 
 #include "block/block_int-common.h"
+#include "block/zone-compat.h"
 #include "block/zone.h"
 
 typedef struct ZoneIO ZoneIO;
@@ -506,9 +507,9 @@ zone_io_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
  * never see that reads fail.
  */
 int coroutine_fn GRAPH_RDLOCK
-zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
-                        int64_t bytes, int64_t *pnum, int64_t *map,
-                        BlockDriverState **file);
+zone_io_co_block_status(BlockDriverState *bs, BdrvStatusHint hint,
+                        int64_t offset, int64_t bytes, int64_t *pnum,
+                        int64_t *map, BlockDriverState **file);
 
 /* Fills bl.zoned and its companions from the geometry, where there is one */
 void zone_io_refresh_limits(BlockDriverState *bs);

@@ -8,6 +8,7 @@
 #include "qemu/cutils.h"
 #include "qapi/error.h"
 #include "block/block_int.h"
+#include "block/zone-compat.h"
 #include "qemu/coroutine.h"
 #include "crash-disk.h"
 
@@ -372,7 +373,7 @@ static bool crash_disk_is_zero(const CrashDisk *disk, int64_t offset)
 
 /* Zeros are holes */
 static int coroutine_fn
-crash_disk_co_block_status(BlockDriverState *bs, bool want_zero,
+crash_disk_co_block_status(BlockDriverState *bs, BdrvStatusHint hint,
                            int64_t offset, int64_t bytes, int64_t *pnum,
                            int64_t *map, BlockDriverState **file)
 {

@@ -64,14 +64,14 @@ zone_gate_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
 }
 
 static inline int coroutine_fn GRAPH_RDLOCK
-zone_gate_co_block_status(BlockDriverState *bs, bool want_zero,
+zone_gate_co_block_status(BlockDriverState *bs, BdrvStatusHint hint,
                           int64_t offset, int64_t bytes, int64_t *pnum,
                           int64_t *map, BlockDriverState **file)
 {
     return bs->zones
-        ? zone_io_co_block_status(bs, want_zero, offset, bytes, pnum, map,
+        ? zone_io_co_block_status(bs, hint, offset, bytes, pnum, map,
                                   file)
-        : bs->drv->bdrv_co_block_status(bs, want_zero, offset, bytes, pnum,
+        : bs->drv->bdrv_co_block_status(bs, hint, offset, bytes, pnum,
                                         map, file);
 }
 

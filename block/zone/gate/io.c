@@ -468,9 +468,9 @@ zone_io_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
 }
 
 int coroutine_fn
-zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
-                        int64_t bytes, int64_t *pnum, int64_t *map,
-                        BlockDriverState **file)
+zone_io_co_block_status(BlockDriverState *bs, BdrvStatusHint hint,
+                        int64_t offset, int64_t bytes, int64_t *pnum,
+                        int64_t *map, BlockDriverState **file)
 {
     ZoneIO *io = bs->zones;
     ZoneState state;
@@ -481,7 +481,7 @@ zone_io_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
         return state == ZONE_STATE_OFFLINE && !io->skips_offline
                ? BDRV_BLOCK_DATA : BDRV_BLOCK_ZERO;
     }
-    return bs->drv->bdrv_co_block_status(bs, want_zero, offset, bytes, pnum,
+    return bs->drv->bdrv_co_block_status(bs, hint, offset, bytes, pnum,
                                          map, file);
 }
 

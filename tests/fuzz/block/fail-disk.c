@@ -10,6 +10,7 @@
 #include "qemu/cutils.h"
 #include "qemu/lockable.h"
 #include "block/block_int.h"
+#include "block/zone-compat.h"
 #include "fail-disk.h"
 
 typedef struct FailNode {
@@ -271,9 +272,9 @@ static bool is_zero(const FailDisk *disk, int64_t offset)
 
 /* Zeros are holes */
 static int coroutine_fn
-fail_disk_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
-                          int64_t bytes, int64_t *pnum, int64_t *map,
-                          BlockDriverState **file)
+fail_disk_co_block_status(BlockDriverState *bs, BdrvStatusHint hint,
+                          int64_t offset, int64_t bytes, int64_t *pnum,
+                          int64_t *map, BlockDriverState **file)
 {
     FailDisk *disk = node_disk(bs);
     int64_t n = 0;
