@@ -2,7 +2,15 @@
 #
 # Thin: scripts/ does the work, build/ holds all of the output.
 
-PARTS := unit fuzz queue fail qtest iotests guest base san tsan
+PARTS := unit fuzz queue fail qtest iotests guest base next san tsan
+
+# QEMU=10.2: all of it with that base, in a build directory of its own
+unexport QEMU
+ifneq ($(QEMU),)
+export ZNS_BUILD := $(CURDIR)/build/$(QEMU)
+endif
+BUILD := $(if $(QEMU),build/$(QEMU),build)
+
 CRASH_TARGETS := $(addprefix tests/zone/,zone-crash zone-crash-broken) \
                  qemu-img qemu-io storage-daemon/qemu-storage-daemon \
                  tests/zone/nvme-zns-test qemu-system-x86_64
@@ -12,7 +20,7 @@ all:
 
 install:
 	@scripts/build
-	@DESTDIR='$(DESTDIR)' build/out/pyvenv/bin/meson install -C build/out \
+	@DESTDIR='$(DESTDIR)' $(BUILD)/out/pyvenv/bin/meson install -C $(BUILD)/out \
 	    --no-rebuild --quiet
 	@echo '==> installed'
 
@@ -47,11 +55,12 @@ check-crash:
 	@tests/crash/run --states=$(N) --kills=$(KILLS)
 
 series:
+	@test -f $(BUILD)/arguments || ./configure
 	@scripts/series
 
 clean:
-	@test ! -f build/out/build.ninja || ninja -C build/out clean
-	rm -rf build/unit build/unit-san build/fuzz build/logs
+	@test ! -f $(BUILD)/out/build.ninja || ninja -C $(BUILD)/out clean
+	rm -rf $(BUILD)/unit $(BUILD)/unit-san $(BUILD)/fuzz $(BUILD)/logs
 
 help:
 	@echo 'make              configure (when needed) and build'
@@ -70,6 +79,7 @@ help:
 	@echo '                  BENCH_OPTIONS= are those of tests/bench/bench'
 	@echo 'make bench-quick  a part of it: under 3 minutes, once all is built'
 	@echo 'make series       the queue as mails for git am, in build/series'
+	@echo 'QEMU=10.2         behind each of them: with that base, in build/10.2'
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'
 

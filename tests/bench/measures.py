@@ -13,7 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-BUILD = os.path.join(ROOT, 'build')
+BUILD = os.environ.get('ZNS_BUILD') or os.path.join(ROOT, 'build')
 OUT = os.path.join(BUILD, 'out')
 FIRMWARE = ('/usr/share/qemu', '/usr/share/seabios', '/usr/lib/ipxe/qemu')
 RUN_SECONDS = 300

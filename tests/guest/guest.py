@@ -18,7 +18,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-BUILD = os.path.join(ROOT, 'build')
+BUILD = os.environ.get('ZNS_BUILD') or os.path.join(ROOT, 'build')
 LOGS = os.path.join(BUILD, 'logs', 'guest')
 IMAGES = os.path.join(BUILD, 'guest')
 QEMU = os.environ.get('QEMU', os.path.join(BUILD, 'out', 'qemu-system-x86_64'))

@@ -12,9 +12,9 @@ import os
 import sys
 import threading
 
-from guest import QEMU_IMG, ROOT, GuestError, run_tool
+from guest import BUILD, QEMU_IMG, GuestError, run_tool
 
-sys.path.append(os.path.join(ROOT, 'build', 'qemu', 'python'))
+sys.path.append(os.path.join(BUILD, 'qemu', 'python'))
 # pylint: disable=wrong-import-position,import-error
 from qemu.qmp import QMPError  # noqa: E402
 from qemu.qmp.legacy import QEMUMonitorProtocol  # noqa: E402
