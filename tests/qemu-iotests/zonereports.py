@@ -7,19 +7,25 @@
 # 6 Empty, 1 implicitly open, 2 Closed, 3 explicitly open, 4 finished after 28
 # KiB, 5 Closed by its extension, 7 full.
 
-# pylint: disable=line-too-long
-
 # util-linux: blkzone report /dev/nvme0n1
 BLKZONE = '''\
-  start: 0x000000000, len 0x008000, cap 0x006000, wptr 0x000000 reset:0 non-seq:0, zcond: 1(em) [type: 2(SEQ_WRITE_REQUIRED)]
-  start: 0x000008000, len 0x008000, cap 0x006000, wptr 0x000018 reset:0 non-seq:0, zcond: 2(oi) [type: 2(SEQ_WRITE_REQUIRED)]
-  start: 0x000010000, len 0x008000, cap 0x006000, wptr 0x000028 reset:0 non-seq:0, zcond: 4(cl) [type: 2(SEQ_WRITE_REQUIRED)]
-  start: 0x000018000, len 0x008000, cap 0x006000, wptr 0x000000 reset:0 non-seq:0, zcond: 3(oe) [type: 2(SEQ_WRITE_REQUIRED)]
-  start: 0x000020000, len 0x008000, cap 0x006000, wptr 0x008000 reset:0 non-seq:0, zcond:14(fu) [type: 2(SEQ_WRITE_REQUIRED)]
-  start: 0x000028000, len 0x008000, cap 0x006000, wptr 0x000000 reset:0 non-seq:0, zcond: 4(cl) [type: 2(SEQ_WRITE_REQUIRED)]
-  start: 0x000030000, len 0x008000, cap 0x006000, wptr 0x000000 reset:0 non-seq:0, zcond: 1(em) [type: 2(SEQ_WRITE_REQUIRED)]
-  start: 0x000038000, len 0x008000, cap 0x006000, wptr 0x008000 reset:0 non-seq:0, zcond:14(fu) [type: 2(SEQ_WRITE_REQUIRED)]
-'''  # noqa: E501
+  start: 0x000000000, len 0x008000, cap 0x006000, wptr 0x000000 \
+reset:0 non-seq:0, zcond: 1(em) [type: 2(SEQ_WRITE_REQUIRED)]
+  start: 0x000008000, len 0x008000, cap 0x006000, wptr 0x000018 \
+reset:0 non-seq:0, zcond: 2(oi) [type: 2(SEQ_WRITE_REQUIRED)]
+  start: 0x000010000, len 0x008000, cap 0x006000, wptr 0x000028 \
+reset:0 non-seq:0, zcond: 4(cl) [type: 2(SEQ_WRITE_REQUIRED)]
+  start: 0x000018000, len 0x008000, cap 0x006000, wptr 0x000000 \
+reset:0 non-seq:0, zcond: 3(oe) [type: 2(SEQ_WRITE_REQUIRED)]
+  start: 0x000020000, len 0x008000, cap 0x006000, wptr 0x008000 \
+reset:0 non-seq:0, zcond:14(fu) [type: 2(SEQ_WRITE_REQUIRED)]
+  start: 0x000028000, len 0x008000, cap 0x006000, wptr 0x000000 \
+reset:0 non-seq:0, zcond: 4(cl) [type: 2(SEQ_WRITE_REQUIRED)]
+  start: 0x000030000, len 0x008000, cap 0x006000, wptr 0x000000 \
+reset:0 non-seq:0, zcond: 1(em) [type: 2(SEQ_WRITE_REQUIRED)]
+  start: 0x000038000, len 0x008000, cap 0x006000, wptr 0x008000 \
+reset:0 non-seq:0, zcond:14(fu) [type: 2(SEQ_WRITE_REQUIRED)]
+'''
 
 # nvme-cli: nvme zns report-zones -o json /dev/nvme0n1
 NVME = '''\
