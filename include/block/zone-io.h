@@ -89,7 +89,8 @@ typedef struct ZoneStoreOps {
      */
     bool (*wants_settle)(BlockDriverState *bs, uint32_t zone_idx);
     /* After an error the request fails */
-    int coroutine_fn GRAPH_RDLOCK_PTR (*co_settle)(BlockDriverState *bs);
+    int coroutine_fn GRAPH_RDLOCK_PTR
+    (*co_settle)(BlockDriverState *bs);
     /*
      * A sequential write of data has begun, as above, and is no retry: does the
      * store want to see what will have been written?  With the table's lock
@@ -178,7 +179,8 @@ typedef struct ZoneStoreOps {
      * Gives up all data of a node over a backing file that has it, durably;
      * words and extensions stay.  The node is drained.
      */
-    int GRAPH_RDLOCK_PTR (*make_empty)(BlockDriverState *bs);
+    int GRAPH_RDLOCK_PTR
+    (*make_empty)(BlockDriverState *bs);
     /*
      * Hand-over: fills words (nr_zones of them) with those of the node, which
      * are durable then, with all data below their write pointers; and starts

@@ -19,7 +19,7 @@ import sys
 sys.dont_write_bytecode = True
 
 TITLE = 'Performance of zoned images'
-SPDX = '<!-- SPDX-License-Identifier: GPL-2.0-or-later -->'
+SPDX = '<!--\nSPDX-License-Identifier: GPL-2.0-or-later\n-->'
 # What bars are relative to: the first of these that has run
 PEERS = ('raw', 'base on raw', 'no zones', 'base on raw, depth 128', 'qcow2',
          'ours, depth 128')

@@ -16,12 +16,6 @@ typedef struct CrashNode {
     CrashDisk *disk;
 } CrashNode;
 
-int coroutine_fn __real_bdrv_driver_pwritev(BlockDriverState *bs,
-                                            int64_t offset, int64_t bytes,
-                                            QEMUIOVector *qiov,
-                                            size_t qiov_offset,
-                                            BdrvRequestFlags flags);
-
 /* The disk of the node that is being opened */
 static CrashDisk *opening;
 /* The function that crash_disk_register() has taken the place of */

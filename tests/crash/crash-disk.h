@@ -148,7 +148,12 @@ BlockDriverState *crash_disk_open(CrashDisk *disk, const char *node_name,
 /* From then on, discards of format's nodes wait between gate and driver */
 void crash_disk_register(BlockDriver *format);
 
-/* What the linker puts in place of functions of the same names */
+/* What the linker puts in place of functions of the same names, and those */
+int coroutine_fn __real_bdrv_driver_pwritev(BlockDriverState *bs,
+                                            int64_t offset, int64_t bytes,
+                                            QEMUIOVector *qiov,
+                                            size_t qiov_offset,
+                                            BdrvRequestFlags flags);
 int coroutine_fn __wrap_thread_pool_submit_co(ThreadPoolFunc *func, void *arg);
 int coroutine_fn __wrap_bdrv_driver_pwritev(BlockDriverState *bs,
                                             int64_t offset, int64_t bytes,
@@ -159,5 +164,13 @@ uint64_t __wrap_qcrypto_pbkdf2_count_iters(QCryptoHashAlgo hash,
                                            const uint8_t *key, size_t nkey,
                                            const uint8_t *salt, size_t nsalt,
                                            size_t nout, Error **errp);
+
+/* ... in crash-poll.c */
+bool __real_aio_poll(AioContext *ctx, bool blocking);
+void coroutine_fn __real_job_sleep_ns(Job *job, int64_t ns);
+int64_t __real_qemu_clock_get_ns(QEMUClockType type);
+bool __wrap_aio_poll(AioContext *ctx, bool blocking);
+void coroutine_fn __wrap_job_sleep_ns(Job *job, int64_t ns);
+int64_t __wrap_qemu_clock_get_ns(QEMUClockType type);
 
 #endif /* TESTS_CRASH_DISK_H */

@@ -409,9 +409,6 @@ void crash_jobs_plan(CrashRun *run)
 
 /* End ********************************************************************/
 
-int __real_zone_job_end(ZoneJob *zone_job);
-int __wrap_zone_job_end(ZoneJob *zone_job);
-
 /*
  * In place of zone_job_end(), which makes the other image the drive of now, or
  * a copy: requests of the load wait, and go on as soon as the graph has changed

@@ -90,4 +90,9 @@ char *crash_jobs_do_again(const CrashRun *run, uint64_t time,
 CrashView *crash_job_look(const CrashRun *run, const CrashImage *image,
                           const CrashChain *chain, char **fault);
 
+/* What the linker puts in place of zone_job_end(), and that */
+struct ZoneJob;
+int __wrap_zone_job_end(struct ZoneJob *zone_job);
+int __real_zone_job_end(struct ZoneJob *zone_job);
+
 #endif /* TESTS_CRASH_JOB_H */

@@ -14,15 +14,6 @@
 #include "qemu/timer.h"
 #include "crash-disk.h"
 
-bool __real_aio_poll(AioContext *ctx, bool blocking);
-void coroutine_fn __real_job_sleep_ns(Job *job, int64_t ns);
-int64_t __real_qemu_clock_get_ns(QEMUClockType type);
-
-/* What the linker puts in place of functions of the same names */
-bool __wrap_aio_poll(AioContext *ctx, bool blocking);
-void coroutine_fn __wrap_job_sleep_ns(Job *job, int64_t ns);
-int64_t __wrap_qemu_clock_get_ns(QEMUClockType type);
-
 /* Whose disks go on; NULL: nobody's */
 static CrashLog *polled;
 

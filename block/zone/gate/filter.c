@@ -28,17 +28,22 @@ typedef struct ZoneFilterRequest {
     void *opaque;               /* the filter's */
 } ZoneFilterRequest;
 
+typedef int coroutine_fn
+ZoneFilterBefore(BlockDriverState *bs, ZoneFilterRequest *req);
+typedef int coroutine_fn
+ZoneFilterAfter(BlockDriverState *bs, ZoneFilterRequest *req, int ret);
+typedef void coroutine_mixed_fn
+ZoneFilterMark(BlockDriverState *bs, int64_t offset, int64_t bytes);
+
+/* Called with the lock of the graph */
 typedef struct ZoneFilter {
     const char *format_name;
     /* An error is the request's */
-    int coroutine_fn GRAPH_RDLOCK_PTR
-    (*co_before)(BlockDriverState *bs, ZoneFilterRequest *req);
+    ZoneFilterBefore *co_before;
     /* ret is the request's result, or that of co_before */
-    int coroutine_fn GRAPH_RDLOCK_PTR
-    (*co_after)(BlockDriverState *bs, ZoneFilterRequest *req, int ret);
+    ZoneFilterAfter *co_after;
     /* What a reader of the range sees has changed by itself */
-    void coroutine_mixed_fn
-    (*mark)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+    ZoneFilterMark *mark;
 } ZoneFilter;
 
 /* Limits of writes hold; management counts as one without data */
@@ -168,7 +173,7 @@ bool zone_filter_passes(BlockDriver *drv, BdrvChildRole role)
 }
 
 /* The child whose zones a filter shows, or NULL */
-static BdrvChild * TSA_NO_TSA zone_filter_child(BlockDriverState *bs)
+static TSA_NO_TSA BdrvChild *zone_filter_child(BlockDriverState *bs)
 {
     BdrvChild *child = bs->backing ?: bs->file;
 
@@ -177,7 +182,7 @@ static BdrvChild * TSA_NO_TSA zone_filter_child(BlockDriverState *bs)
 }
 
 /* Nobody changes the graph while requests are made or devices look */
-BlockDriverState * TSA_NO_TSA bdrv_zone_node(BlockDriverState *bs)
+TSA_NO_TSA BlockDriverState *bdrv_zone_node(BlockDriverState *bs)
 {
     BdrvChild *child;
 

@@ -340,8 +340,11 @@ snapshot_co_load(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
 
     int ret;
 
-    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp) ||
-        !(words = snapshot_co_load_words(bs, sn, &layout, errp))) {
+    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp)) {
+        return -EINVAL;
+    }
+    words = snapshot_co_load_words(bs, sn, &layout, errp);
+    if (!words) {
         return -EINVAL;
     }
     ret = qcow2_zone_co_replace(bs, &layout, words);
@@ -531,8 +534,11 @@ snapshot_co_goto_checked(BlockDriverState *bs, QCowSnapshot *sn, Error **errp)
     Qcow2ZoneLayout layout;
     int ret;
 
-    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp) ||
-        !(words = snapshot_co_load_words(bs, sn, &layout, errp))) {
+    if (!qcow2_zone_snapshot_layout(bs, sn, &layout, errp)) {
+        return -EINVAL;
+    }
+    words = snapshot_co_load_words(bs, sn, &layout, errp);
+    if (!words) {
         return -EINVAL;
     }
     if (layout.geometry.nr_zones != qcow2_zone(bs)->geometry.nr_zones &&
