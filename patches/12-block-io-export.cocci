@@ -18,7 +18,7 @@ parameter list P;
 identifier f = {
     tracked_request_begin, tracked_request_end, bdrv_wait_serialising_requests,
     bdrv_driver_preadv, bdrv_driver_pwritev, bdrv_aligned_pwritev,
-    bdrv_co_do_pwrite_zeroes, blk_wait_while_drained, rule_check,
+    bdrv_co_do_pwrite_zeroes, rule_check,
     blk_log_writes_co_log
 };
 @@

@@ -192,7 +192,7 @@ static int coroutine_fn blk_co_zone_excursion(BlockBackend *blk,
 {
     ZoneIO *io;
 
-    blk_wait_while_drained(blk, 0);
+    blk_co_wait_drained(blk);
     GRAPH_RDLOCK_GUARD();
     io = blk_zone_io(blk);
     return io ? zone_io_co_set_state(io, zone_idx, ZONE_EVENT_EXCURSION)
@@ -309,7 +309,7 @@ blk_zone_node(BlockBackend *blk)
 static int coroutine_fn blk_co_do_zone_action(BlockBackend *blk,
                                               const ZoneAction *action)
 {
-    blk_wait_while_drained(blk, 0);
+    blk_co_wait_drained(blk);
     GRAPH_RDLOCK_GUARD();
     if (!blk_zone_node(blk)) {
         return -ENOMEDIUM;
@@ -320,7 +320,7 @@ static int coroutine_fn blk_co_do_zone_action(BlockBackend *blk,
 static int coroutine_fn blk_co_do_zone_write(BlockBackend *blk,
                                              ZoneIOWrite *write)
 {
-    blk_wait_while_drained(blk, 0);
+    blk_co_wait_drained(blk);
     GRAPH_RDLOCK_GUARD();
     if (!blk_zone_node(blk)) {
         return -ENOMEDIUM;
@@ -337,7 +337,7 @@ blk_co_do_get_zone_extension(BlockBackend *blk, uint32_t zone_idx, void *zde,
 {
     BlockDriverState *bs;
 
-    blk_wait_while_drained(blk, 0);
+    blk_co_wait_drained(blk);
     GRAPH_RDLOCK_GUARD();
     bs = blk_zone_node(blk);
     return bs ? bdrv_zone_co_get_extension(bs, zone_idx, zde, info)
@@ -348,7 +348,7 @@ static int coroutine_fn blk_co_do_zone_power_cycle(BlockBackend *blk)
 {
     BlockDriverState *bs;
 
-    blk_wait_while_drained(blk, 0);
+    blk_co_wait_drained(blk);
     GRAPH_RDLOCK_GUARD();
     bs = blk_zone_node(blk);
     return bs ? bdrv_zone_co_power_cycle(bs) : -ENOMEDIUM;

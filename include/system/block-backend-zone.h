@@ -187,11 +187,8 @@ int coroutine_fn GRAPH_RDLOCK
 blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
                    BdrvRequestFlags flags);
 
-/* Of block/block-backend.c: holds a request back while blk is drained */
-void coroutine_fn blk_wait_while_drained(BlockBackend *blk,
-                                         BdrvRequestFlags flags);
 /*
- * Likewise: the child through which blk has its node (NULL without one), and
+ * Of block/block-backend.c: the child through which blk has its node (NULL without one), and
  * its part in a group of limits; from any thread
  */
 BdrvChild *blk_zone_root(BlockBackend *blk, struct ThrottleGroupMember **tgm);
