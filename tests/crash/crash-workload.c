@@ -230,8 +230,9 @@ static void coroutine_fn crash_co_discard(CrashRun *run, uint32_t zone_idx)
                        first * run->image->cluster_bytes;
     op->length_bytes = (1 + crash_pick(run, clusters - first)) *
                        run->image->cluster_bytes;
-    crash_end(run, op, blk_co_pdiscard(run->image->blk, op->offset_bytes,
-                                       op->length_bytes, 0));
+    crash_end(run, op, zone_compat_discard(blk_co_pdiscard, run->image->blk,
+                                           op->offset_bytes,
+                                           op->length_bytes));
 }
 
 /* What comes from the image below gets a copy; for a reader nothing changes */

@@ -294,7 +294,8 @@ static void test_discard(gconstpointer opaque)
     FailImage *image = new_image(opaque);
 
     write_known(image, CONVENTIONAL, ZONE_BLOCKS);
-    g_assert_cmpint(blk_pdiscard(image->blk, 0, ZONE_BYTES, 0), ==, 0);
+    g_assert_cmpint(zone_compat_discard(blk_pdiscard, image->blk, 0,
+                                        ZONE_BYTES), ==, 0);
     expect_blocks(image, CONVENTIONAL, 0, ZONE_BLOCKS, 0);
     take_clusters(image, SEQUENTIAL, 2);
     expect_blocks(image, CONVENTIONAL, 0, ZONE_BLOCKS, 0);
@@ -461,7 +462,8 @@ static void test_reopen(gconstpointer opaque)
     g_assert_cmpint(bdrv_reopen(blk_bs(image->blk), options, true,
                                 &error_abort), ==, 0);
     g_assert_true(write_passes(image, CONVENTIONAL, 0, ZONE_BLOCKS, 2));
-    g_assert_cmpint(blk_pdiscard(image->blk, 0, ZONE_BYTES, 0), ==, 0);
+    g_assert_cmpint(zone_compat_discard(blk_pdiscard, image->blk, 0,
+                                        ZONE_BYTES), ==, 0);
     take_clusters(image, SEQUENTIAL, 1);
     expect_blocks(image, CONVENTIONAL, 0, ZONE_BLOCKS, 0);
     finish(image);
@@ -477,7 +479,8 @@ static void test_inactive(gconstpointer opaque)
     blk_set_force_allow_inactivate(blk);
     g_assert_cmpint(bdrv_inactivate_all(), ==, 0);
     g_assert_cmpint(fail_image_open(image, 0, &error_abort), ==, 0);
-    g_assert_cmpint(blk_pdiscard(image->blk, 0, ZONE_BYTES, 0), ==, 0);
+    g_assert_cmpint(zone_compat_discard(blk_pdiscard, image->blk, 0,
+                                        ZONE_BYTES), ==, 0);
     take_clusters(image, SEQUENTIAL, 2);
     fail_image_close(image);
     image->blk = blk;

@@ -258,7 +258,8 @@ static int coroutine_fn run_request(Request *request)
     case REQUEST_APPEND:
         return blk_co_zone_append(blk, &request->offset, &qiov, 0);
     case REQUEST_DISCARD:
-        return blk_co_pdiscard(blk, request->offset, BLOCK_BYTES, 0);
+        return zone_compat_discard(blk_co_pdiscard, blk, request->offset,
+                                   BLOCK_BYTES);
     case REQUEST_HOLD:
         zone_io_co_hold(io, request->zone_idx);
         return 0;
