@@ -4,12 +4,14 @@
 
 PARTS := unit fuzz queue fail qtest iotests guest base next san tsan
 
-# QEMU=10.2: all of it with that base, in a build directory of its own
+# QEMU=10.2: all of it with that base, in a build directory of its own.  In the
+# environment, QEMU is the program that tests/guest runs.
+BUILD := build
+ifeq ($(origin QEMU),command line)
 unexport QEMU
-ifneq ($(QEMU),)
-export ZNS_BUILD := $(CURDIR)/build/$(QEMU)
+BUILD := build/$(QEMU)
+export ZNS_BUILD := $(CURDIR)/$(BUILD)
 endif
-BUILD := $(if $(QEMU),build/$(QEMU),build)
 
 CRASH_TARGETS := $(addprefix tests/zone/,zone-crash zone-crash-broken) \
                  qemu-img qemu-io storage-daemon/qemu-storage-daemon \
