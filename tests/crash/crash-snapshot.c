@@ -132,8 +132,10 @@ static void crash_snapshot_delete(CrashRun *run, CrashSnapshot *snapshot)
 
     GRAPH_RDLOCK_GUARD_MAINLOOP();
     crash_snapshot_begin(run, &snapshot->deleted);
+    bdrv_drained_begin(blk_bs(run->image->blk));
     ret = bdrv_snapshot_delete(blk_bs(run->image->blk), NULL, snapshot->name,
                                NULL);
+    bdrv_drained_end(blk_bs(run->image->blk));
     crash_snapshot_end(run, &snapshot->deleted, ret, "deleted");
 }
 

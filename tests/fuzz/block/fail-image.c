@@ -432,7 +432,13 @@ int fail_snapshot_go_to(FailImage *image)
 
 int fail_snapshot_delete(FailImage *image)
 {
-    return bdrv_snapshot_delete(blk_bs(image->blk), NULL, FAIL_SNAPSHOT, NULL);
+    BlockDriverState *bs = blk_bs(image->blk);
+    int ret;
+
+    bdrv_drained_begin(bs);
+    ret = bdrv_snapshot_delete(bs, NULL, FAIL_SNAPSHOT, NULL);
+    bdrv_drained_end(bs);
+    return ret;
 }
 
 bool fail_snapshot_exists(FailImage *image)
