@@ -5,6 +5,8 @@ A job is jobs/NAME.sh, which says what it shows, and in lines "#: KEY WORDS"
 what it needs:
 
   programs  from Debian's packages (toolbox.py)
+  newer     programs of a newer release of Debian
+  release   that the kernel is from: no older one will do
   modules   of the guest's kernel, besides nvme
   kernel    full, if the cloud kernel will not do
   drive     the zoned drive, namespace 1 (geometry.py)
@@ -54,8 +56,9 @@ BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
 COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
-KEYS = ('programs', 'modules', 'kernel', 'drive', 'namespace', 'disk', 'scsi',
-        'uses', 'volatile', 'between', 'starting', 'variants', 'reference')
+KEYS = ('programs', 'newer', 'release', 'modules', 'kernel', 'drive',
+        'namespace', 'disk', 'scsi', 'uses', 'volatile', 'between', 'starting',
+        'variants', 'reference')
 
 
 def names():
@@ -89,6 +92,7 @@ class Job:
             name, geometry.parse_words(self.needs['scsi'])) \
             if 'scsi' in self.needs else None
         self.kernel = self.needs.get('kernel', ['cloud'])[0]
+        self.release = self.needs.get('release', [None])[0]
         self.references = self.needs.get('reference', REFERENCES)
         self.variants = self.needs.get('variants', DEFAULT_VARIANTS)
 
@@ -151,6 +155,7 @@ class ClientBoot(guest.Boot):
         if self.variant == 'null_blk':
             name += '-null_blk'
         tools = box.archive(name, self.job.needs['programs'],
+                            self.job.needs.get('newer', []),
                             self.job.modules(self.variant))
         files = {'job.sh': guest.script('client.sh'),
                  'before.sh': guest.script('client-before.sh'),
@@ -166,7 +171,7 @@ class Run:
 
     def __init__(self, job, variant, talk, release=None):
         self.job, self.variant, self.talk = job, variant, talk
-        self.release = release
+        self.release = release or job.release
         self.nsid = '' if variant == 'null_blk' else '1'
         self.title = f'{job.name}-{release or variant}'
         self.image = os.path.join(IMAGES, self.title + '.qcow2')
@@ -405,7 +410,24 @@ class Run:
             return
         raise GuestError('the job passes without the state of its zones')
 
+    def check_release(self):
+        """What the job cannot do without, and this machine may not get"""
+        chosen = fetcher.chosen_release()
+        if chosen not in (None, self.job.release):
+            raise guest.GuestSkip(
+                f'not run: KERNEL={chosen} is too old, it takes that of '
+                f'{self.job.release}')
+        try:
+            fetcher.KernelFetcher(self.talk, self.job.release,
+                                  self.job.kernel).fetch()
+            if 'newer' in self.job.needs:
+                fetcher.NewerFetcher(self.talk).fetch()
+        except fetcher.Unavailable as error:
+            raise guest.GuestSkip(f'not run: {error}') from error
+
     def run(self):
+        if self.job.release:
+            self.check_release()
         for log in self.logs():
             os.unlink(log)
         self.create()

@@ -25,14 +25,20 @@ sys.dont_write_bytecode = True
 
 from guest import ROOT, GuestError, Talk, run_tool  # noqa: E402
 
-PACKAGES = ('btrfs-progs', 'f2fs-tools', 'fio', 'lsscsi', 'nvme-cli',
-            'sg3-utils', 'util-linux', 'zonefs-tools')
+PACKAGES = ('btrfs-progs', 'dm-zoned-tools', 'dmsetup', 'e2fsprogs',
+            'f2fs-tools', 'fio', 'libzbd2t64', 'lsscsi', 'nvme-cli',
+            'sg3-utils', 'sqlite3', 'util-linux', 'zonefs-tools')
+# Without what they depend on: other programs in them have windows.
+ALONE = ('zbd-utils',)
+# What the release of the other programs has too old
+NEWER = ('xfsprogs',)
 # The cloud kernel starts in half the time; the full one has f2fs.
 KERNELS = {'cloud': 'linux-image-cloud-amd64', 'full': 'linux-image-amd64'}
 # Names that people give, and the suites that they stand for
 RELEASES = {'bookworm': 'bookworm', 'trixie': 'trixie',
             'newest': 'trixie-backports'}
-OWN_RELEASE = 'trixie'      # the one that all programs come from
+OWN_RELEASE = 'trixie'      # the one that programs come from
+NEWER_SUITE = 'forky'       # ... but those of NEWER
 # Newer releases have the kernel in parts.
 KERNEL_NAME = re.compile(
     r'^(linux-(?:base|binary|image|modules)-[0-9]\S+)$', re.M)
@@ -85,7 +91,7 @@ def base_fetch():
 class Fetcher:
     """Downloads the packages and unpacks them into one tree."""
 
-    wanted = (*PACKAGES, *KERNELS.values())
+    wanted = (*PACKAGES, *ALONE, *KERNELS.values())
 
     def __init__(self, talk, suite=RELEASES[OWN_RELEASE], name=''):
         self.talk = talk
@@ -118,8 +124,8 @@ class Fetcher:
                               f'{self.cache.suite} stands for\n{HELP}')
         return sorted(found)
 
-    def closure(self):
-        """The wanted packages and the libraries that they need.
+    def closure(self, packages):
+        """Packages and the libraries that they need.
 
         apt is told that nothing is installed.
         """
@@ -127,10 +133,10 @@ class Fetcher:
         with open(empty, 'w', encoding='ascii'):
             pass
         plan = self.apt('apt-get', '-o', f'Dir::State::status={empty}',
-                        '--no-install-recommends', '-s', 'install', *PACKAGES)
+                        '--no-install-recommends', '-s', 'install', *packages)
         names = re.findall(r'^Inst (\S+) ', plan, re.M)
         return [name for name in names
-                if name in PACKAGES or name.startswith('lib')]
+                if name in packages or name.startswith('lib')]
 
     def is_complete(self):
         """Whether the tree has what this file asks for."""
@@ -142,7 +148,8 @@ class Fetcher:
 
     def names(self):
         """All packages that make the tree."""
-        return [*self.closure(), *self.kernel_packages(*KERNELS.values())]
+        return [*self.closure(PACKAGES), *ALONE,
+                *self.kernel_packages(*KERNELS.values())]
 
     def fetch(self):
         os.makedirs(self.dir, exist_ok=True)
@@ -183,6 +190,18 @@ class Fetcher:
                 os.unlink(self.stamp)
             shutil.rmtree(self.tree, ignore_errors=True)
             os.rename(tree, self.tree)
+
+
+class NewerFetcher(Fetcher):
+    """Programs of a newer release, with the libraries of that."""
+
+    wanted = NEWER
+
+    def __init__(self, talk):
+        super().__init__(talk, NEWER_SUITE, 'newer')
+
+    def names(self):
+        return self.closure(self.wanted)
 
 
 class KernelFetcher(Fetcher):
