@@ -22,6 +22,7 @@ what it needs:
   reference what a failure is compared with (null_blk base)
 """
 import glob
+import importlib
 import json
 import os
 import re
@@ -44,13 +45,17 @@ VARIANTS = {
               'the image that one is committed to, and on a snapshot of it',
     'moved': 'a zoned image, which goes from image to image, by all jobs that '
              'QEMU has, while the guest is at work',
+    'killed': 'QEMU gets SIGKILL under load, ROUNDS times (1); what was '
+              'fsynced is there',
+    'cut': 'the same, and before that the drive loses what is not durable',
     'volatile': 'zoned=on over a plain image; both phases in one boot',
     'null_blk': 'the kernel\'s own zoned drive, as a reference',
     'base': 'zoned=on in the QEMU that BASE_QEMU names, as a reference',
     'lost': 'zoned=on, restarted: the zones are gone, and the job must fail',
 }
 DEFAULT_VARIANTS = ['persistent', 'volatile']
-ZONED_IMAGE = ('persistent', 'forked', 'moved')
+ZONED_IMAGE = ('persistent', 'forked', 'moved', 'killed', 'cut')
+KILLED = ('killed', 'cut')
 REFERENCES = ['null_blk', 'base']
 BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
@@ -301,17 +306,27 @@ class Run:
 
     def check_uses(self):
         seen = set()
-        for trace in glob.glob(os.path.join(LOGS, self.title + '-?.qemu')):
+        for trace in glob.glob(os.path.join(LOGS, self.title + '-[0-9]*.qemu')):
             with open(trace, encoding='ascii', errors='replace') as f:
                 seen |= set(COMMAND.findall(f.read()))
         missing = set(self.job.needs['uses']) - seen
         if missing:
             raise GuestError(f'the drive has seen no {sorted(missing)}')
 
+    def zoned_images(self):
+        scsi = [self.scsi] if self.job.scsi else []
+        return self.image, *self.more_images().values(), *scsi
+
+    def zoned_drives(self):
+        """Their names in the monitor"""
+        numbers = [number for number, drive in self.job.namespaces.items()
+                   if drive.is_zoned]
+        return [self.drive_name(), *(f'zns{number}' for number in numbers),
+                *(['smr'] if self.job.scsi else [])]
+
     def check_image(self):
         if self.variant in ZONED_IMAGE:
-            scsi = [self.scsi] if self.job.scsi else []
-            for image in (self.image, *self.more_images().values(), *scsi):
+            for image in self.zoned_images():
                 self.talk.say('   qemu-img check: ' + run_tool(
                     [QEMU_IMG, 'check', image]).splitlines()[0])
 
@@ -440,12 +455,16 @@ class Run:
                 self.forked()
             elif self.variant == 'lost':
                 self.must_fail()
+            elif self.variant in KILLED:
+                # it imports this file
+                importlib.import_module('killer').killed(self)
             else:
                 self.at_once()
             if self.variant != 'null_blk':
                 self.check_uses()
         except GuestError as error:
-            if self.variant not in self.job.variants:
+            if self.variant not in self.job.variants or \
+                    self.variant in KILLED:
                 raise
             raise GuestError(f'{error}\n   {self.reference()}') from error
         finally:
@@ -457,7 +476,7 @@ class Run:
                 os.unlink(path)
 
     def logs(self):
-        return sorted(glob.glob(os.path.join(LOGS, self.title + '-[0-9].*')))
+        return sorted(glob.glob(os.path.join(LOGS, self.title + '-[0-9]*.*')))
 
     def reference(self):
         """What other zoned drives make of a job that has failed."""

@@ -158,6 +158,133 @@ check_sums() {
     [ -z "$differs" ] || give_up "files differ: $differs"
 }
 
+# The variants killed and cut.  A job has make_filesystem, mount_filesystem (on
+# /mnt) and check_filesystem; load where not all names are files to write.
+
+# changing NAME: it may have any contents from here on, or be gone
+changing() {
+    record changing "$1"
+}
+
+# synced NAME FILE: it is durable, and begins with what FILE has
+synced() {
+    record synced "$(sha256sum <"$2" | cut -d ' ' -f 1) $(stat -c %s "$2") $1"
+}
+
+# new_data KIB: random, in /tmp/source
+new_data() {
+    head -c $(($1 * 1024 + $1 % 7)) /dev/urandom >/tmp/source
+}
+
+# What nobody waits for, so that much is under way
+noise() {
+    while dd if=/dev/zero of=/mnt/noise bs=256k count=60 2>/dev/null; do
+        rm /mnt/noise
+    done
+}
+
+# add_file NAME: in place of an older one, if there is one
+add_file() {
+    changing "$1"
+    rm -f "/mnt/$1"
+    { cp /tmp/source "/mnt/$1" && sync "/mnt/$1"; } ||
+        give_up "writing $1 has failed"
+    synced "$1" /tmp/source
+}
+
+# replace_file NAME: by a rename
+replace_file() {
+    { cp /tmp/source /mnt/temporary && sync /mnt/temporary; } ||
+        give_up "writing what becomes $1 has failed"
+    changing "$1"
+    { mv /mnt/temporary "/mnt/$1" && sync /mnt; } ||
+        give_up "renaming $1 has failed"
+    synced "$1" /tmp/source
+}
+
+# append_file NAME: what was there stays; anew when it is long
+append_file() {
+    if [ ! -f "/tmp/$1" ] || [ "$(stat -c %s "/tmp/$1")" -gt 4000000 ]; then
+        changing "$1"
+        rm -f "/mnt/$1" "/tmp/$1"
+    fi
+    cat /tmp/source >>"/tmp/$1"
+    { cat /tmp/source >>"/mnt/$1" && sync "/mnt/$1"; } ||
+        give_up "writing to the end of $1 has failed"
+    synced "$1" "/tmp/$1"
+}
+
+load() {
+    noise &
+    while :; do
+        for load_kib in 1 4 60 300 7 2048; do
+            load_number=$((load_number % 20 + 1))
+            new_data $load_kib
+            add_file "new$load_number"
+            append_file "log$((load_number % 2))"
+            replace_file "replaced$((load_number % 5))"
+        done
+    done
+}
+
+# append_zone NUMBER: to a file of zonefs; anew in each boot, and when it is
+# long
+append_zone() {
+    if [ ! -f "/tmp/zone$1" ] || [ "$(stat -c %s "/tmp/zone$1")" -gt 2000000 ]
+    then
+        changing "seq/$1"
+        rm -f "/tmp/zone$1"
+        truncate -s 0 "/mnt/seq/$1" || give_up "resetting zone $1 has failed"
+    fi
+    head -c 65536 /dev/urandom >/tmp/source
+    cat /tmp/source >>"/tmp/zone$1"
+    dd if=/tmp/source of="/mnt/seq/$1" bs=64k oflag=direct,append \
+        conv=notrunc,fsync || give_up "writing to zone $1 has failed"
+    synced "seq/$1" "/tmp/zone$1"
+}
+
+zonefs_noise() {
+    while dd if=/dev/zero of=/mnt/seq/20 bs=256k count=30 \
+        oflag=direct,append conv=notrunc 2>/dev/null; do
+        truncate -s 0 /mnt/seq/20
+    done
+}
+
+# All but a zone and another one in each boot begin anew.
+load_zonefs() {
+    zonefs_noise &
+    load_last=$(cut -d / -f 2 /job/kept/synced 2>/dev/null | sort -n |
+        tail -n 1)
+    load_last=$((${load_last:-0} % 16 + 1))
+    while :; do
+        for load_number in 0 "$load_last"; do
+            append_zone "$load_number"
+        done
+    done
+}
+
+# The host kills QEMU meanwhile.
+loaded() {
+    mount_filesystem
+    load
+}
+
+made() {
+    make_filesystem
+}
+
+# Recovery comes first: what checks does not do it.
+found() {
+    mount_filesystem
+    [ -s /job/kept/synced ] || give_up "no file was said to be durable"
+    while read -r sum length name; do
+        same "checksum of $name" "$(head -c "$length" "/mnt/$name" |
+            sha256sum | cut -d ' ' -f 1)" "$sum"
+    done </job/kept/synced
+    run umount /mnt
+    check_filesystem
+}
+
 # What the kernel says when it, or the drive, misbehaves.
 check_kernel_log() {
     if dmesg | grep -E 'BUG|WARNING|Oops|I/O error|critical .* error' \

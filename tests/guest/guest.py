@@ -41,6 +41,8 @@ environment:
                     of this machine, for client jobs that of the base
   GUEST_KERNEL      a kernel image to use instead of Debian's (client
                     jobs: always Debian's)
+  ROUNDS            how often QEMU is killed in the variants killed and cut (1)
+  SEED              when it is, and what they print
   NO_COLOR          no colours on a terminal either
 """
 

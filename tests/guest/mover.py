@@ -28,6 +28,26 @@ class PowerOff(Exception):
     """The guest has gone."""
 
 
+class Server:
+    """The monitor of a QEMU that starts later, and connects to it"""
+
+    def __init__(self, socket):
+        self.qmp = QEMUMonitorProtocol(socket, server=True, nickname='server')
+
+    def commands(self, name, arguments):
+        """The same command several times, the first ever sent"""
+        try:
+            self.qmp.accept(TIMEOUT_SECONDS)
+            for each in arguments:
+                self.qmp.cmd(name, **each)
+        except (QMPError, OSError) as error:
+            raise GuestError(f'{name}: {error}') from error
+
+    def close(self):
+        with contextlib.suppress(QMPError, OSError, EOFError):
+            self.qmp.close()
+
+
 class Teller(threading.Thread):
     """One command, before anything else"""
 

@@ -7,16 +7,29 @@
 # not where its metadata says) finds all of its files after the restart, that
 # a scrub agrees with all checksums, and that it can then write on.  Forked, it
 # finds on each overlay what was in the golden image, whatever the others did.
+# Killed, it has all that was fsynced, and nothing to repair.
 #
 #: programs  mkfs.btrfs btrfs blkzone nvme
 #: modules   crc32c_generic btrfs mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
-#: variants  persistent volatile forked moved
+#: variants  persistent volatile forked moved killed
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
 
-first() {
+make_filesystem() {
     run mkfs.btrfs -f -O zoned -d single -m single "$DRIVE"
+}
+
+mount_filesystem() {
     run mount -t btrfs "$DRIVE" /mnt
+}
+
+check_filesystem() {
+    run btrfs check --readonly --check-data-csum "$DRIVE"
+}
+
+first() {
+    make_filesystem
+    mount_filesystem
     make_files /mnt
     run btrfs subvolume create /mnt/volume
     run cp -r /mnt/many /mnt/volume/
@@ -26,12 +39,12 @@ first() {
     run rm /mnt/file2048
     keep_sums /mnt
     run umount /mnt
-    run btrfs check --readonly "$DRIVE"
+    check_filesystem
 }
 
 second() {
-    run btrfs check --readonly --check-data-csum "$DRIVE"
-    run mount -t btrfs "$DRIVE" /mnt
+    check_filesystem
+    mount_filesystem
     run rm -f /mnt/again # of a second phase before this one
     check_sums /mnt
     run btrfs scrub start -B /mnt
@@ -40,5 +53,5 @@ second() {
     run cmp /mnt/file5000 /mnt/again
     run btrfs balance start -d /mnt
     run umount /mnt
-    run btrfs check --readonly --check-data-csum "$DRIVE"
+    check_filesystem
 }

@@ -16,26 +16,38 @@
 #: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
 #: disk      48M
 
-first() {
-    disk=$(virtio_disk plain)
+disk=$(virtio_disk plain)
+
+make_filesystem() {
     run mkfs.f2fs -f -m -c "$DRIVE" "$disk"
+}
+
+mount_filesystem() {
     run mount -t f2fs "$disk" /mnt
+}
+
+check_filesystem() {
+    run fsck.f2fs --dry-run "$disk"
+}
+
+first() {
+    make_filesystem
+    mount_filesystem
     make_files /mnt
     change_files /mnt
     run rm /mnt/long
     run sync
     keep_sums /mnt
     run umount /mnt
-    run fsck.f2fs --dry-run "$disk"
+    check_filesystem
 }
 
 second() {
-    disk=$(virtio_disk plain)
-    run fsck.f2fs --dry-run "$disk"
-    run mount -t f2fs "$disk" /mnt
+    check_filesystem
+    mount_filesystem
     check_sums /mnt
     run cp /mnt/file5000 /mnt/again
     run cmp /mnt/file5000 /mnt/again
     run umount /mnt
-    run fsck.f2fs --dry-run "$disk"
+    check_filesystem
 }

@@ -12,19 +12,31 @@
 #: kernel    full
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=64 zone_size=16M conventional=8 max_open=32 lba=4096 hba=lsi53c895a
-#: variants  persistent
+#: variants  persistent killed
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)
+echo mq-deadline >/sys/block/sda/queue/scheduler
 
 nr_empty_zones() {
     blkzone report "$SCSI" | grep -c 'zcond: 1(em)'
 }
 
-first() {
-    echo mq-deadline >/sys/block/sda/queue/scheduler
+make_filesystem() {
     run mkfs.f2fs -f -m "$SCSI"
+}
+
+mount_filesystem() {
     run mount -t f2fs "$SCSI" /mnt
+}
+
+check_filesystem() {
+    run fsck.f2fs --dry-run "$SCSI"
+}
+
+first() {
+    make_filesystem
+    mount_filesystem
     make_files /mnt
     change_files /mnt
     nr_empty=$(nr_empty_zones)
@@ -34,16 +46,15 @@ first() {
     run umount /mnt
     [ "$(nr_empty_zones)" -gt "$nr_empty" ] ||
         give_up "of $nr_empty Empty zones none more is Empty"
-    run fsck.f2fs --dry-run "$SCSI"
+    check_filesystem
 }
 
 second() {
-    echo mq-deadline >/sys/block/sda/queue/scheduler
-    run fsck.f2fs --dry-run "$SCSI"
-    run mount -t f2fs "$SCSI" /mnt
+    check_filesystem
+    mount_filesystem
     check_sums /mnt
     run cp /mnt/file5000 /mnt/again
     run cmp /mnt/file5000 /mnt/again
     run umount /mnt
-    run fsck.f2fs --dry-run "$SCSI"
+    check_filesystem
 }

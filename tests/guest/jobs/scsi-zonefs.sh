@@ -15,7 +15,7 @@
 #: kernel    full
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=64 zone_size=16M conventional=4 max_open=32 hba=usb-uas
-#: variants  persistent
+#: variants  persistent cut
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)
@@ -51,6 +51,22 @@ zbd() {
     fio_zbd "$SCSI" "$@"
 }
 
+make_filesystem() {
+    run mkzonefs -f "$SCSI"
+}
+
+mount_filesystem() {
+    run mount -t zonefs -o explicit-open,errors=remount-ro "$SCSI" /mnt
+}
+
+check_filesystem() {
+    echo "# zonefs has nothing but the write pointers" >&2
+}
+
+load() {
+    load_zonefs
+}
+
 first() {
     echo mq-deadline >/sys/block/sda/queue/scheduler
     zbd sequential 8 2 --rw=write --bs=128k --iodepth=16 \
@@ -62,8 +78,8 @@ first() {
     zbd rewrite 32 2 --rw=randwrite --bs=64k --iodepth=4 --io_size=48m
     says ' [1-9][0-9]* zone resets'
 
-    run mkzonefs -f "$SCSI"
-    run mount -t zonefs -o explicit-open,errors=remount-ro "$SCSI" /mnt
+    make_filesystem
+    mount_filesystem
     same "files of conventional zones" \
         "$(find /mnt/cnv -type f | wc -l)" $NR_CONVENTIONAL
     same "files of sequential zones" \
@@ -83,7 +99,7 @@ first() {
 }
 
 second() {
-    run mount -t zonefs -o explicit-open,errors=remount-ro "$SCSI" /mnt
+    mount_filesystem
     same "length of file 0" "$(length 0)" $((1088 << 10))
     same "length of file 1" "$(length 1)" 0
     same "length of file 2" "$(length 2)" $((16 << 20))

@@ -11,7 +11,7 @@
 #: modules   mq-deadline crc32c_generic btrfs
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=64 zone_size=16M conventional=4 max_open=32
-#: variants  persistent
+#: variants  persistent cut
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)
@@ -24,6 +24,18 @@ lba() {
 condition() {
     blkzone report -o "$(lba "$1")" -c 1 "$SCSI" |
         sed -n 's/.*zcond:.*(\(..\)).*/\1/p'
+}
+
+make_filesystem() {
+    run mkfs.btrfs -f -O zoned -d single -m single "$SCSI"
+}
+
+mount_filesystem() {
+    run mount -t btrfs "$SCSI" /mnt
+}
+
+check_filesystem() {
+    run btrfs check --readonly --check-data-csum "$SCSI"
 }
 
 first() {
@@ -50,19 +62,19 @@ first() {
     same "zone 9" "$(condition 9)" em
     refuse 'Illegal request' sg_reset_wp --zone=0 "$SCSI"
     run blkzone reset -o "$(lba 8)" -c 1 "$SCSI"
-    run mkfs.btrfs -f -O zoned -d single -m single "$SCSI"
-    run mount -t btrfs "$SCSI" /mnt
+    make_filesystem
+    mount_filesystem
     make_files /mnt
     keep_sums /mnt
     run umount /mnt
 }
 
 second() {
-    run btrfs check --readonly --check-data-csum "$SCSI"
-    run mount -t btrfs "$SCSI" /mnt
+    check_filesystem
+    mount_filesystem
     check_sums /mnt
     run cp /mnt/file5000 /mnt/again
     run btrfs balance start -d /mnt
     run umount /mnt
-    run btrfs check --readonly "$SCSI"
+    check_filesystem
 }

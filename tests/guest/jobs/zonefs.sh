@@ -35,9 +35,25 @@ keep_lengths() {
     sha256sum $FILES/[0-7] $FILES/62 >"$KEPT"/sums
 }
 
-first() {
+make_filesystem() {
     run mkzonefs -f "$DRIVE"
+}
+
+mount_filesystem() {
     run mount -t zonefs -o explicit-open,errors=remount-ro "$DRIVE" /mnt
+}
+
+check_filesystem() {
+    echo "# zonefs has nothing but the write pointers" >&2
+}
+
+load() {
+    load_zonefs
+}
+
+first() {
+    make_filesystem
+    mount_filesystem
     same "number of files" "$(find $FILES -type f | wc -l)" 63
     append 0 64
     append 0 1024
@@ -60,7 +76,7 @@ first() {
 }
 
 second() {
-    run mount -t zonefs -o explicit-open,errors=remount-ro "$DRIVE" /mnt
+    mount_filesystem
     while read -r file bytes; do
         same "length of file $file" "$(length "$file")" "$bytes"
     done </job/kept/lengths

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QEMU is killed while a filesystem of a guest is at work.
+
+The guest writes files, and says of each when fsync has returned, with length
+and checksum, and before it touches one again.  After a number of files that a
+seed decides, and a moment more, QEMU gets SIGKILL; for a cut of the power the
+zones lose first what is not durable (block-zone-power-cut).  The next guest
+must find every file that was said to be durable, and the program that checks
+the filesystem nothing to repair, and then works on.
+
+ROUNDS is how many times that happens (1), SEED what decides.  The same seed
+gives the same numbers; what QEMU is doing then is up to the machine.
+"""
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+
+import client
+import guest
+import mover
+from guest import QEMU_IMG, GuestError
+
+FILES = (5, 60)                 # at least, less than
+MOMENT_SECONDS = 0.3
+
+
+class Records(guest.Records):
+    """Knows what is durable: {name: (checksum, length)}."""
+
+    def __init__(self, talk, durable):
+        super().__init__(talk)
+        self.durable = dict(durable)
+        self.count = 0
+        # what comes behind a cut may be lost
+        self.is_cut = False
+
+    def take_changing(self, name):
+        self.durable.pop(name, None)
+
+    def take_synced(self, text):
+        checksum, length, name = text.split()
+        if not self.is_cut:
+            self.durable[name] = checksum, length
+            self.count += 1
+
+
+class Boot(client.ClientBoot):
+    """One that is not to end by itself, but after `count` files"""
+
+    def __init__(self, run, number, phases, durable, rng):
+        super().__init__(run, number, phases, kept(durable))
+        self.records = Records(run.talk, durable)
+        self.count = rng.randrange(*FILES)
+        self.moment = rng.uniform(0, MOMENT_SECONDS)
+        self.drives = run.zoned_drives() if run.variant == 'cut' else []
+        self.monitor = mover.Server(run.socket) if self.drives else None
+        self.was_killed = False
+
+    def take(self, line):
+        super().take(line)
+        if self.records.count >= self.count and not self.was_killed:
+            time.sleep(self.moment)
+            self.was_killed = True
+            self.strike()
+
+    def strike(self):
+        """All that has been said by now was durable before"""
+        if self.monitor:
+            self.records.is_cut = True
+            self.monitor.commands('block-zone-power-cut', [
+                {'node-name': drive} for drive in self.drives])
+        self.process.kill()
+
+    def end(self):
+        super().end()
+        if self.monitor:
+            self.monitor.close()
+
+    def judge(self):
+        if self.records.failures or not self.was_killed:
+            super().judge()
+            self.give_up('the guest ended before QEMU was killed')
+        if self.process.returncode != -signal.SIGKILL:
+            self.give_up(f'QEMU ended with status {self.process.returncode}')
+
+
+def kept(durable):
+    """As a file of the guest's"""
+    return {'synced': ''.join(f'{checksum} {length} {name}\n' for
+                              name, (checksum, length) in durable.items())} \
+        if durable else {}
+
+
+def check(image):
+    """Leaked clusters are all that a crash may leave; how many."""
+    result = subprocess.run([QEMU_IMG, 'check', '--output=json', image],
+                            text=True, check=False, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
+    if result.returncode not in (0, 3):
+        raise GuestError(f'qemu-img check {image}: {result.stdout}')
+    return json.loads(result.stdout).get('leaks', 0)
+
+
+def killed(run):
+    """All rounds, and a guest that looks at what the last one has left"""
+    seed = int(os.environ.get('SEED') or random.randrange(1 << 32))
+    rounds = int(os.environ.get('ROUNDS') or 1)
+    run.talk.say(f'   SEED={seed} ROUNDS={rounds}')
+    rng, durable, phases = random.Random(seed), {}, 'made loaded'
+    with tempfile.TemporaryDirectory() as directory:
+        for number in range(1, rounds + 1):
+            run.socket = os.path.join(directory, f'qmp{number}') \
+                if run.variant == 'cut' else None
+            records = Boot(run, number, phases, durable, rng).run()
+            durable, phases = records.durable, 'found loaded'
+            leaks = sum(map(check, run.zoned_images()))
+            run.talk.say(f'   killed after {records.count} files: '
+                         f'{len(durable)} are durable, {leaks} clusters leak')
+        run.socket = None
+    if not durable:
+        raise GuestError('nothing was durable')
+    client.ClientBoot(run, rounds + 1, 'found', kept(durable)).run()
+    for image in run.zoned_images():
+        check(image)
