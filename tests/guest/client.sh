@@ -128,6 +128,39 @@ change_files() {
     run sync
 }
 
+# nr_written DISK: of sequential zones
+nr_written() {
+    blkzone report "$1" | grep 'type: 2' | grep -vc '(em)'
+}
+
+# xfs_first DISK MIB: files, and as much as fills a zone, which is reset
+xfs_first() {
+    make_files /mnt
+    change_files /mnt
+    run dd if=/dev/zero of=/mnt/zone bs=1M count="$2" conv=fsync
+    xfs_written=$(nr_written "$1")
+    [ "$xfs_written" -ge 2 ] || give_up "$xfs_written zones are written"
+    run rm /mnt/long /mnt/zone
+    run sync
+    for _ in $(seq 100); do
+        [ "$(nr_written "$1")" -ge "$xfs_written" ] || break
+        sleep 0.1
+    done
+    [ "$(nr_written "$1")" -lt "$xfs_written" ] ||
+        give_up "of $xfs_written zones none is reset"
+    keep_sums /mnt
+    run umount /mnt
+    check_filesystem
+}
+
+xfs_second() {
+    check_sums /mnt
+    run cp /mnt/file5000 /mnt/again
+    run cmp /mnt/file5000 /mnt/again
+    run umount /mnt
+    check_filesystem
+}
+
 # fio_zbd DISK NAME FIRST COUNT OPTIONS...: on a range of zones
 fio_zbd() {
     zbd_disk=$1 zbd_name=$2 zbd_first=$3 zbd_count=$4

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# XFS on two disks: its metadata on one without zones, all data in zones of
+# ours, as a realtime device.  Shows that files are whole after the restart,
+# that xfs_repair finds nothing to repair, that zones whose files are gone are
+# reset, and that what was fsynced is there when QEMU is killed.
+#
+#: programs  blkzone nvme
+#: newer     mkfs.xfs xfs_repair
+#: release   newest
+#: modules   xfs mq-deadline
+#: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
+#: drive     lba=4096
+#: disk      384M
+#: variants  persistent killed
+#: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
+
+DISK=$(virtio_disk plain)
+
+make_filesystem() {
+    run mkfs.xfs -f -r zoned=1,rtdev="$DRIVE" "$DISK"
+    says 'zoned=1'
+}
+
+mount_filesystem() {
+    run mount -t xfs -o rtdev="$DRIVE" "$DISK" /mnt
+}
+
+check_filesystem() {
+    run xfs_repair -n -r "$DRIVE" "$DISK"
+}
+
+first() {
+    make_filesystem
+    mount_filesystem
+    xfs_first "$DRIVE" 16
+}
+
+second() {
+    check_filesystem
+    mount_filesystem
+    xfs_second
+}
