@@ -192,7 +192,7 @@ check_sums() {
 }
 
 # The variants killed and cut.  A job has make_filesystem, mount_filesystem (on
-# /mnt) and check_filesystem; load where not all names are files to write.
+# /mnt) and check_filesystem; load and check_durable where names are no files.
 
 # changing NAME: it may have any contents from here on, or be gone
 changing() {
@@ -306,13 +306,18 @@ made() {
     make_filesystem
 }
 
+# check_durable CHECKSUM LENGTH NAME: what the host was told of last
+check_durable() {
+    same "checksum of $3" "$(head -c "$2" "/mnt/$3" | sha256sum |
+        cut -d ' ' -f 1)" "$1"
+}
+
 # Recovery comes first: what checks does not do it.
 found() {
     mount_filesystem
     [ -s /job/kept/synced ] || give_up "no file was said to be durable"
     while read -r sum length name; do
-        same "checksum of $name" "$(head -c "$length" "/mnt/$name" |
-            sha256sum | cut -d ' ' -f 1)" "$sum"
+        check_durable "$sum" "$length" "$name"
     done </job/kept/synced
     run umount /mnt
     check_filesystem
