@@ -210,9 +210,14 @@ class Run:
     def drive_name(self):
         return 'drive0' if self.variant == 'moved' else 'zns'
 
+    def zone_options(self):
+        """Of a zoned image; what is cut has nothing but what was flushed"""
+        return ',zone-commit-interval=0' if self.variant == 'cut' else ''
+
     def drive(self):
         if self.variant != 'moved':
-            return ['-drive', f'file={self.image},id=zns,format=qcow2,if=none']
+            return ['-drive', f'file={self.image},id=zns,format=qcow2,if=none'
+                    + self.zone_options()]
         return ['-blockdev', 'driver=qcow2,node-name=drive0,file.driver=file,'
                 f'file.filename={self.image}']
 
@@ -227,7 +232,8 @@ class Run:
                 properties += drive.in_memory()
             options += [
                 '-drive', f'file={path},id=zns{number},format=qcow2,if=none'
-                + drive.drive_options(),
+                + drive.drive_options()
+                + (self.zone_options() if drive.is_zoned else ''),
                 '-device', f'nvme-ns,drive=zns{number},bus={drive.bus},'
                 f'nsid={number}' + properties]
         return options
@@ -251,7 +257,8 @@ class Run:
                 'logical_block_size=4096,physical_block_size=4096']
         if self.job.scsi:
             options += [
-                '-drive', f'file={self.scsi},id=smr,format=qcow2,if=none',
+                '-drive', f'file={self.scsi},id=smr,format=qcow2,if=none'
+                + self.zone_options(),
                 *self.job.scsi.hba(),
                 '-device', 'scsi-hd,drive=smr,bus=hba.0,serial=smr'
                 + self.job.scsi.properties(), '-trace', 'scsi_zbc_*']
