@@ -74,6 +74,7 @@ help:
 	@echo '  check-fuzz        SECONDS=7200 for two hours; 30 seconds if not given'
 	@echo '  check-guest       JOB=btrfs for one guest job; KERNEL=bookworm, trixie or'
 	@echo '                    newest for a kernel of that release'
+	@echo '                    JOB=btrfs:killed ROUNDS=20 kills QEMU 20 times'
 	@echo 'make check-crash  N=100000 crash states at least; SIGKILL KILLS=200 times to'
 	@echo '                  the storage daemon, and to QEMU; make check tries fewer'
 	@echo 'make bench        measure against raw, qcow2 and the base; charts of it are'

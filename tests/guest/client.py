@@ -437,7 +437,7 @@ class Run:
         chosen = fetcher.chosen_release()
         if chosen not in (None, self.job.release):
             raise guest.GuestSkip(
-                f'not run: KERNEL={chosen} is too old, it takes that of '
+                f'not run: KERNEL={chosen} is too old, it takes '
                 f'{self.job.release}')
         try:
             fetcher.KernelFetcher(self.talk, self.job.release,

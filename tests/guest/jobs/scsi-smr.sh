@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# A host-managed SCSI disk of the layout that disks have which one can buy: 256
-# MiB zones, one in a hundred conventional, 128 open ones.  Shows that as many
-# zones as that can be opened and no more, that fio fills a zone and writes to
-# more zones than can be open, and reads all of it back, and that btrfs has
+# fio and btrfs on a large host-managed SCSI disk, with the layout of disks that
+# one can buy: 256 MiB zones, 1 % conventional, 128 open ones.  Shows that as
+# many zones as that can be opened and no more, that fio fills a zone and writes
+# to more zones than can be open, and reads all of it back, and that btrfs has
 # files over zone ends, at once and after the restart.
 #
 #: programs  nvme blkzone fio sg_zone sg_rep_zones mkfs.btrfs btrfs

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# XFS on one host-managed SCSI disk of the layout that disks have which one can
-# buy: 256 MiB zones, one in a hundred conventional, 128 open ones.  Metadata is
-# in conventional zones, data in the others.  Shows that files are whole after
-# the restart, that xfs_repair finds nothing to repair, that zones whose files
-# are gone are reset, and that what was fsynced is there when QEMU is killed.
+# XFS on one host-managed SCSI disk, with the layout of disks that one can buy:
+# 256 MiB zones, 1 % conventional, 128 open ones.  Metadata is in conventional
+# zones, data in the others.  Shows that files are whole after the restart, that
+# xfs_repair finds nothing to repair, that zones whose files are gone are reset,
+# and that what was fsynced is there when QEMU is killed.
 #
 #: programs  blkzone nvme
 #: newer     mkfs.xfs xfs_repair
