@@ -56,6 +56,13 @@ check-crash:
 	@scripts/build $(CRASH_TARGETS)
 	@tests/crash/run --states=$(N) --kills=$(KILLS)
 
+deb:
+	@packaging/build-deb
+
+# RELEASES: those to try it on
+check-deb:
+	@packaging/check-deb $(RELEASES)
+
 series:
 	@test -f $(BUILD)/arguments || ./configure
 	@scripts/series
@@ -81,10 +88,13 @@ help:
 	@echo '                  in build/bench/charts.html;'
 	@echo '                  BENCH_OPTIONS= are those of tests/bench/bench'
 	@echo 'make bench-quick  a part of it: under 3 minutes, once all is built'
+	@echo 'make deb          the Debian package, in build/'
+	@echo 'make check-deb    try it in clean chroots of Debian 12 and 13, as root;'
+	@echo '                  RELEASES=trixie for one of them'
 	@echo 'make series       the queue as mails for git am, in build/series'
 	@echo 'QEMU=10.2         behind each of them: with that base, in build/10.2'
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'
 
 .PHONY: all install demo check $(PARTS:%=check-%) check-crash bench bench-quick \
-        series clean help
+        deb check-deb series clean help
