@@ -59,6 +59,7 @@
 /* Version descriptor: ZBC, no version claimed */
 #define ZBC_VERSION_DESCRIPTOR      0x0620
 #define ZBC_VERSION_BYTE            58
+#define ZBC_STANDARD_BYTES          96
 /* READ CAPACITY (16): the last LBA is that of the whole disk */
 #define RC16_BASIS_DISK             0x10
 
@@ -233,6 +234,9 @@ int scsi_zbc_inquiry(SCSIRequest *req, uint8_t *outbuf, int len)
     outbuf[0] = TYPE_ZBC;
     if (!vital) {
         stw_be_p(&outbuf[ZBC_VERSION_BYTE], ZBC_VERSION_DESCRIPTOR);
+        /* Whoever has asked for less is told how much there is */
+        outbuf[4] = ZBC_STANDARD_BYTES - 5;
+        len = MIN(len, ZBC_STANDARD_BYTES);
     } else if (page == VPD_SUPPORTED_PAGES) {
         outbuf[len++] = VPD_ZONED_CHARACTERISTICS;
         outbuf[3]++;

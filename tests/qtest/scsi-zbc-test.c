@@ -36,6 +36,20 @@ static void standard_inquiry(ZbcDrive *drive)
     g_assert_cmphex(lduw_be_p(data + 58), ==, 0x0620);
 }
 
+/* The additional length is that of all data, however much is asked for */
+static void standard_inquiry_length(ZbcDrive *drive)
+{
+    const uint32_t lengths[] = { 5, 36, 60, 96, 255 };
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+        g_autofree uint8_t *data = zbc_inquiry(drive, -1, lengths[i]);
+
+        g_assert_nonnull(data);
+        g_assert_cmpuint(data[4], ==, 96 - 5);
+    }
+}
+
 static void supported_pages(ZbcDrive *drive)
 {
     g_autofree uint8_t *data = zbc_inquiry(drive, 0, 64);
@@ -609,6 +623,7 @@ typedef struct ZbcTest {
 
 static const ZbcTest tests[] = {
     { "inquiry/standard", standard_inquiry },
+    { "inquiry/standard-length", standard_inquiry_length },
     { "inquiry/supported-pages", supported_pages },
     { "inquiry/characteristics", characteristics },
     { "inquiry/characteristics-without-limits", characteristics,

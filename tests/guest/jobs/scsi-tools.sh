@@ -49,11 +49,10 @@ zbd_counts() {
 }
 
 pages() {
-    # the additional length is that of the answer, as from any disk of QEMU:
-    # who asks for 36 bytes first sees no descriptors
-    run sg_inq --len=96 "$SCSI"
+    run sg_inq "$SCSI"
     says 'PDT=20'
-    run sg_inq --len=96 --descriptors "$SCSI"
+    # it asks for 36 bytes first, and then for as many as there are
+    run sg_inq --descriptors "$SCSI"
     says 'ZBC'
     run sg_vpd -p sv "$SCSI"
     says 'Zoned block device characteristics'
