@@ -9,10 +9,10 @@
 // Spatch-Options: --no-includes
 
 @@
-type T;
+attribute name coroutine_fn;
 parameter list P;
 @@
-- static T bdrv_co_do_pwrite_zeroes(P);
+- static int coroutine_fn bdrv_co_do_pwrite_zeroes(P);
 
 @@
 identifier f = {
