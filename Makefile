@@ -77,7 +77,7 @@ help:
 	@echo 'make demo         show a zoned drive that survives a restart'
 	@echo 'make check        all tests; or one part of them, check-PART of'
 	@echo '                  $(PARTS)'
-	@echo '                  (san and tsan have builds of their own, and are not in check)'
+	@echo '                  (next, san and tsan have builds of their own, and are not in check)'
 	@echo '  check-fuzz        SECONDS=7200 for two hours; 30 seconds if not given'
 	@echo '  check-guest       JOB=btrfs for one guest job; KERNEL=bookworm, trixie or'
 	@echo '                    newest for a kernel of that release'
