@@ -19,26 +19,4 @@ typedef unsigned int BdrvStatusHint;
 typedef bool BdrvStatusHint;
 #endif
 
-/* blk_pdiscard and blk_co_pdiscard, which is fn: in some bases with flags */
-#define zone_compat_discard(fn, blk, offset, bytes) \
-    _Generic(&(fn), BlkDiscardFlags *: zone_compat_discard_flags, \
-             BlkDiscard *: zone_compat_discard_plain)(fn, blk, offset, bytes)
-
-typedef int BlkDiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
-typedef int BlkDiscardFlags(BlockBackend *blk, int64_t offset, int64_t bytes,
-                            BdrvRequestFlags flags);
-
-static inline int zone_compat_discard_plain(BlkDiscard *fn, BlockBackend *blk,
-                                            int64_t offset, int64_t bytes)
-{
-    return fn(blk, offset, bytes);
-}
-
-static inline int zone_compat_discard_flags(BlkDiscardFlags *fn,
-                                            BlockBackend *blk, int64_t offset,
-                                            int64_t bytes)
-{
-    return fn(blk, offset, bytes, 0);
-}
-
 #endif /* BLOCK_ZONE_COMPAT_H */

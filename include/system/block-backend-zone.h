@@ -188,8 +188,8 @@ blk_zone_co_append(BlockBackend *blk, int64_t *offset, QEMUIOVector *qiov,
                    BdrvRequestFlags flags);
 
 /*
- * Of block/block-backend.c: the child through which blk has its node (NULL without one), and
- * its part in a group of limits; from any thread
+ * Of block/block-backend.c: the child through which blk has its node (NULL
+ * without one), and its part in a group of limits; from any thread
  */
 BdrvChild *blk_zone_root(BlockBackend *blk, struct ThrottleGroupMember **tgm);
 

@@ -13,6 +13,7 @@
 #include "block/block_int.h"
 #include "block/zone-io.h"
 #include "system/block-backend-zone.h"
+#include "../zone/discard.h"
 #include "crash-change.h"
 #include "crash-check.h"
 #include "crash-fault.h"
@@ -230,9 +231,9 @@ static void coroutine_fn crash_co_discard(CrashRun *run, uint32_t zone_idx)
                        first * run->image->cluster_bytes;
     op->length_bytes = (1 + crash_pick(run, clusters - first)) *
                        run->image->cluster_bytes;
-    crash_end(run, op, zone_compat_discard(blk_co_pdiscard, run->image->blk,
-                                           op->offset_bytes,
-                                           op->length_bytes));
+    crash_end(run, op, zone_test_discard(blk_co_pdiscard, run->image->blk,
+                                         op->offset_bytes,
+                                         op->length_bytes));
 }
 
 /* What comes from the image below gets a copy; for a reader nothing changes */

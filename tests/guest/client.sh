@@ -194,6 +194,20 @@ check_sums() {
 # The variants killed and cut.  A job has make_filesystem, mount_filesystem (on
 # /mnt) and check_filesystem; load and check_durable where names are no files.
 
+# use_btrfs DISK: these three for it
+use_btrfs() {
+    btrfs_disk=$1
+    make_filesystem() {
+        run mkfs.btrfs -f -O zoned -d single -m single "$btrfs_disk"
+    }
+    mount_filesystem() {
+        run mount -t btrfs "$btrfs_disk" /mnt
+    }
+    check_filesystem() {
+        run btrfs check --readonly --check-data-csum "$btrfs_disk"
+    }
+}
+
 # changing NAME: it may have any contents from here on, or be gone
 changing() {
     record changing "$1"

@@ -35,13 +35,12 @@ ZoneFilterAfter(BlockDriverState *bs, ZoneFilterRequest *req, int ret);
 typedef void coroutine_mixed_fn
 ZoneFilterMark(BlockDriverState *bs, int64_t offset, int64_t bytes);
 
-/* Called with the lock of the graph */
 typedef struct ZoneFilter {
     const char *format_name;
     /* An error is the request's */
-    ZoneFilterBefore *co_before;
+    ZoneFilterBefore *co_before GRAPH_RDLOCK_PTR;
     /* ret is the request's result, or that of co_before */
-    ZoneFilterAfter *co_after;
+    ZoneFilterAfter *co_after GRAPH_RDLOCK_PTR;
     /* What a reader of the range sees has changed by itself */
     ZoneFilterMark *mark;
 } ZoneFilter;

@@ -8,7 +8,7 @@
 #include "qapi/error.h"
 #include "qemu/option.h"
 #include "block/block_int.h"
-#include "block/zone-compat.h"
+#include "../../zone/discard.h"
 #include "fail-ops.h"
 
 #define MANY_SECTORS    132     /* of words: more than one batch of a commit */
@@ -230,9 +230,9 @@ static int flush(FailImage *image)
 
 static int discard(FailImage *image)
 {
-    return zone_compat_discard(blk_pdiscard, image->blk, FAIL_ZONE_FULL *
-                               image->geometry.zone_bytes,
-                               12 * FAIL_BLOCK_BYTES);
+    return zone_test_discard(blk_pdiscard, image->blk, FAIL_ZONE_FULL *
+                             image->geometry.zone_bytes,
+                             12 * FAIL_BLOCK_BYTES);
 }
 
 static int open_zone(FailImage *image)

@@ -19,6 +19,7 @@
 #include "block/qcow2.h"
 #include "block/snapshot.h"
 #include "block/zone/qcow2/internal.h"
+#include "../../zone/discard.h"
 #include "fail-image.h"
 
 #define CLUSTER_BLOCKS  4               /* of the images of fail-image.c */
@@ -294,8 +295,8 @@ static void test_discard(gconstpointer opaque)
     FailImage *image = new_image(opaque);
 
     write_known(image, CONVENTIONAL, ZONE_BLOCKS);
-    g_assert_cmpint(zone_compat_discard(blk_pdiscard, image->blk, 0,
-                                        ZONE_BYTES), ==, 0);
+    g_assert_cmpint(zone_test_discard(blk_pdiscard, image->blk, 0,
+                                      ZONE_BYTES), ==, 0);
     expect_blocks(image, CONVENTIONAL, 0, ZONE_BLOCKS, 0);
     take_clusters(image, SEQUENTIAL, 2);
     expect_blocks(image, CONVENTIONAL, 0, ZONE_BLOCKS, 0);
@@ -462,8 +463,8 @@ static void test_reopen(gconstpointer opaque)
     g_assert_cmpint(bdrv_reopen(blk_bs(image->blk), options, true,
                                 &error_abort), ==, 0);
     g_assert_true(write_passes(image, CONVENTIONAL, 0, ZONE_BLOCKS, 2));
-    g_assert_cmpint(zone_compat_discard(blk_pdiscard, image->blk, 0,
-                                        ZONE_BYTES), ==, 0);
+    g_assert_cmpint(zone_test_discard(blk_pdiscard, image->blk, 0,
+                                      ZONE_BYTES), ==, 0);
     take_clusters(image, SEQUENTIAL, 1);
     expect_blocks(image, CONVENTIONAL, 0, ZONE_BLOCKS, 0);
     finish(image);
@@ -479,8 +480,8 @@ static void test_inactive(gconstpointer opaque)
     blk_set_force_allow_inactivate(blk);
     g_assert_cmpint(bdrv_inactivate_all(), ==, 0);
     g_assert_cmpint(fail_image_open(image, 0, &error_abort), ==, 0);
-    g_assert_cmpint(zone_compat_discard(blk_pdiscard, image->blk, 0,
-                                        ZONE_BYTES), ==, 0);
+    g_assert_cmpint(zone_test_discard(blk_pdiscard, image->blk, 0,
+                                      ZONE_BYTES), ==, 0);
     take_clusters(image, SEQUENTIAL, 2);
     fail_image_close(image);
     image->blk = blk;

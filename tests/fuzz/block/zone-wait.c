@@ -21,6 +21,7 @@
 #include "iothread.h"
 #include "system/block-backend.h"
 #include "system/block-backend-zone.h"
+#include "../../zone/discard.h"
 
 #define BLOCK_BYTES     4096
 #define ZONE_BYTES      (16 * BLOCK_BYTES)
@@ -258,8 +259,8 @@ static int coroutine_fn run_request(Request *request)
     case REQUEST_APPEND:
         return blk_co_zone_append(blk, &request->offset, &qiov, 0);
     case REQUEST_DISCARD:
-        return zone_compat_discard(blk_co_pdiscard, blk, request->offset,
-                                   BLOCK_BYTES);
+        return zone_test_discard(blk_co_pdiscard, blk, request->offset,
+                                 BLOCK_BYTES);
     case REQUEST_HOLD:
         zone_io_co_hold(io, request->zone_idx);
         return 0;

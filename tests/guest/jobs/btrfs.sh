@@ -15,17 +15,7 @@
 #: variants  persistent volatile forked moved killed
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
 
-make_filesystem() {
-    run mkfs.btrfs -f -O zoned -d single -m single "$DRIVE"
-}
-
-mount_filesystem() {
-    run mount -t btrfs "$DRIVE" /mnt
-}
-
-check_filesystem() {
-    run btrfs check --readonly --check-data-csum "$DRIVE"
-}
+use_btrfs "$DRIVE"
 
 first() {
     make_filesystem

@@ -26,17 +26,7 @@ condition() {
         sed -n 's/.*zcond:.*(\(..\)).*/\1/p'
 }
 
-make_filesystem() {
-    run mkfs.btrfs -f -O zoned -d single -m single "$SCSI"
-}
-
-mount_filesystem() {
-    run mount -t btrfs "$SCSI" /mnt
-}
-
-check_filesystem() {
-    run btrfs check --readonly --check-data-csum "$SCSI"
-}
+use_btrfs "$SCSI"
 
 first() {
     run lsscsi

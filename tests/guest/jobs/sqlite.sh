@@ -16,21 +16,15 @@
 NR_ACCOUNTS=50
 BALANCE=1000
 
-make_filesystem() {
-    run mkfs.btrfs -f -O zoned -d single -m single "$DRIVE"
+use_btrfs "$DRIVE"
+
+made() {
+    make_filesystem
     mount_filesystem
     for database in delete wal; do
         make_database $database | run sqlite3 /mnt/$database
     done
     run umount /mnt
-}
-
-mount_filesystem() {
-    run mount -t btrfs "$DRIVE" /mnt
-}
-
-check_filesystem() {
-    run btrfs check --readonly --check-data-csum "$DRIVE"
 }
 
 # make_database MODE: that of the journal, which is its name
