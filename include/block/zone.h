@@ -178,6 +178,9 @@ typedef struct ZoneSummary {
 
 /* All zones Empty (conventional ones first); geometry is copied */
 ZoneTable *zone_table_new(const ZoneGeometry *geometry);
+/* All zones as their words say, each of which has passed zone_word_check() */
+ZoneTable *zone_table_new_from_words(const ZoneGeometry *geometry,
+                                     const uint64_t *words);
 void zone_table_free(ZoneTable *table);
 const ZoneGeometry *zone_table_geometry(const ZoneTable *table);
 

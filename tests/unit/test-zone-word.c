@@ -127,15 +127,44 @@ static void test_zdev_without_extensions(void)
                                      UINT64_C(0x0400000000010000)));
 }
 
+typedef struct Load {
+    uint64_t word;
+    ZoneState state;
+    uint64_t wp_bytes;
+    uint8_t attributes;
+} Load;
+
+static void check_loaded(ZoneTable *table, const Load *load)
+{
+    g_assert_cmpint(state_of(table, 1), ==, load->state);
+    g_assert_cmpint(wp_of(table, 1), ==, load->wp_bytes);
+    g_assert_cmpint(reserved_of(table, 1), ==, load->wp_bytes);
+    g_assert_cmphex(attributes_of(table, 1), ==, load->attributes);
+    g_assert_cmphex(zone_table_word(table, 1), ==, load->word);
+    expect_send(table, 1, ZONE_EVENT_POWER_CYCLE);
+    g_assert_cmphex(zone_table_word(table, 1), ==, load->word);
+}
+
+/* The same for a table that is made of nothing but words */
+static void check_made(const Load *load)
+{
+    g_autofree uint64_t *words = g_new(uint64_t, geometry.nr_zones);
+    ZoneTable *table;
+    uint32_t i;
+
+    for (i = 0; i < geometry.nr_zones; i++) {
+        words[i] = zone_empty_word(&geometry, i);
+    }
+    words[1] = load->word;
+    table = zone_table_new_from_words(&geometry, words);
+    check_loaded(table, load);
+    zone_table_free(table);
+}
+
 /* What a power cycle makes of a word, and that the word stays as it was */
 static void test_load(void)
 {
-    static const struct {
-        uint64_t word;
-        ZoneState state;
-        uint64_t wp_bytes;
-        uint8_t attributes;
-    } loads[] = {
+    static const Load loads[] = {
         { UINT64_C(0x0000000000010000), ZONE_STATE_EMPTY, 0, 0 },
         { UINT64_C(0x0400000000010000), ZONE_STATE_CLOSED, 0, 0x80 },
         { UINT64_C(0x0000000000010200), ZONE_STATE_CLOSED, 512, 0 },
@@ -153,13 +182,8 @@ static void test_load(void)
         g_assert_cmpint(zone_stored_state(&geometry, 1, loads[i].word), ==,
                         loads[i].state);
         zone_table_load_word(table, 1, loads[i].word);
-        g_assert_cmpint(state_of(table, 1), ==, loads[i].state);
-        g_assert_cmpint(wp_of(table, 1), ==, loads[i].wp_bytes);
-        g_assert_cmpint(reserved_of(table, 1), ==, loads[i].wp_bytes);
-        g_assert_cmphex(attributes_of(table, 1), ==, loads[i].attributes);
-        g_assert_cmphex(zone_table_word(table, 1), ==, loads[i].word);
-        expect_send(table, 1, ZONE_EVENT_POWER_CYCLE);
-        g_assert_cmphex(zone_table_word(table, 1), ==, loads[i].word);
+        check_loaded(table, &loads[i]);
+        check_made(&loads[i]);
     }
     zone_table_free(table);
 }

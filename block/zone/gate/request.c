@@ -186,7 +186,9 @@ bdrv_zone_co_mgmt(BdrvChild *child, BlockZoneOp op, int64_t offset, int64_t len)
 
 /* Reports *****************************************************************/
 
-/* Others get their turn when so many zones have been described */
+/* So many zones are described at one moment; others wait for the lock */
+#define ZONE_REPORT_LOCKED 256
+/* Other coroutines get their turn behind so many */
 #define ZONE_REPORT_BATCH 4096
 
 static BlockZoneDescriptor zone_io_descriptor(const ZoneInfo *info)
@@ -203,14 +205,27 @@ static BlockZoneDescriptor zone_io_descriptor(const ZoneInfo *info)
     };
 }
 
+static void zone_io_describe_zones(ZoneIO *io, uint32_t zone_idx, uint32_t nr,
+                                   BlockZoneDescriptor *zones)
+{
+    ZoneInfo info;
+    uint32_t i;
+
+    zone_io_lock(io);
+    for (i = 0; i < nr; i++) {
+        zone_table_info(io->table, zone_idx + i, &info);
+        zones[i] = zone_io_descriptor(&info);
+    }
+    zone_io_unlock(io);
+}
+
 int coroutine_fn
 bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
                     BlockZoneDescriptor *zones)
 {
     ZoneIO *io = bdrv_zone_io(bs);
     unsigned max = *nr_zones;
-    uint32_t zone_idx;
-    ZoneInfo info;
+    uint32_t zone_idx, nr;
 
     *nr_zones = 0;
     if (offset < 0 || offset > zone_io_zoned_bytes(io)) {
@@ -230,8 +245,11 @@ bdrv_zone_co_report(BlockDriverState *bs, int64_t offset, unsigned *nr_zones,
         if (*nr_zones && *nr_zones % ZONE_REPORT_BATCH == 0) {
             zone_io_co_give_way();
         }
-        zone_io_get_info(io, zone_idx++, &info);
-        zones[(*nr_zones)++] = zone_io_descriptor(&info);
+        nr = MIN(max - *nr_zones, ZONE_REPORT_LOCKED);
+        nr = MIN(nr, zone_io_geometry(io)->nr_zones - zone_idx);
+        zone_io_describe_zones(io, zone_idx, nr, zones + *nr_zones);
+        zone_idx += nr;
+        *nr_zones += nr;
     }
     return 0;
 }

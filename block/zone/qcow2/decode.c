@@ -484,10 +484,7 @@ ZoneTable *qcow2_zone_decode_words(const ZoneGeometry *geometry,
             return NULL;
         }
     }
-    table = zone_table_new(geometry);
-    for (i = 0; i < geometry->nr_zones; i++) {
-        zone_table_load_word(table, i, words[i]);
-    }
+    table = zone_table_new_from_words(geometry, words);
     counts = zone_table_counts(table);
     if (!torn && !check_active(geometry, &counts, errp)) {
         zone_table_free(table);

@@ -137,17 +137,25 @@ static void check_geometry(const ZoneGeometry *geometry)
     }
 }
 
-/* A zone without a state yet gets its first, behind those that have one */
-static void add_zone(ZoneTable *table, uint32_t zone_idx)
+/* A zone without a state yet gets that of its word, behind those that have one */
+static void add_zone(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 {
-    uint64_t state = zone_idx < table->geometry.conventional_zones ?
-                     ZONE_STATE_CONVENTIONAL : ZONE_STATE_EMPTY;
+    ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];
+    ZoneState state = zone_stored_state(&table->geometry, zone_idx, word);
 
-    table->words[zone_idx] = zone_empty_word(&table->geometry, zone_idx);
-    table->live[zone_idx] = state << ZONE_LIVE_STATE_SHIFT |
-                            zone_start(table, zone_idx);
+    table->words[zone_idx] = word;
+    table->live[zone_idx] = (uint64_t)state << ZONE_LIVE_STATE_SHIFT |
+                            (word & ZONE_WORD_LESS_MASK) |
+                            zone_word_wp_bytes(word);
+    group->nr_with_attributes +=
+        !!(zone_word_attributes(word) & ZONE_ATTR_REPORTED);
     list_append(table, &table->lists[state], zone_idx);
     count_zone(table, zone_idx, 1);
+}
+
+static void add_empty_zone(ZoneTable *table, uint32_t zone_idx)
+{
+    add_zone(table, zone_idx, zone_empty_word(&table->geometry, zone_idx));
 }
 
 /* The reverse, for an Empty zone that nobody uses */
@@ -169,7 +177,8 @@ static uint32_t nr_groups(uint32_t nr_zones)
     return nr_zones / ZONE_GROUP_ZONES + 1;
 }
 
-ZoneTable *zone_table_new(const ZoneGeometry *geometry)
+/* Without zones */
+static ZoneTable *new_table(const ZoneGeometry *geometry)
 {
     ZoneTable *table = g_new0(ZoneTable, 1);
     uint32_t i;
@@ -196,9 +205,30 @@ ZoneTable *zone_table_new(const ZoneGeometry *geometry)
         bucket->discards.tail = &bucket->discards.first;
     }
     table->passed_tail = &table->passed;
+    return table;
+}
+
+ZoneTable *zone_table_new(const ZoneGeometry *geometry)
+{
+    ZoneTable *table = new_table(geometry);
+    uint32_t i;
+
     for (i = 0; i < geometry->nr_zones; i++) {
-        add_zone(table, i);
+        add_empty_zone(table, i);
     }
+    return table;
+}
+
+ZoneTable *zone_table_new_from_words(const ZoneGeometry *geometry,
+                                     const uint64_t *words)
+{
+    ZoneTable *table = new_table(geometry);
+    uint32_t i;
+
+    for (i = 0; i < geometry->nr_zones; i++) {
+        add_zone(table, i, words[i]);
+    }
+    zone_table_debug_verify(table);
     return table;
 }
 
@@ -222,7 +252,7 @@ void zone_table_resize(ZoneTable *table, uint32_t nr_zones)
         table->groups[i] = (ZoneGroup) {};
     }
     for (i = nr_before; i < nr_zones; i++) {
-        add_zone(table, i);
+        add_empty_zone(table, i);
     }
     zone_table_debug_verify(table);
 }

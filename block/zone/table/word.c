@@ -174,12 +174,23 @@ uint64_t zone_empty_word(const ZoneGeometry *geometry, uint32_t zone_idx)
                             zone_idx * geometry->zone_bytes);
 }
 
+/* Most words of most drives: what else they may be need not be looked at */
+static bool is_plain_empty(const ZoneGeometry *geometry, uint32_t zone_idx,
+                           uint64_t word)
+{
+    return word == zone_idx * geometry->zone_bytes &&
+           zone_idx >= geometry->conventional_zones;
+}
+
 ZoneState zone_stored_state(const ZoneGeometry *geometry, uint32_t zone_idx,
                             uint64_t word)
 {
     uint64_t start_bytes = zone_idx * geometry->zone_bytes;
     uint64_t wp_bytes = zone_word_wp_bytes(word);
 
+    if (is_plain_empty(geometry, zone_idx, word)) {
+        return ZONE_STATE_EMPTY;
+    }
     switch (zone_word_state(word)) {
     case ZONE_WORD_READ_ONLY:
         return ZONE_STATE_READ_ONLY;
@@ -262,6 +273,9 @@ const char *zone_word_check(const ZoneGeometry *geometry, uint32_t zone_idx,
     uint64_t wp_bytes = zone_word_wp_bytes(word);
     const char *fault;
 
+    if (is_plain_empty(geometry, zone_idx, word)) {
+        return NULL;
+    }
     if (state != ZONE_WORD_DERIVED && state != ZONE_WORD_READ_ONLY &&
         state != ZONE_WORD_FULL && state != ZONE_WORD_OFFLINE) {
         return "unknown zone state";
