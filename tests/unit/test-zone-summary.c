@@ -110,6 +110,18 @@ static void do_something(ZoneTable *table)
     }
 }
 
+/* Closed, with a ZRWA, and the rest of what chance may have left out */
+static void do_what_is_rare(ZoneTable *table)
+{
+    uint32_t zone_idx = zone_table_find(table, ZONE_STATE_EMPTY, 40);
+
+    expect_send(table, zone_idx, ZONE_EVENT_OPEN_ZRWA);
+    g_assert_cmpint(write_some(table, zone_idx, 4 * KIB), ==, ZONE_OK);
+    expect_send(table, zone_idx, ZONE_EVENT_CLOSE);
+    zone_idx = zone_table_find(table, ZONE_STATE_EMPTY, zone_idx);
+    expect_send(table, zone_idx, ZONE_EVENT_OPEN_ZRWA);
+}
+
 static void test_all_states(void)
 {
     ZoneTable *table = make_groups();
@@ -123,6 +135,7 @@ static void test_all_states(void)
             zone_table_verify(table);
         }
     }
+    do_what_is_rare(table);
     check_ranges(table);
     zone_table_summarize(table, 0, NR_ZONES, &all);
     for (i = 0; i < ZONE_STATE__MAX; i++) {
