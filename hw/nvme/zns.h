@@ -20,22 +20,10 @@
 typedef struct NvmeZnsLog NvmeZnsLog;
 
 /* Properties of nvme-ns: how zones change by themselves, which it announces */
+#define NVME_ZNS_BOOL(name_, member_) \
+    DEFINE_PROP_BOOL("zoned." name_, NvmeNamespace, params.member_, false)
 #define NVME_ZNS_LIMIT(name_, member_) \
     DEFINE_PROP_UINT32("zoned." name_, NvmeNamespace, params.member_, 0)
-
-#define NVME_ZNS_PROPERTIES \
-    DEFINE_PROP_BOOL("zoned.excursions", NvmeNamespace, params.excursions, \
-                     false), \
-    DEFINE_PROP_BOOL("zoned.variable_capacity", NvmeNamespace, \
-                     params.variable_capacity, false), \
-    NVME_ZNS_LIMIT("rrl", reset_limits[0]), \
-    NVME_ZNS_LIMIT("rrl1", reset_limits[1]), \
-    NVME_ZNS_LIMIT("rrl2", reset_limits[2]), \
-    NVME_ZNS_LIMIT("rrl3", reset_limits[3]), \
-    NVME_ZNS_LIMIT("frl", finish_limits[0]), \
-    NVME_ZNS_LIMIT("frl1", finish_limits[1]), \
-    NVME_ZNS_LIMIT("frl2", finish_limits[2]), \
-    NVME_ZNS_LIMIT("frl3", finish_limits[3])
 
 /*
  * Makes the namespace a zoned one when its backend has zones or zoned=on asks

@@ -11,8 +11,10 @@
 
 /* blk_pdiscard or blk_co_pdiscard, which is fn */
 #define zone_test_discard(fn, blk, offset, bytes) \
-    _Generic(&(fn), BlkDiscardFlags *: zone_test_discard_flags, \
-             BlkDiscard *: zone_test_discard_plain)(fn, blk, offset, bytes)
+    __builtin_choose_expr( \
+        __builtin_types_compatible_p(typeof(fn), BlkDiscardFlags), \
+        zone_test_discard_flags, \
+        zone_test_discard_plain)(fn, blk, offset, bytes)
 
 typedef int BlkDiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
 typedef int BlkDiscardFlags(BlockBackend *blk, int64_t offset, int64_t bytes,
