@@ -63,7 +63,7 @@ def chosen_release():
 def only(tree, patterns, flavour):
     found = [path for pattern in patterns
              for path in glob.glob(os.path.join(tree, pattern))
-             if ('-cloud-amd64' in path[len(tree):]) == (flavour == 'cloud')]
+             if ('-cloud-' in path[len(tree):]) == (flavour == 'cloud')]
     if len(found) != 1:
         raise GuestError(f'{len(found)} files {" or ".join(patterns)} in '
                          f'{tree}; remove that directory and try again')
@@ -93,9 +93,10 @@ class Fetcher:
 
     wanted = (*PACKAGES, *ALONE, *KERNELS.values())
 
-    def __init__(self, talk, suite=RELEASES[OWN_RELEASE], name=''):
+    def __init__(self, talk, suite=RELEASES[OWN_RELEASE], name='',
+                 machine=None):
         self.talk = talk
-        self.cache = base_fetch().Cache(suite)
+        self.cache = base_fetch().Cache(suite, machine=machine)
         self.dir = os.path.join(self.cache.dir, 'guest', name)
         self.tree = os.path.join(self.dir, 'tree')
         self.stamp = os.path.join(self.dir, 'packages')
@@ -136,7 +137,7 @@ class Fetcher:
                         '--no-install-recommends', '-s', 'install', *packages)
         names = re.findall(r'^Inst (\S+) ', plan, re.M)
         return [name for name in names
-                if name in packages or name.startswith('lib')]
+                if name in packages or name.startswith(('lib', 'zlib'))]
 
     def is_complete(self):
         """Whether the tree has what this file asks for."""

@@ -21,7 +21,13 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get('ZNS_BUILD') or os.path.join(ROOT, 'build')
 LOGS = os.path.join(BUILD, 'logs', 'guest')
 IMAGES = os.path.join(BUILD, 'guest')
-QEMU = os.environ.get('QEMU', os.path.join(BUILD, 'out', 'qemu-system-x86_64'))
+# What is behind -machine, and the console
+MACHINES = {'x86_64': (['q35'], 'ttyS0'),
+            'aarch64': (['virt', '-cpu', 'cortex-a72'], 'ttyAMA0')}
+HOST_KIND = 'x86_64'
+MACHINE = os.environ.get('GUEST_MACHINE', HOST_KIND)
+QEMU = os.environ.get('QEMU', os.path.join(BUILD, 'out',
+                                           f'qemu-system-{MACHINE}'))
 STORAGE_DAEMON = os.path.join(BUILD, 'out', 'storage-daemon',
                               'qemu-storage-daemon')
 QEMU_IMG = os.environ.get('QEMU_IMG', os.path.join(BUILD, 'out', 'qemu-img'))
@@ -33,6 +39,8 @@ environment:
                     the programs to use (default: those in build/out)
   BASE_QEMU         a QEMU without this project, for the variant "base"
   QEMU_OPTIONS      more options for QEMU
+  GUEST_MACHINE     x86_64, the default, or aarch64: for the tests that are no
+                    client jobs
   GUEST_ACCEL       accelerator (default tcg; kvm only where it works)
   GUEST_TIMEOUT     seconds that one boot may take (default 120,
                     300 for a client job)
@@ -193,11 +201,17 @@ def run_tool(argv, talk=None, text=''):
     return result.stdout
 
 
-def prepare_initramfs(talk):
-    """The archive that all guests start from; made when it is not there."""
+def require_qemu():
     if not os.access(QEMU, os.X_OK):
         raise GuestError(f'no QEMU at {QEMU}: build it first (make), '
                          'or name one with QEMU=')
+
+
+def prepare_initramfs(talk):
+    """The archive that all guests start from; made when it is not there."""
+    require_qemu()
+    if MACHINE != HOST_KIND:
+        raise GuestError(f'this is not for guests on {MACHINE}')
     os.makedirs(IMAGES, exist_ok=True)
     initramfs = os.path.join(IMAGES, 'initramfs.cpio')
     run_tool([os.path.join(HERE, 'build-initramfs'), initramfs], talk)
@@ -206,6 +220,11 @@ def prepare_initramfs(talk):
 
 def prepare(talk):
     """Kernel and initramfs; both are made only when they are not there."""
+    if MACHINE != HOST_KIND:
+        require_qemu()
+        initramfs = os.path.join(IMAGES, f'initramfs-{MACHINE}.cpio')
+        return run_tool([os.path.join(HERE, 'foreign.py'), MACHINE, initramfs],
+                        talk).strip(), initramfs
     initramfs = prepare_initramfs(talk)
     kernel = run_tool([os.path.join(HERE, 'fetch-kernel')], talk).strip()
     return kernel, initramfs
@@ -264,13 +283,14 @@ class Boot:
         self.started = None
 
     def argv(self, kernel, initrd):
-        return [self.qemu, '-machine', 'q35',
+        machine, console = MACHINES[MACHINE]
+        return [self.qemu, '-machine', *machine,
                 '-accel', os.environ.get('GUEST_ACCEL', 'tcg'),
                 '-m', '512', '-nodefaults', '-display', 'none', '-no-reboot',
                 *shlex.split(os.environ.get('QEMU_OPTIONS', '')),
                 '-kernel', kernel, '-initrd', initrd,
                 # a busy host is no reason to panic about timers
-                '-append', 'console=ttyS0 quiet panic=-1 no_timer_check',
+                '-append', f'console={console} quiet panic=-1 no_timer_check',
                 '-serial', f'file:{self.log}.console',
                 '-chardev', 'stdio,id=records,signal=off',
                 '-serial', 'chardev:records', *self.drive_options]
