@@ -23,7 +23,8 @@ typedef struct Latencies {
 
 static inline unsigned latency_shift(uint64_t ns)
 {
-    return ns < LATENCY_STEPS ? 0 : g_bit_storage(ns) - 1 - LATENCY_BITS;
+    return ns < LATENCY_STEPS ? 0
+                              : 63 - __builtin_clzll(ns) - LATENCY_BITS;
 }
 
 static inline unsigned latency_bucket(uint64_t ns)

@@ -130,7 +130,9 @@ def prepare(machine, talk):
               encoding='ascii') as f:
         f.write(f"[binaries]\nc = '{compiler}'\npkg-config = '{config}'\n"
                 f"ar = '{machine.prefix}ar'\nstrip = '{machine.prefix}strip'\n"
-                f"exe_wrapper = {machine.emulator}\n\n[host_machine]\n"
+                f"exe_wrapper = {machine.emulator}\n\n[properties]\n"
+                # those of i386 would run here, with this machine's libraries
+                "needs_exe_wrapper = true\n\n[host_machine]\n"
                 f"system = 'linux'\ncpu_family = '{machine.family}'\n"
                 f"cpu = '{machine.cpu}'\nendian = '{machine.endian}'\n")
 
