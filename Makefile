@@ -2,7 +2,8 @@
 #
 # Thin: scripts/ does the work, build/ holds all of the output.
 
-PARTS := unit fuzz queue fail qtest iotests guest base next san tsan
+PARTS := unit fuzz queue fail qtest iotests guest base next machines network san \
+         tsan
 
 # QEMU=10.2: all of it with that base, in a build directory of its own.  In the
 # environment, QEMU is the program that tests/guest runs.
@@ -77,7 +78,8 @@ help:
 	@echo 'make demo         show a zoned drive that survives a restart'
 	@echo 'make check        all tests; or one part of them, check-PART of'
 	@echo '                  $(PARTS)'
-	@echo '                  (next, san and tsan have builds of their own, and are not in check)'
+	@echo '                  (next, machines, network, san and tsan have builds of their own, and are'
+	@echo '                  not in check)'
 	@echo '  check-fuzz        SECONDS=7200 for two hours; 30 seconds if not given'
 	@echo '  check-guest       JOB=btrfs for one guest job; KERNEL=bookworm, trixie or'
 	@echo '                    newest for a kernel of that release'
