@@ -155,7 +155,7 @@ class Fetcher:
     def fetch(self):
         os.makedirs(self.dir, exist_ok=True)
         if not self.is_complete():
-            self.talk.say('   asking apt for the packages of the guest '
+            self.talk.say('   asking apt for packages '
                           f'({self.cache.suite})')
             # one of several archives may fail: the others may do
             self.try_apt('apt-get', 'update')
