@@ -15,6 +15,7 @@
 #include "standard-headers/linux/virtio_scsi.h"
 #include "scsi-zbc-drive.h"
 #include "zone-image.h"
+#include "zone-virtqueue.h"
 
 #define HBA_SLOT        4
 #define REQUEST_QUEUE   2
@@ -243,7 +244,7 @@ void zbc_exec_all(ZbcDrive *drive, const ZbcCmd *cmds, uint32_t *senses,
     unsigned i;
 
     g_assert_cmpuint(nr, <=, ZBC_MAX_IN_FLIGHT);
-    qvirtqueue_reset_pool(vq);
+    zone_virtqueue_free_all(vq);
     for (i = 0; i < nr; i++) {
         qtest_writew(drive->qts, vq->avail + 4 + 2 * ((idx + i) % vq->size),
                      queue_cmd(drive, &cmds[i], i));

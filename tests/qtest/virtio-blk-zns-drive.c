@@ -14,6 +14,7 @@
 #include "standard-headers/linux/virtio_config.h"
 #include "virtio-blk-zns-drive.h"
 #include "zone-image.h"
+#include "zone-virtqueue.h"
 
 #define DRIVE_SLOT      4
 #define WAIT_LIMIT_US   (30 * G_USEC_PER_SEC)
@@ -319,7 +320,7 @@ static void offer(VzDrive *drive, const VzReq *reqs, unsigned nr)
 
 void vz_submit(VzDrive *drive, VzReq *reqs, unsigned nr)
 {
-    qvirtqueue_reset_pool(drive->vq);
+    zone_virtqueue_free_all(drive->vq);
     drive->next_addr = drive->buf_addr;
     vz_submit_more(drive, reqs, nr);
 }
