@@ -16,6 +16,7 @@ import glob
 import importlib.machinery
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import sys
@@ -76,6 +77,14 @@ def kernel_image(tree, flavour):
 
 def kernel_modules(tree, flavour):
     return only(tree, ['usr/lib/modules/*', 'lib/modules/*'], flavour)
+
+
+def machine_release():
+    """Debian's release that this machine runs."""
+    name = platform.freedesktop_os_release().get('VERSION_CODENAME')
+    if not name:
+        raise GuestError('/etc/os-release names no release of Debian')
+    return name
 
 
 def base_fetch():

@@ -6,7 +6,6 @@ machine's own packages of the release that this machine runs, unpacked and not
 installed (tests/guest/fetcher.py); programs are run by qemu-user.
 """
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -55,23 +54,17 @@ MACHINES = {machine.cpu: machine for machine in (
     Machine('i386', 'i386', 'i686-linux-gnu-', 'x86', 'little'))}
 
 
-def release():
-    """The one that this machine runs: compiler and libraries have to fit."""
-    with open('/etc/os-release', encoding='utf-8') as f:
-        found = re.search(r'^VERSION_CODENAME=(\S+)$', f.read(), re.M)
-    if not found:
-        raise Failed('/etc/os-release names no release of Debian')
-    return found[1]
-
-
 class LibraryFetcher(fetcher.Fetcher):
-    """What programs of the machine are compiled and linked with."""
+    """What programs of the machine are compiled and linked with.
+
+    Of this machine's release, which has the compiler as well.
+    """
 
     wanted = PACKAGES
 
     def __init__(self, talk, machine):
-        super().__init__(talk, release(), f'machine-{machine.debian}',
-                         machine.debian)
+        super().__init__(talk, fetcher.machine_release(),
+                         f'machine-{machine.debian}', machine.debian)
 
     def names(self):
         return self.closure(PACKAGES)

@@ -7,7 +7,6 @@ there, or is installed, is used without asking anybody.
 """
 import glob
 import os
-import platform
 import re
 import shutil
 import sys
@@ -48,9 +47,8 @@ def fetch():
     """None, or why it failed: what needs these programs is skipped then."""
     if all(find(name) for name in PROGRAMS):
         return None
-    release = platform.freedesktop_os_release().get('VERSION_CODENAME')
     try:
-        ServerFetcher(Talk(sys.stderr), release).fetch()
+        ServerFetcher(Talk(sys.stderr), fetcher.machine_release()).fetch()
     except (GuestError, SystemExit) as error:
         return str(error)
     return None
