@@ -100,8 +100,16 @@ def filter_report(line: str) -> str:
     return f'{text}, size {size_str(length)}'
 
 
+def filter_words(text: str) -> str:
+    """What the bases say in different words, in those of the oldest"""
+    text = text.replace("--help' for more information", "--help' for more info")
+    text = text.replace("'human' or 'json', not ", "'human' or 'json' not ")
+    return re.sub(r"^Error: (?='commit' error)", '', text, flags=re.M)
+
+
 def filter_output(text: str) -> str:
     text = iotests.filter_generated_node_ids(iotests.filter_testfiles(text))
+    text = filter_words(text)
     lines = text.splitlines()
     return '\n'.join(filter_report(line) for line in lines
                      if not TIMING_RE.match(line))
