@@ -36,6 +36,11 @@ check:
 	@scripts/packages build check guest fuzz
 	@scripts/check-all
 
+# make check, and make check-next
+check-ci:
+	@scripts/packages build check guest fuzz
+	@scripts/check-all check next
+
 $(PARTS:%=check-%): check-%:
 	@scripts/packages build check
 	@FUZZ_SECONDS='$(SECONDS)' JOB='$(JOB)' scripts/check-all $*
@@ -48,14 +53,16 @@ bench bench-quick:
 	@tests/bench/build-base
 	@tests/bench/bench $(if $(filter bench-quick,$@),--quick) $(BENCH_OPTIONS)
 
-# N crash states at least, on all cores
+# N crash states at least, on all cores; ROUNDS for each filesystem
 N ?= 100000
 KILLS ?= 200
+ROUNDS ?= 20
 
 check-crash:
-	@scripts/packages build check
+	@scripts/packages build check guest
 	@scripts/build $(CRASH_TARGETS)
 	@tests/crash/run --states=$(N) --kills=$(KILLS)
+	@ROUNDS=$(ROUNDS) tests/guest/run :killed :cut
 
 deb:
 	@packaging/build-deb
@@ -79,13 +86,15 @@ help:
 	@echo 'make check        all tests; or one part of them, check-PART of'
 	@echo '                  $(PARTS)'
 	@echo '                  (next, machines, network, san and tsan have builds of their own, and are'
-	@echo '                  not in check)'
+	@echo '                  not in check; check-ci is check and check-next)'
 	@echo '  check-fuzz        SECONDS=7200 for two hours; 30 seconds if not given'
 	@echo '  check-guest       JOB=btrfs for one guest job; KERNEL=bookworm, trixie or'
 	@echo '                    newest for a kernel of that release'
 	@echo '                    JOB=btrfs:killed ROUNDS=20 kills QEMU 20 times'
 	@echo 'make check-crash  N=100000 crash states at least; SIGKILL KILLS=200 times to'
-	@echo '                  the storage daemon, and to QEMU; make check tries fewer'
+	@echo '                  the storage daemon, and to QEMU, and ROUNDS=20 times to'
+	@echo '                  QEMU with each filesystem at work, also with a cut of the'
+	@echo '                  power; make check tries fewer'
 	@echo 'make bench        measure against raw, qcow2 and the base; charts of it are'
 	@echo '                  in build/bench/charts.html;'
 	@echo '                  BENCH_OPTIONS= are those of tests/bench/bench'
@@ -98,5 +107,5 @@ help:
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'
 
-.PHONY: all install demo check $(PARTS:%=check-%) check-crash bench bench-quick \
-        deb check-deb series clean help
+.PHONY: all install demo check check-ci $(PARTS:%=check-%) check-crash bench \
+        bench-quick deb check-deb series clean help

@@ -62,8 +62,8 @@ TIMEOUT_SECONDS = 300
 COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
 KEYS = ('programs', 'newer', 'release', 'modules', 'kernel', 'drive',
-        'namespace', 'disk', 'scsi', 'uses', 'volatile', 'between', 'starting',
-        'variants', 'reference')
+        'namespace', 'disk', 'scsi', 'uses', 'crashing', 'volatile', 'between',
+        'starting', 'variants', 'reference')
 
 
 def names():
@@ -100,6 +100,8 @@ class Job:
         self.release = self.needs.get('release', [None])[0]
         self.references = self.needs.get('reference', REFERENCES)
         self.variants = self.needs.get('variants', DEFAULT_VARIANTS)
+        self.is_filesystem = re.search(r'^mount_filesystem\(\)|^use_btrfs\b',
+                                       self.text, re.M) is not None
 
     def title(self):
         """The first sentence of its comment, up to the colon."""
@@ -316,7 +318,10 @@ class Run:
         for trace in glob.glob(os.path.join(LOGS, self.title + '-[0-9]*.qemu')):
             with open(trace, encoding='ascii', errors='replace') as f:
                 seen |= set(COMMAND.findall(f.read()))
-        missing = set(self.job.needs['uses']) - seen
+        key = 'uses'
+        if self.variant in KILLED and 'crashing' in self.job.needs:
+            key = 'crashing'
+        missing = set(self.job.needs[key]) - seen
         if missing:
             raise GuestError(f'the drive has seen no {sorted(missing)}')
 

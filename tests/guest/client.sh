@@ -213,9 +213,13 @@ changing() {
     record changing "$1"
 }
 
-# synced NAME FILE: it is durable, and begins with what FILE has
-synced() {
+# record_synced NAME FILE: it is durable, and begins with what FILE has
+record_synced() {
     record synced "$(sha256sum <"$2" | cut -d ' ' -f 1) $(stat -c %s "$2") $1"
+}
+
+synced() {
+    record_synced "$@"
 }
 
 # new_data KIB: random, in /tmp/source

@@ -7,15 +7,18 @@
 # that random writes over more chunks than there are zones for them, which the
 # target moves to sequential zones, read back with their checksums, at once and
 # after the restart; that ext4 beside them is whole; and that the metadata,
-# which names zones and trusts their write pointers, passes dmzadm's check.
+# which names zones and trusts their write pointers, passes dmzadm's check.  When
+# QEMU is killed, what was fsynced, and flushed, on the SCSI disk is there.  (Of two
+# disks, Linux flushes the first alone.)
 #
 #: programs  dmzadm dmsetup mkfs.ext4 e2fsck fio blkzone nvme
 #: modules   dm_mod dm_zoned mq-deadline
 #: drive     zones=64 zone_size=16M lba=4096
 #: disk      128M
 #: scsi      zones=64 zone_size=16M conventional=8 max_open=32
-#: variants  persistent
+#: variants  persistent killed cut
 #: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND ZONED_CMD_MGMT_RECV
+#: crashing  ZONED_CMD_MGMT_RECV
 
 # dmzadm asks libkmod for the module, which has been loaded without a list.
 mkdir -p /etc/modprobe.d
@@ -95,8 +98,38 @@ go_on() {
     run cmp "/mnt/$1/file5000" "/mnt/$1/again"
 }
 
-first() {
+use_mq_deadline() {
     echo mq-deadline >/sys/block/sda/queue/scheduler
+}
+
+make_filesystem() {
+    use_mq_deadline
+    run dmzadm --format "$SCSI" --seq=4 --label=smr
+    start smr "$SCSI"
+    run mkfs.ext4 -q /dev/mapper/smr ${FILESYSTEM_MIB}M
+}
+
+mount_filesystem() {
+    use_mq_deadline
+    [ -b /dev/mapper/smr ] || start smr "$SCSI"
+    run mount -t ext4 /dev/mapper/smr /mnt
+}
+
+# A commit of ext4's ends with a FUA write: Linux stores the data, and what has
+# changed in its map of chunks with the next flush.
+synced() {
+    run dd if=/dev/null of=/dev/mapper/smr conv=notrunc,fsync
+    record_synced "$@"
+}
+
+check_filesystem() {
+    run e2fsck -f -n /dev/mapper/smr
+    run dmzadm --stop "$SCSI"
+    run dmzadm --check "$SCSI"
+}
+
+first() {
+    use_mq_deadline
     make smr "$SCSI" "$SCSI"
     make pair "$DRIVE" "$PLAIN" "$DRIVE"
     keep_sums /mnt
@@ -105,7 +138,7 @@ first() {
 }
 
 second() {
-    echo mq-deadline >/sys/block/sda/queue/scheduler
+    use_mq_deadline
     find_again smr "$SCSI"
     find_again pair "$PLAIN" "$DRIVE"
     check_sums /mnt

@@ -15,6 +15,7 @@
 #: drive     zones=64 zone_size=16M max_open=14 max_active=28 lba=4096
 #: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
 #: disk      48M
+#: variants  persistent volatile killed cut
 
 disk=$(virtio_disk plain)
 

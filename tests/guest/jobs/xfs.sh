@@ -13,7 +13,7 @@
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
 #: drive     lba=4096
 #: disk      384M
-#: variants  persistent killed
+#: variants  persistent killed cut
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
 
 DISK=$(virtio_disk plain)

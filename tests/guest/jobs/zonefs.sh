@@ -12,7 +12,7 @@
 #: modules   zonefs mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=8 max_active=12
 #: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND
-#: variants  persistent volatile lost moved
+#: variants  persistent volatile lost moved killed cut
 
 FILES=/mnt/seq
 
