@@ -98,10 +98,9 @@ def kept(durable):
 def check(image):
     """Leaked clusters are all that a crash may leave; how many."""
     result = subprocess.run([QEMU_IMG, 'check', '--output=json', image],
-                            text=True, check=False, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT)
+                            text=True, check=False, capture_output=True)
     if result.returncode not in (0, 3):
-        raise GuestError(f'qemu-img check {image}: {result.stdout}')
+        raise GuestError(f'qemu-img check {image}: {result.stderr}')
     return json.loads(result.stdout).get('leaks', 0)
 
 
