@@ -3,7 +3,7 @@
 // Why: management of zones is tracked like writes, and an append becomes a write
 //   once the zone has given it a position: both in block/zone. Filters see
 //   them there: blkdebug injects its errors, blklogwrites logs where an append
-//   went, and no write that the zones have refused.
+//   went.
 // Retire-When: block/zone is part of the base.
 // Files: block/io.c block/block-backend.c block/blkdebug.c block/blklogwrites.c
 // Spatch-Options: --no-includes
@@ -34,13 +34,6 @@ identifier f = {
 @@
  #include "block/throttle-groups.h"
 +#include "system/block-backend-zone.h"
-
-@@
-@@
-- blk_log_writes_co_do_log(&lr);
-+ if (zone_filter_wants_log(fr.file_ret)) {
-+     blk_log_writes_co_do_log(&lr);
-+ }
 
 @@
 @@
