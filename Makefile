@@ -61,8 +61,15 @@ ROUNDS ?= 20
 check-crash:
 	@scripts/packages build check guest
 	@scripts/build $(CRASH_TARGETS)
-	@tests/crash/run --states=$(N) --kills=$(KILLS)
-	@ROUNDS=$(ROUNDS) tests/guest/run :killed :cut
+	@tests/crash/run --states=$(N) --kills=$(KILLS); status=$$?; \
+	ROUNDS=$(ROUNDS) tests/guest/run :killed :cut && exit $$status
+
+deb check-deb: no-other-base
+
+.PHONY: no-other-base
+no-other-base:
+	@test $(BUILD) = build || { echo 'error: the package is of the first base' \
+	    'of patches/bases' >&2; exit 2; }
 
 deb:
 	@packaging/build-deb
@@ -85,8 +92,9 @@ help:
 	@echo 'make demo         show a zoned drive that survives a restart'
 	@echo 'make check        all tests; or one part of them, check-PART of'
 	@echo '                  $(PARTS)'
-	@echo '                  (next, machines, network, san and tsan have builds of their own, and are'
-	@echo '                  not in check; check-ci is check and check-next)'
+	@echo '                  (next, machines, network, san and tsan have builds of'
+	@echo '                  their own, and are not in check; check-ci is check and'
+	@echo '                  check-next)'
 	@echo '  check-fuzz        SECONDS=7200 for two hours; 30 seconds if not given'
 	@echo '  check-guest       JOB=btrfs for one guest job; KERNEL=bookworm, trixie or'
 	@echo '                    newest for a kernel of that release'
@@ -94,7 +102,7 @@ help:
 	@echo 'make check-crash  N=100000 crash states at least; SIGKILL KILLS=200 times to'
 	@echo '                  the storage daemon, and to QEMU, and ROUNDS=20 times to'
 	@echo '                  QEMU with each filesystem at work, also with a cut of the'
-	@echo '                  power; make check tries fewer'
+	@echo '                  power: hours; make check tries fewer'
 	@echo 'make bench        measure against raw, qcow2 and the base; charts of it are'
 	@echo '                  in build/bench/charts.html;'
 	@echo '                  BENCH_OPTIONS= are those of tests/bench/bench'
@@ -103,7 +111,7 @@ help:
 	@echo 'make check-deb    try it in clean chroots of Debian 12 and 13, as root;'
 	@echo '                  RELEASES=trixie for one of them'
 	@echo 'make series       the queue as mails for git am, in build/series'
-	@echo 'QEMU=10.2         behind each of them: with that base, in build/10.2'
+	@echo 'QEMU=10.2         behind each of them but deb: with that base, in build/10.2'
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'
 

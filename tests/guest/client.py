@@ -14,6 +14,7 @@ what it needs:
   disk      the size of another disk, without zones, of serial "plain"
   scsi      a host-managed SCSI disk, besides (geometry.py)
   uses      NVMe commands that the drive must have seen
+  crashing  the same in the variants killed and cut, if others
   volatile  more properties of nvme-ns for the volatile variant
   between   between the phases, a QMP command for the image of another
             namespace: its number, the command, its arguments
@@ -100,8 +101,10 @@ class Job:
         self.release = self.needs.get('release', [None])[0]
         self.references = self.needs.get('reference', REFERENCES)
         self.variants = self.needs.get('variants', DEFAULT_VARIANTS)
-        self.is_filesystem = re.search(r'^mount_filesystem\(\)|^use_btrfs\b',
+        self.can_be_killed = re.search(r'^mount_filesystem\(\)|^use_btrfs\b',
                                        self.text, re.M) is not None
+        if not self.can_be_killed and set(self.variants) & set(KILLED):
+            raise GuestError(f'job {name}: it has no mount_filesystem()')
 
     def title(self):
         """The first sentence of its comment, up to the colon."""

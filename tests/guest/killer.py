@@ -100,7 +100,8 @@ def check(image):
     result = subprocess.run([QEMU_IMG, 'check', '--output=json', image],
                             text=True, check=False, capture_output=True)
     if result.returncode not in (0, 3):
-        raise GuestError(f'qemu-img check {image}: {result.stderr}')
+        raise GuestError(f'qemu-img check {image}: {result.stdout}'
+                         f'{result.stderr}')
     return json.loads(result.stdout).get('leaks', 0)
 
 

@@ -8,8 +8,8 @@
 # target moves to sequential zones, read back with their checksums, at once and
 # after the restart; that ext4 beside them is whole; and that the metadata,
 # which names zones and trusts their write pointers, passes dmzadm's check.  When
-# QEMU is killed, what was fsynced, and flushed, on the SCSI disk is there.  (Of two
-# disks, Linux flushes the first alone.)
+# QEMU is killed, what was fsynced, and flushed, on the SCSI disk alone is there:
+# of two disks, Linux flushes the first.
 #
 #: programs  dmzadm dmsetup mkfs.ext4 e2fsck fio blkzone nvme
 #: modules   dm_mod dm_zoned mq-deadline
@@ -102,10 +102,16 @@ use_mq_deadline() {
     echo mq-deadline >/sys/block/sda/queue/scheduler
 }
 
+# Chunks behind the filesystem take the conventional zones, so that those of it
+# are in sequential ones.
 make_filesystem() {
     use_mq_deadline
     run dmzadm --format "$SCSI" --seq=4 --label=smr
     start smr "$SCSI"
+    for chunk in $(seq 16 32); do
+        run dd if=/dev/zero of=/dev/mapper/smr bs=64k count=1 \
+            seek=$((chunk * 256)) conv=notrunc,fsync
+    done
     run mkfs.ext4 -q /dev/mapper/smr ${FILESYSTEM_MIB}M
 }
 
@@ -124,6 +130,7 @@ synced() {
 
 check_filesystem() {
     run e2fsck -f -n /dev/mapper/smr
+    [ "$(nr_written "$SCSI")" -gt 0 ] || give_up "no sequential zone is written"
     run dmzadm --stop "$SCSI"
     run dmzadm --check "$SCSI"
 }
