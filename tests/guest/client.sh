@@ -213,13 +213,12 @@ changing() {
     record changing "$1"
 }
 
-# record_synced NAME FILE: it is durable, and begins with what FILE has
-record_synced() {
-    record synced "$(sha256sum <"$2" | cut -d ' ' -f 1) $(stat -c %s "$2") $1"
-}
-
+# synced NAME FILE: it is durable, and begins with what FILE has.  Jobs set FLUSHED
+# to the disk that is flushed once more, and say why.
+FLUSHED=
 synced() {
-    record_synced "$@"
+    [ -z "$FLUSHED" ] || run dd if=/dev/null of="$FLUSHED" conv=notrunc,fsync
+    record synced "$(sha256sum <"$2" | cut -d ' ' -f 1) $(stat -c %s "$2") $1"
 }
 
 # new_data KIB: random, in /tmp/source

@@ -16,6 +16,8 @@
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)
+# see f2fs.sh
+FLUSHED=$SCSI
 echo mq-deadline >/sys/block/sda/queue/scheduler
 
 nr_empty_zones() {
