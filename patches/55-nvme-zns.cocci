@@ -79,11 +79,6 @@ identifier z = zone;
 
 @@
 @@
- #include "nvme.h"
-+#include "zns.h"
-
-@@
-@@
  nvme_do_write(...)
  {
  ...
