@@ -123,7 +123,7 @@ mount_filesystem() {
 
 # A commit of ext4's ends with a FUA write: Linux stores the data, and what has
 # changed in its map of chunks with the next flush.
-FLUSHED=/dev/mapper/smr
+export FLUSHED=/dev/mapper/smr
 
 check_filesystem() {
     run e2fsck -f -n /dev/mapper/smr
