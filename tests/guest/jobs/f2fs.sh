@@ -33,7 +33,7 @@ check_filesystem() {
 
 # Linux 6.12 was seen to send the flush of an fsync while its write was in
 # flight: NVMe lets such a flush pass the write by.
-export FLUSHED=$DRIVE
+export FLUSHED="$DRIVE"
 
 first() {
     make_filesystem

@@ -17,7 +17,7 @@
 
 SCSI=$(scsi_disk)
 # see f2fs.sh
-export FLUSHED=$SCSI
+export FLUSHED="$SCSI"
 echo mq-deadline >/sys/block/sda/queue/scheduler
 
 nr_empty_zones() {
