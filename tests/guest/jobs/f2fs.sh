@@ -31,8 +31,8 @@ check_filesystem() {
     run fsck.f2fs --dry-run "$disk"
 }
 
-# Linux 6.12 was seen to send the flush of an fsync while its write was in
-# flight: NVMe lets such a flush pass the write by.
+# The first fsync after a checkpoint of Linux 6.12 sends its flush while its write
+# is in flight: NVMe lets such a flush pass the write by.
 export FLUSHED="$DRIVE"
 
 first() {
