@@ -13,6 +13,7 @@ what it needs:
   namespace NUMBER of another one, and what it is, also in several lines
   disk      the size of another disk, without zones, of serial "plain"
   scsi      a host-managed SCSI disk, besides (geometry.py)
+  virtio    the same on virtio-blk, of serial "zones"
   uses      NVMe commands that the drive must have seen
   crashing  the same in the variants killed and cut, if others
   volatile  more properties of nvme-ns for the volatile variant
@@ -53,18 +54,21 @@ VARIANTS = {
     'null_blk': 'the kernel\'s own zoned drive, as a reference',
     'base': 'zoned=on in the QEMU that BASE_QEMU names, as a reference',
     'lost': 'zoned=on, restarted: the zones are gone, and the job must fail',
+    'unflushed': 'cut, and the guest\'s fsync does not flush: it must fail',
 }
 DEFAULT_VARIANTS = ['persistent', 'volatile']
-ZONED_IMAGE = ('persistent', 'forked', 'moved', 'killed', 'cut')
+ZONED_IMAGE = ('persistent', 'forked', 'moved', 'killed', 'cut', 'unflushed')
 KILLED = ('killed', 'cut')
+CUT = ('cut', 'unflushed')
 REFERENCES = ['null_blk', 'base']
 BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
 COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
 KEYS = ('programs', 'newer', 'release', 'modules', 'kernel', 'drive',
-        'namespace', 'disk', 'scsi', 'uses', 'crashing', 'volatile', 'between',
-        'starting', 'variants', 'reference')
+        'namespace', 'disk', 'scsi', 'virtio', 'uses', 'crashing', 'volatile',
+        'between', 'starting', 'variants', 'reference')
+ZONED_DISKS = ('scsi', 'virtio')
 
 
 def names():
@@ -94,9 +98,9 @@ class Job:
             name, geometry.parse_words(self.needs['drive']))
         self.namespaces = geometry.parse_namespaces(
             name, self.needs.get('namespace', []))
-        self.scsi = geometry.Geometry(
-            name, geometry.parse_words(self.needs['scsi'])) \
-            if 'scsi' in self.needs else None
+        self.zoned_disks = {
+            key: geometry.Geometry(name, geometry.parse_words(self.needs[key]))
+            for key in ZONED_DISKS if key in self.needs}
         self.kernel = self.needs.get('kernel', ['cloud'])[0]
         self.release = self.needs.get('release', [None])[0]
         self.references = self.needs.get('reference', REFERENCES)
@@ -127,10 +131,11 @@ class Job:
 
     def modules(self, variant):
         drive = 'null_blk' if variant == 'null_blk' else 'nvme'
-        disk = ['virtio_pci', 'virtio_blk'] if 'disk' in self.needs else []
-        hba = ['virtio_pci', 'virtio_scsi'] \
-            if self.scsi and 'hba' not in self.scsi else []
-        scsi = [*hba, 'sd_mod'] if self.scsi else []
+        disk = ['virtio_pci', 'virtio_blk'] \
+            if {'disk', 'virtio'} & self.needs.keys() else []
+        scsi = ['sd_mod'] if 'scsi' in self.needs else []
+        if scsi and 'hba' not in self.zoned_disks['scsi']:
+            scsi = ['virtio_pci', 'virtio_scsi', *scsi]
         return [drive, *disk, *scsi, *self.needs.get('modules', [])]
 
 
@@ -186,7 +191,10 @@ class Run:
         self.title = f'{job.name}-{release or variant}'
         self.image = os.path.join(IMAGES, self.title + '.qcow2')
         self.disk = os.path.join(IMAGES, self.title + '-plain.qcow2')
-        self.scsi = os.path.join(IMAGES, self.title + '-scsi.qcow2')
+        # {key in the header, and name in the monitor: path}
+        self.zoned_disks = {
+            key: os.path.join(IMAGES, f'{self.title}-{key}.qcow2')
+            for key in job.zoned_disks}
         self.socket, self.made, self.backups = None, [], []
 
     def more_images(self):
@@ -208,16 +216,16 @@ class Run:
         if 'disk' in self.job.needs:
             run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.disk,
                       *self.job.needs['disk']])
-        if self.job.scsi:
-            run_tool([QEMU_IMG, 'create', '-f', 'qcow2', self.scsi, '-o',
-                      self.job.scsi.creation()])
+        for key, path in self.zoned_disks.items():
+            run_tool([QEMU_IMG, 'create', '-f', 'qcow2', path, '-o',
+                      self.job.zoned_disks[key].creation()])
 
     def drive_name(self):
         return 'drive0' if self.variant == 'moved' else 'zns'
 
     def zone_options(self):
         """Of a zoned image; what is cut has nothing but what was flushed"""
-        return ',zone-commit-interval=0' if self.variant == 'cut' else ''
+        return ',zone-commit-interval=0' if self.variant in CUT else ''
 
     def drive(self):
         if self.variant != 'moved':
@@ -260,13 +268,21 @@ class Run:
                 '-drive', f'file={self.disk},id=plain,format=qcow2,if=none',
                 '-device', 'virtio-blk-pci,drive=plain,serial=plain,'
                 'logical_block_size=4096,physical_block_size=4096']
-        if self.job.scsi:
-            options += [
-                '-drive', f'file={self.scsi},id=smr,format=qcow2,if=none'
-                + self.zone_options(),
-                *self.job.scsi.hba(),
-                '-device', 'scsi-hd,drive=smr,bus=hba.0,serial=smr'
-                + self.job.scsi.properties(), '-trace', 'scsi_zbc_*']
+        return options + self.disk_options()
+
+    def disk_options(self):
+        options = []
+        for key, path in self.zoned_disks.items():
+            drive = self.job.zoned_disks[key]
+            options += ['-drive', f'file={path},id={key},format=qcow2,if=none'
+                        + self.zone_options()]
+            if key == 'scsi':
+                options += [*drive.hba(), '-trace', 'scsi_zbc_*', '-device',
+                            'scsi-hd,drive=scsi,bus=hba.0,serial=smr'
+                            + drive.properties()]
+            else:
+                options += ['-device', 'virtio-blk-pci,drive=virtio,'
+                            'serial=zones' + drive.properties()]
         return options
 
     def boot(self, number, phases, kept):
@@ -329,15 +345,15 @@ class Run:
             raise GuestError(f'the drive has seen no {sorted(missing)}')
 
     def zoned_images(self):
-        scsi = [self.scsi] if self.job.scsi else []
-        return self.image, *self.more_images().values(), *scsi
+        return self.image, *self.more_images().values(), \
+            *self.zoned_disks.values()
 
     def zoned_drives(self):
         """Their names in the monitor"""
         numbers = [number for number, drive in self.job.namespaces.items()
                    if drive.is_zoned]
         return [self.drive_name(), *(f'zns{number}' for number in numbers),
-                *(['smr'] if self.job.scsi else [])]
+                *self.zoned_disks]
 
     def check_image(self):
         if self.variant in ZONED_IMAGE:
@@ -429,16 +445,21 @@ class Run:
             if not before and self.variant != 'null_blk':
                 raise GuestError('there is no zone report')
 
-    def must_fail(self):
+    def must_fail(self, attempt, pattern, otherwise):
+        """For the reason of this pattern."""
         try:
-            self.restarted()
+            attempt()
         except GuestError as error:
-            found = re.search(r'phase second: (.*)', str(error))
+            found = re.search(pattern, str(error))
             if not found:
                 raise
             self.talk.say(f'   it fails, as it should: {found[1]}')
             return
-        raise GuestError('the job passes without the state of its zones')
+        raise GuestError(otherwise)
+
+    def killed(self):
+        # it imports this file
+        importlib.import_module('killer').killed(self)
 
     def check_release(self):
         """What the job cannot do without, and this machine may not get"""
@@ -469,10 +490,13 @@ class Run:
             elif self.variant == 'forked':
                 self.forked()
             elif self.variant == 'lost':
-                self.must_fail()
+                self.must_fail(self.restarted, 'phase second: (.*)',
+                               'it passes without the state of its zones')
+            elif self.variant == 'unflushed':
+                self.must_fail(self.killed, 'phase found: (checksum of .*)',
+                               'what was not flushed is there')
             elif self.variant in KILLED:
-                # it imports this file
-                importlib.import_module('killer').killed(self)
+                self.killed()
             else:
                 self.at_once()
             if self.variant != 'null_blk':
@@ -484,7 +508,7 @@ class Run:
             raise GuestError(f'{error}\n   {self.reference()}') from error
         finally:
             self.collect_logs()
-        for path in (self.image, self.disk, self.scsi,
+        for path in (self.image, self.disk, *self.zoned_disks.values(),
                      *self.more_images().values(),
                      *filter(None, self.made)):
             if os.path.exists(path):

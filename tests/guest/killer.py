@@ -56,7 +56,7 @@ class Boot(client.ClientBoot):
         self.records = Records(run.talk, durable)
         self.count = rng.randrange(*FILES)
         self.moment = rng.uniform(0, MOMENT_SECONDS)
-        self.drives = run.zoned_drives() if run.variant == 'cut' else []
+        self.drives = run.zoned_drives() if run.variant in client.CUT else []
         self.monitor = mover.Server(run.socket) if self.drives else None
         self.was_killed = False
 
@@ -114,7 +114,7 @@ def killed(run):
     with tempfile.TemporaryDirectory() as directory:
         for number in range(1, rounds + 1):
             run.socket = os.path.join(directory, f'qmp{number}') \
-                if run.variant == 'cut' else None
+                if run.variant in client.CUT else None
             records = Boot(run, number, phases, durable, rng).run()
             durable, phases = records.durable, 'found loaded'
             leaks = sum(map(check, run.zoned_images()))

@@ -123,7 +123,9 @@ mount_filesystem() {
 
 # A commit of ext4's ends with a FUA write: Linux stores the data, and what has
 # changed in its map of chunks with the next flush.
-export FLUSHED=/dev/mapper/smr
+after_fsync() {
+    run dd if=/dev/null of=/dev/mapper/smr conv=notrunc,fsync
+}
 
 check_filesystem() {
     run e2fsck -f -n /dev/mapper/smr

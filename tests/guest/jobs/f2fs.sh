@@ -31,9 +31,9 @@ check_filesystem() {
     run fsck.f2fs --dry-run "$disk"
 }
 
-# The first fsync after a checkpoint of Linux 6.12 sends its flush while its write
-# is in flight: NVMe lets such a flush pass the write by.
-export FLUSHED="$DRIVE"
+after_fsync() {
+    fsync_another
+}
 
 first() {
     make_filesystem

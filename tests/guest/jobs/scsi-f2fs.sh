@@ -12,12 +12,10 @@
 #: kernel    full
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=64 zone_size=16M conventional=8 max_open=32 lba=4096 hba=lsi53c895a
-#: variants  persistent killed
+#: variants  persistent killed cut
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)
-# see f2fs.sh
-export FLUSHED="$SCSI"
 echo mq-deadline >/sys/block/sda/queue/scheduler
 
 nr_empty_zones() {
@@ -34,6 +32,10 @@ mount_filesystem() {
 
 check_filesystem() {
     run fsck.f2fs --dry-run "$SCSI"
+}
+
+after_fsync() {
+    fsync_another
 }
 
 first() {

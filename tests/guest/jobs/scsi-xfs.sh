@@ -13,7 +13,7 @@
 #: modules   xfs mq-deadline
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=200 zone_size=256M conventional=2 max_open=128 lba=4096
-#: variants  persistent killed
+#: variants  persistent killed cut
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)

@@ -15,7 +15,7 @@
 #: kernel    full
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=64 zone_size=16M conventional=4 max_open=32 hba=usb-uas
-#: variants  persistent cut
+#: variants  persistent killed cut
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)

@@ -11,7 +11,7 @@
 #: modules   mq-deadline crc32c_generic btrfs
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=64 zone_size=16M conventional=4 max_open=32
-#: variants  persistent cut
+#: variants  persistent killed cut
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)

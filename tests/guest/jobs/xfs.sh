@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# XFS on two disks: its metadata on one without zones, all data in zones of
-# ours, as a realtime device.  Shows that files are whole after the restart,
+# XFS on two namespaces of a drive: its metadata on one without zones, all data
+# in zones of the other, the realtime device.  Shows that files are whole after the restart,
 # that xfs_repair finds nothing to repair, that zones whose files are gone are
 # reset, and that what was fsynced is there when QEMU is killed.
 #
@@ -12,11 +12,11 @@
 #: modules   xfs mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
 #: drive     lba=4096
-#: disk      384M
+#: namespace 2 size=384M lba=4096
 #: variants  persistent killed cut
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
 
-DISK=$(virtio_disk plain)
+DISK=$(nvme_disk 2)
 
 make_filesystem() {
     run mkfs.xfs -f -r zoned=1,rtdev="$DRIVE" "$DISK"
