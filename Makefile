@@ -78,9 +78,9 @@ deb:
 check-deb:
 	@packaging/check-deb $(RELEASES)
 
-series:
+series check-series:
 	@test -f $(BUILD)/arguments || ./configure
-	@scripts/series
+	@scripts/series $(if $(filter check-%,$@),--build)
 
 clean:
 	@test ! -f $(BUILD)/out/build.ninja || ninja -C $(BUILD)/out clean
@@ -111,9 +111,11 @@ help:
 	@echo 'make check-deb    try it in clean chroots of Debian 12 and 13, as root;'
 	@echo '                  RELEASES=trixie for one of them'
 	@echo 'make series       the queue as mails for git am, in build/series'
-	@echo 'QEMU=10.2         behind each of them but deb: with that base, in build/10.2'
+	@echo 'make check-series builds the tree after each mail: an hour'
+	@echo 'QEMU=10.2         behind each of them but deb and check-deb: with that base,'
+	@echo '                  in build/10.2'
 	@echo 'make clean        remove objects and logs; rm -r build for all'
 	@echo './configure --help explains the options of the build'
 
 .PHONY: all install demo check check-ci $(PARTS:%=check-%) check-crash bench \
-        bench-quick deb check-deb series clean help
+        bench-quick deb check-deb series check-series clean help

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-from patchtext import Entry, PatchError, apply_patch, complain, format_file, \
-    join_lines, parse_changes, split_lines
+from patchtext import Entry, MissingTool, PatchError, apply_patch, complain, \
+    format_file, join_lines, parse_changes, split_lines
 
 REPO = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 PATCHES = os.path.join(REPO, 'patches')
@@ -441,7 +441,7 @@ def graft_cocci(git, index, hook, tree, problems=None):
 def run_spatch(git, hook, paths, blobs, problems):
     say(f'{hook.name}: spatch on {" ".join(paths)}')
     if not shutil.which('spatch'):
-        raise PatchError(f'{hook.name} needs spatch (package coccinelle)')
+        raise MissingTool(f'{hook.name} needs spatch (package coccinelle)')
     with tempfile.TemporaryDirectory(prefix='zns-cocci.') as work:
         for path, blob in zip(paths, blobs):
             full = os.path.join(work, path)
@@ -659,6 +659,8 @@ def explained_chain(git, base_commit, entries):
     """The chain, or what to do about a hook that does not fit."""
     try:
         return build_chain(git, base_commit, entries)
+    except MissingTool:
+        raise
     except PatchError as error:
         version = git('cat-file', 'blob', f'{base_commit}:VERSION').strip()
         known = ', '.join(f'{series}.x' for series, _ in known_bases())

@@ -35,6 +35,10 @@ class PatchError(Exception):
     """Something about the queue that a person must look at."""
 
 
+class MissingTool(PatchError):
+    """It is not the queue: a program is not there."""
+
+
 def complain(problems, text):
     """Into the list, where there is one: the next problem is wanted too."""
     if problems is None:
