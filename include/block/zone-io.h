@@ -32,8 +32,11 @@ typedef struct ZoneIOWrite {
     QEMUIOVector *qiov;     /* NULL: zeros, of a write */
     BdrvRequestFlags flags;
     bool append;
-    const ZoneTail *tail;   /* with the position, when the data is written and
-                               before the write has ended; NULL: none */
+    /*
+     * with the position, when the data is written and before the write has
+     * ended; NULL: none
+     */
+    const ZoneTail *tail;
 } ZoneIOWrite;
 
 /*
@@ -42,20 +45,25 @@ typedef struct ZoneIOWrite {
 typedef struct ZoneAction {
     BlockZoneOp op;
     bool select_all;        /* every zone the standard names for op */
-    int64_t offset_bytes;   /* zone start; for BLK_ZO_FLUSH_ZRWA the first
-                               byte that is not flushed */
-    const void *zde;        /* BLK_ZO_SET_ZDED, also with a ZRWA:
-                               zd_extension_bytes bytes */
-    const ZoneTail *tail;   /* BLK_ZO_RESET: with the start of each zone that
-                               is reset, while nothing can be written to it;
-                               after an error the zone stays as it is.  NULL:
-                               none */
-    bool unwritten_to_empty; /* BLK_ZO_CLOSE: of a zone that nothing was written
-                               to, as disks do that have no Closed ones of that
-                               kind */
-    bool *capacity_changed; /* BLK_ZO_RESET: set to true, before it completes,
-                               when a zone has another capacity now.  NULL:
-                               does not matter */
+    /* zone start; for BLK_ZO_FLUSH_ZRWA the first byte that is not flushed */
+    int64_t offset_bytes;
+    /* BLK_ZO_SET_ZDED, also with a ZRWA: zd_extension_bytes bytes */
+    const void *zde;
+    /*
+     * BLK_ZO_RESET: with the start of each zone that is reset, while nothing
+     * can be written to it; after an error the zone stays as it is.  NULL: none
+     */
+    const ZoneTail *tail;
+    /*
+     * BLK_ZO_CLOSE: of a zone that nothing was written to, as disks do that
+     * have no Closed ones of that kind
+     */
+    bool unwritten_to_empty;
+    /*
+     * BLK_ZO_RESET: set to true, before it completes, when a zone has another
+     * capacity now.  NULL: does not matter
+     */
+    bool *capacity_changed;
 } ZoneAction;
 
 /* When the old data of a zone that was reset goes */
@@ -276,11 +284,14 @@ void zone_io_add_change_notifier(ZoneIO *io, Notifier *notifier);
 /* A node that is filled from elsewhere: in the main loop *******************/
 
 typedef enum ZoneImportMode {
-    ZONE_IMPORT_EMPTY,          /* everything is new: stored words become Empty,
-                                   what was there is lost */
+    /* everything is new: stored words become Empty, what was there is lost */
+    ZONE_IMPORT_EMPTY,
     ZONE_IMPORT_KEEP,           /* stored words stay until others are adopted */
-    ZONE_IMPORT_SAME,           /* what is written is what a reader sees there
-                                   already: the image stays finished */
+    /*
+     * what is written is what a reader sees there already: the image stays
+     * finished
+     */
+    ZONE_IMPORT_SAME,
 } ZoneImportMode;
 
 /*
@@ -408,8 +419,11 @@ const char *bdrv_zone_backing_name(BlockDriverState *backing);
 typedef struct ZoneCreateOption {
     const char *name;
     uint64_t value;
-    bool fixed;                 /* zones whose words and data go from one drive
-                                   to the other have it in common */
+    /*
+     * zones whose words and data go from one drive to the other have it in
+     * common
+     */
+    bool fixed;
     bool count;                 /* not a size */
 } ZoneCreateOption;
 

@@ -44,19 +44,19 @@ typedef enum ZoneStatus {
     ZONE_ERR_TOO_MANY_OPEN,      /* Too Many Open Zones */
     ZONE_ERR_TOO_MANY_ACTIVE,    /* Too Many Active Zones */
     ZONE_ERR_INVALID_TRANSITION, /* Invalid Zone State Transition */
-    ZONE_ERR_NO_ZRWA,            /* Invalid Zone Operation: ZRWA absent or
-                                    forbidden here */
+    /* Invalid Zone Operation: ZRWA absent or forbidden here */
+    ZONE_ERR_NO_ZRWA,
     ZONE_ERR_ZRWA_EXHAUSTED,     /* Not enough ZRWA resources */
-    ZONE_ERR_UNALIGNED,          /* not the start of a zone, or not a multiple
-                                    of the granularity */
+    /* not the start of a zone, or not a multiple of the granularity */
+    ZONE_ERR_UNALIGNED,
     ZONE_ERR_APPEND_LIMIT,       /* append longer than the image allows */
     ZONE_ERR_CONVENTIONAL,       /* not for conventional zones */
     ZONE_ERR_NO_ZDE,             /* no zone descriptor extensions here */
     ZONE_STATUS__MAX,
     /* These never leave block/zone: wait */
     ZONE_BUSY = ZONE_STATUS__MAX, /* the zone is held */
-    ZONE_BUSY_OTHERS,            /* so is what would have to be closed for it,
-                                    or to be opened with it */
+    /* so is what would have to be closed for it, or to be opened with it */
+    ZONE_BUSY_OTHERS,
     ZONE_BUSY_RANGE,             /* a write in flight keeps its range (ZRWA) */
     ZONE_BUSY__MAX,
 } ZoneStatus;
@@ -112,10 +112,15 @@ typedef struct ZoneGeometry {
     uint32_t max_open_zones;    /* <= max_active_zones unless that is 0 */
     uint32_t max_active_zones;
     uint32_t max_append_bytes;
-    uint32_t zd_extension_bytes; /* per zone; multiple of ZONE_ZDE_UNIT_BYTES
-                                   up to ZONE_MAX_ZDE_BYTES; 0 = none */
-    bool auto_close;            /* an Implicitly Opened zone may be closed to
-                                   make room (section 2.1.1.4.1) */
+    /*
+     * per zone; multiple of ZONE_ZDE_UNIT_BYTES up to ZONE_MAX_ZDE_BYTES; 0 =
+     * none
+     */
+    uint32_t zd_extension_bytes;
+    /*
+     * an Implicitly Opened zone may be closed to make room (section 2.1.1.4.1)
+     */
+    bool auto_close;
     /* Zone Random Write Area (section 5.7); zrwa_bytes 0 = not supported */
     uint64_t zrwa_bytes;        /* multiple of zrwa_granularity_bytes */
     uint64_t zrwa_granularity_bytes;
@@ -151,8 +156,8 @@ typedef struct ZoneInfo {
     uint64_t start_bytes;
     uint64_t length_bytes;
     uint64_t capacity_bytes;
-    uint64_t wp_bytes;          /* see zone_state_has_wp(); waits for failed
-                                   writes to be made again */
+    /* see zone_state_has_wp(); waits for failed writes to be made again */
+    uint64_t wp_bytes;
     uint64_t reserved_bytes;    /* where the next write or append would go */
     ZoneState state;
     uint8_t attributes;         /* ZONE_ATTR_*, ZRWAV included */
@@ -282,13 +287,13 @@ struct ZoneWrite {
     uint64_t end_bytes;
     uint64_t seq;               /* grows with every begin on the table */
     uint32_t zone_idx;
-    uint64_t unwritten_bytes;   /* what it covers or zeroes from here on had
-                                   not been written when it began.  With a
-                                   ZRWA, UINT64_MAX when all of it had.
-                                   Without: start_bytes; UINT64_MAX when it
-                                   makes a failed or unsure write again (a
-                                   retry), below what others have written or
-                                   are writing, or where it has been written */
+    /*
+     * what it covers or zeroes from here on had not been written when it began.
+     * With a ZRWA, UINT64_MAX when all of it had. Without: start_bytes;
+     * UINT64_MAX when it makes a failed or unsure write again (a retry), below
+     * what others have written or are writing, or where it has been written
+     */
+    uint64_t unwritten_bytes;
     /*
      * By which one that has ended well, of all on the table, it was passed:
      * by one above; 0: by none.  Those that were passed are linked.
@@ -297,13 +302,20 @@ struct ZoneWrite {
     ZoneWrite *next_passed;
     ZoneWrite **pprev_passed;
     bool overwritten;           /* another to part of its range has (ZRWA) */
-    bool zeroing;               /* it has failed, and zeros are written there:
-                                   who comes to its range waits (ZRWA) */
-    bool exclusive;             /* set by the caller when it has begun: who
-                                   comes to its range waits (ZRWA) */
+    /*
+     * it has failed, and zeros are written there: who comes to its range waits
+     * (ZRWA)
+     */
+    bool zeroing;
+    /*
+     * set by the caller when it has begun: who comes to its range waits (ZRWA)
+     */
+    bool exclusive;
     bool append;
-    bool changed;               /* the stored word, by its begin (FZR of what
-                                   was Empty): the zone is dirty */
+    /*
+     * the stored word, by its begin (FZR of what was Empty): the zone is dirty
+     */
+    bool changed;
     bool tracked;               /* false: conventional zone, nothing to track */
 };
 
@@ -450,8 +462,8 @@ typedef enum ZoneEvent {
      */
     ZONE_EVENT_POWER_CYCLE_UNWRITTEN,
     ZONE_EVENT_POWER_CYCLE_FILLED,
-    ZONE_EVENT_EXCURSION,       /* the controller finishes it (Zone Active
-                                   Excursion) */
+    /* the controller finishes it (Zone Active Excursion) */
+    ZONE_EVENT_EXCURSION,
     ZONE_EVENT_FAULT_READ_ONLY, /* the controller makes it Read Only */
     ZONE_EVENT_FAULT_OFFLINE,   /* the controller makes it Offline */
     ZONE_EVENT__MAX,
@@ -466,9 +478,11 @@ const char *zone_event_str(ZoneEvent event);
 typedef enum ZoneWpAction {
     ZONE_WP_KEEP,
     ZONE_WP_START,              /* back to the start */
-    ZONE_WP_COMMIT,             /* to where the stored one is: behind what has
-                                   been written in a ZRWA, or above failed
-                                   ranges */
+    /*
+     * to where the stored one is: behind what has been written in a ZRWA, or
+     * above failed ranges
+     */
+    ZONE_WP_COMMIT,
 } ZoneWpAction;
 
 typedef struct ZoneTransition {

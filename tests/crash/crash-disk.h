@@ -40,8 +40,11 @@ typedef struct CrashRequest {
     uint8_t *data;              /* NULL: zeros, or no data */
     bool fua;
     bool failed;
-    bool *reached;              /* which sectors of it did so, where it failed
-                                   and the log wants to know; else NULL */
+    /*
+     * which sectors of it did so, where it failed and the log wants to know;
+     * else NULL
+     */
+    bool *reached;
     uint64_t submitted;
     uint64_t completed;         /* CRASH_NEVER while in flight */
 } CrashRequest;
@@ -88,8 +91,8 @@ struct CrashLog {
     bool in_order;              /* the next step is the oldest request */
     bool starve;                /* ... is any but the oldest request */
     bool slow_discards;         /* ... is no discard while others wait */
-    bool settles_failed;        /* by a flush behind it, a write that failed
-                                   becomes what it has left */
+    /* by a flush behind it, a write that failed becomes what it has left */
+    bool settles_failed;
     QEMUBH *pump;               /* takes the steps by itself; NULL: nobody */
     CrashFaultFunc *fault;      /* may be NULL */
     CrashTakenFunc *taken;      /* may be NULL */

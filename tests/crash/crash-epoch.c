@@ -117,7 +117,8 @@ char *crash_epochs_check(const CrashRun *run, uint64_t time,
     }
     if (before) {
         char *both = g_strdup_printf("neither as before what was done to "
-                                     "the drive (%s) nor as after (%s)", before, fault);
+                                     "the drive (%s) nor as after (%s)",
+                                     before, fault);
 
         g_free(fault);
         fault = both;

@@ -26,15 +26,18 @@ typedef struct CrashVariant {
     bool errors;                /* writes of words fail now and then */
     bool zrwa;                  /* every load has Zone Random Write Areas */
     bool snapshots;             /* internal ones are made, used, deleted */
-    bool overlays;              /* the drive goes on in others, is committed,
-                                   is copied */
-    bool holes;                 /* ... only goes on in others, where writes
-                                   fail and zeros in their place as well */
-    bool jobs;                  /* ... and block jobs copy and move it while
-                                   the load goes on */
+    /* the drive goes on in others, is committed, is copied */
+    bool overlays;
+    /*
+     * ... only goes on in others, where writes fail and zeros in their place as
+     * well
+     */
+    bool holes;
+    /* ... and block jobs copy and move it while the load goes on */
+    bool jobs;
     bool resizes;               /* it gets another length, and other limits */
-    bool records;               /* most of what is done are small writes with a
-                                   flush behind them */
+    /* most of what is done are small writes with a flush behind them */
+    bool records;
 } CrashVariant;
 
 /* The disks that an image and what lies below it are on, the lowest first */

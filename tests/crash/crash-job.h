@@ -33,15 +33,19 @@ typedef enum CrashJobFate {
 struct CrashJob {
     CrashJobKind kind;
     CrashJobFate fate;
-    bool keeps_up;              /* it writes what the drive does before that
-                                   ends */
+    /* it writes what the drive does before that ends */
+    bool keeps_up;
     Job *job;                   /* NULL when it has ended */
-    uint32_t patience;          /* so many steps until it ends: of those it is
-                                   ready, where it can be that */
+    /*
+     * so many steps until it ends: of those it is ready, where it can be that
+     */
+    uint32_t patience;
     CrashChain chain;           /* what it writes, over what is below that */
     CrashChain drive;           /* what the drive is in afterwards */
-    char *backing;              /* ... as the highest image names it; NULL: it
-                                   does not change, "": nothing */
+    /*
+     * ... as the highest image names it; NULL: it does not change, "": nothing
+     */
+    char *backing;
     CrashSpan made;
     uint64_t created;           /* when all images were there */
     uint64_t asked;             /* when it was told to end, CRASH_NEVER: not */

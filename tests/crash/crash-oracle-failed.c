@@ -249,7 +249,8 @@ bool crash_discarded(const CrashCheck *check, int64_t offset_bytes)
         const CrashOp *op = crash_op(check->ops, i);
 
         if (op->kind == CRASH_OP_DISCARD && op->first_begun &&
-            op->first_begun <= check->time && crash_op_covers(op, offset_bytes) &&
+            op->first_begun <= check->time &&
+            crash_op_covers(op, offset_bytes) &&
             crash_discard_may_take(check, op, offset_bytes)) {
             return true;
         }

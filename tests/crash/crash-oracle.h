@@ -44,8 +44,11 @@ typedef struct CrashOp {
     bool zrwa;                  /* CRASH_OP_SET_ZDE: with such an area */
     bool append;
     bool fua;
-    bool late;                  /* who waits for it hears of it when more has
-                                   been done: a job keeps up with its guest */
+    /*
+     * who waits for it hears of it when more has been done: a job keeps up with
+     * its guest
+     */
+    bool late;
     bool select_all;            /* one of the zones of a Select All */
     bool refused;               /* changed nothing */
     bool failed;                /* an I/O error: may have happened, or partly */
@@ -54,8 +57,11 @@ typedef struct CrashOp {
     bool unzeroed;              /* ... which have failed, too */
     Coroutine *co;              /* of writes and discards */
     uint64_t submitted;
-    uint64_t begun;             /* CRASH_OP_DISCARD: when the gate had chosen
-                                   the last that it takes; 0: took nothing */
+    /*
+     * CRASH_OP_DISCARD: when the gate had chosen the last that it takes; 0:
+     * took nothing
+     */
+    uint64_t begun;
     uint64_t first_begun;       /* ... and the first */
     uint64_t acked;             /* CRASH_NEVER while it is under way */
     uint32_t life_min;
@@ -76,8 +82,11 @@ typedef struct CrashOracle {
     GPtrArray *ops;             /* CrashOp, by id from first_id on */
     GPtrArray **zone_ops;       /* the same by zone, without flushes */
     CrashZone **found;          /* what was found of a zone, or NULL */
-    uint64_t handed_over;       /* when an overlay took over last: what was
-                                   written before is in the image below; 0 */
+    /*
+     * when an overlay took over last: what was written before is in the image
+     * below; 0
+     */
+    uint64_t handed_over;
 } CrashOracle;
 
 CrashOracle *crash_oracle_new(const ZoneGeometry *geometry, uint32_t first_id);

@@ -29,8 +29,8 @@ typedef struct CrashSnapshot {
     char *name;
     CrashSpan made;
     CrashSpan deleted;
-    const CrashOracle *oracle;  /* of the epoch; NULL: a crash before has left
-                                   the snapshot */
+    /* of the epoch; NULL: a crash before has left the snapshot */
+    const CrashOracle *oracle;
     CrashView *view;            /* what it shows */
 } CrashSnapshot;
 

@@ -7,7 +7,7 @@
  *  -------------------  --------------------------  ---------------------------
  *  an overlay           the images of before        has no zones yet, or its
  *                                                   tables are sound
- *  a commit             overlay and base            the base is not finished; or
+ *  a commit             overlay and base            the base is not finished,
  *                                                   as it was, or has all
  *  a copy               the images of before        has no zones yet, or is not
  *                                                   finished; or all is Empty,

@@ -35,9 +35,11 @@ typedef struct CrashStage {
     CrashSpan made;
     CrashChain chain;
     ZoneGeometry geometry;
-    CrashView *below;           /* what the chain without the highest shows;
-                                   NULL: there is none, it is not finished, or
-                                   has what may change (CrashRun.exact) */
+    /*
+     * what the chain without the highest shows; NULL: there is none, it is not
+     * finished, or has what may change (CrashRun.exact)
+     */
+    CrashView *below;
     const CrashOracle *oracle;  /* of the epoch before, if this began one */
     CrashView *view;            /* ... which begins with this */
 } CrashStage;
@@ -45,8 +47,8 @@ typedef struct CrashStage {
 /* A disk that the drive is not on; CRASH_MAX_DISKS: there is none */
 unsigned crash_free_disk(const CrashRun *run);
 /*
- * After a commit that was done again (fault: NULL if it could be): the image has
- * what view shows
+ * After a commit that was done again (fault: NULL if it could be): the image
+ * has what view shows
  */
 char *crash_stage_check_again(const CrashRun *run, CrashImage *image,
                               const CrashView *view, char *fault);
@@ -69,7 +71,7 @@ void crash_stages_hand_over(CrashRun *run);
  * drive then; unless drop, it is empty
  */
 char *crash_stages_commit(CrashImage *image, bool drop);
-/* The oracles have looked back: does each stage begin as the one before ended? */
+/* The oracles have looked back: a stage begins as the one before has ended */
 char *crash_stages_check_made(const CrashRun *run);
 
 /* After a crash at time, the drive is in these images for sure */

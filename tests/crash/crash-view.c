@@ -139,7 +139,8 @@ char *crash_view_empty(const CrashRun *run, const CrashView *view)
         if ((state != ZONE_STATE_EMPTY && state != ZONE_STATE_CONVENTIONAL) ||
             !buffer_is_zero(view->data[i], geometry->zone_bytes)) {
             return g_strdup_printf("zone %u is neither Empty nor what it "
-                                   "should become", view->zone[i].info.zone_idx);
+                                   "should become",
+                                   view->zone[i].info.zone_idx);
         }
     }
     return NULL;

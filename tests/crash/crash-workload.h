@@ -36,13 +36,13 @@ typedef struct CrashRun {
     CrashJob *job;              /* that is under way, or NULL */
     uint32_t job_after;         /* another, after so many steps; 0: no */
     uint32_t job_serial;
-    bool exact;                 /* what there is at some moment is known, and
-                                   stays so */
+    /* what there is at some moment is known, and stays so */
+    bool exact;
     uint32_t hand_over_after;   /* an overlay, after so many requests; 0: no */
     bool overlay_ready;         /* ... which has been created */
     bool drained;               /* nothing may pass the backend */
-    bool loose;                 /* began with flags of the base that may not
-                                   fit the refcounts */
+    /* began with flags of the base that may not fit the refcounts */
+    bool loose;
     GRand *rand;
     uint32_t hot[CRASH_MAX_HOT]; /* the zones that are used, ascending */
     uint32_t nr_hot;

@@ -7,7 +7,8 @@ what it needs:
   programs  from Debian's packages (toolbox.py)
   newer     programs of a newer release of Debian
   release   that the kernel is from: no older one will do
-  modules   of the guest's kernel, besides nvme
+  modules   of the guest's kernel, besides nvme; with ? those that only some
+            kernels have
   kernel    full, if the cloud kernel will not do
   drive     the zoned drive, namespace 1 (geometry.py)
   namespace NUMBER of another one, and what it is, also in several lines

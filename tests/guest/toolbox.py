@@ -79,7 +79,9 @@ class Toolbox:
         self.modules = fetcher.kernel_modules(tree, flavour)
 
     def module_file(self, name):
-        """A module, or None when the kernel has it built in."""
+        """A module, or None when the kernel has it built in, or need not have
+        it ("name?")."""
+        optional, name = name.endswith('?'), name.rstrip('?')
         pattern = re.sub('[-_]', '[-_]', name)
         found = [path for suffix in ('ko', 'ko.xz') for path in
                  glob.glob(f'{self.modules}/kernel/**/{pattern}.{suffix}',
@@ -88,7 +90,8 @@ class Toolbox:
             return found[0]
         with open(f'{self.modules}/modules.builtin', encoding='ascii') as f:
             names = re.findall(r'([^/\n]+)\.ko$', f.read(), re.M)
-        if name.replace('-', '_') in [n.replace('-', '_') for n in names]:
+        if optional or \
+                name.replace('-', '_') in [n.replace('-', '_') for n in names]:
             return None
         raise GuestError(f'the guest\'s kernel has no module {name}')
 

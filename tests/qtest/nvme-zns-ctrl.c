@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What it shows: open zones of a shared namespace stay so until all its
- * controllers that were ever enabled have shut down, or were unplugged; data in the
- * controller's memory buffer is written and appended like data in RAM; a
+ * controllers that were ever enabled have shut down, or were unplugged; data in
+ * the controller's memory buffer is written and appended like data in RAM; a
  * controller that is reset in the midst of commands leaves zones that work;
  * blocks that hold nothing are an error where the host asked for it; errors of
  * a namespace without zones are never taken for what zones refuse; the drive

@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What it shows: reports, actions with Select All, and Format NVM find all of
- * their zones, and no others, also where they stop on the way to let others have
- * their turn; and that reports and actions do stop: what comes behind them is
- * done before they are.
+ * their zones, and no others, also where they stop on the way to let others
+ * have their turn; and that reports and actions do stop: what comes behind them
+ * is done before they are.
  *
  * How: 262144 zones, which are four stretches of 65536; those that are used lie
  * in three of them, at the ends of two.

@@ -29,8 +29,8 @@ typedef struct VzSpec {
     uint32_t max_open_zones;
     uint32_t max_active_zones;
     uint32_t max_append_bytes;
-    uint32_t nr_queues;         /* each in an iothread of its own; 0: one, in
-                                   the main loop */
+    /* each in an iothread of its own; 0: one, in the main loop */
+    uint32_t nr_queues;
     const char *device_options; /* more for virtio-blk-pci in the main loop */
     const char *drive_options;  /* more for -drive */
     uint64_t ignored_features;  /* that the driver does not ask for */

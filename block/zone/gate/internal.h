@@ -28,8 +28,8 @@ typedef enum ZoneWait {
     ZONE_WAIT_NOTHING,
     ZONE_WAIT_RELEASE,          /* of the zone */
     ZONE_WAIT_END,              /* of a write or discard in the zone */
-    ZONE_WAIT_ROOM,             /* to open zones: a zone is released, or is no
-                                   longer open */
+    /* to open zones: a zone is released, or is no longer open */
+    ZONE_WAIT_ROOM,
     ZONE_WAIT_SETTLED,          /* the end of a write that others have passed */
 } ZoneWait;
 
@@ -72,15 +72,17 @@ struct ZoneIO {
     /* These change while the node is drained */
     bool importing;             /* data passes the zones in any order */
     ZoneImportMode import_mode; /* while it does */
-    bool unfinished;            /* the words do not describe the data yet: no
-                                   changes but those of an import */
+    /*
+     * the words do not describe the data yet: no changes but those of an import
+     */
+    bool unfinished;
     bool expected;              /* a job is about to fill it */
     bool skips_offline;         /* Offline zones read as zeros */
-    bool outlives_overlays;     /* those above have been committed: what they
-                                   show is of the past */
+    /* those above have been committed: what they show is of the past */
+    bool outlives_overlays;
     char *absolute_name;        /* see bdrv_zone_backing_name() */
-    unsigned traits;            /* ZONE_TRAIT_*: a device announces them (main
-                                   loop) */
+    /* ZONE_TRAIT_*: a device announces them (main loop) */
+    unsigned traits;
     char *create_options;       /* see bdrv_zone_create_options() */
 };
 

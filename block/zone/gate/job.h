@@ -21,10 +21,10 @@ typedef struct ZoneJob ZoneJob;
 typedef enum ZoneJobKind {
     ZONE_JOB_MIRROR,            /* takes the place of the source in the end */
     ZONE_JOB_BACKUP,            /* what the source had at the start */
-    ZONE_JOB_COMMIT,            /* the target is below the source, which does
-                                   not change */
-    ZONE_JOB_COMMIT_ACTIVE,     /* ... which goes on changing, until the target
-                                   takes its place */
+    /* the target is below the source, which does not change */
+    ZONE_JOB_COMMIT,
+    /* ... which goes on changing, until the target takes its place */
+    ZONE_JOB_COMMIT_ACTIVE,
 } ZoneJobKind;
 
 /*

@@ -23,8 +23,8 @@
 #define ZONED_HOLE_BYTES    (2 * MiB)
 
 typedef struct ZonedState {
-    ZoneGeometry geometry;      /* as in the options, without ZRWAs that a
-                                   device has added */
+    /* as in the options, without ZRWAs that a device has added */
+    ZoneGeometry geometry;
     uint8_t *zdes;
     uint32_t zde_bytes;
 } ZonedState;

@@ -49,10 +49,16 @@ typedef struct KnownExtent {
 
 struct Qcow2ZoneExtents {
     QemuMutex lock;             /* of those who write */
-    QemuSeqLock sequence;       /* those who read take no lock, and do not wait:
-                                   what they find amid a write is not known */
-    uint32_t units;             /* see QCOW2_ZONE_SEARCH_UNITS; one that is lost
-                                   among threads does not matter */
+    /*
+     * those who read take no lock, and do not wait: what they find amid a write
+     * is not known
+     */
+    QemuSeqLock sequence;
+    /*
+     * see QCOW2_ZONE_SEARCH_UNITS; one that is lost among threads does not
+     * matter
+     */
+    uint32_t units;
     uint32_t next_way;          /* to be taken when all are in use */
     unsigned set_bits;
     uint64_t changes[QCOW2_ZONE_NR_COUNTERS];

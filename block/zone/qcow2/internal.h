@@ -44,8 +44,8 @@ typedef struct ZoneNewWord {
  */
 typedef struct ZonePlan {
     bool data;                  /* 1: data and mapping are flushed */
-    GArray *releases;           /* 2: words that have to go before the others;
-                                   ZoneNewWord, as in words */
+    /* 2: words that have to go before the others; ZoneNewWord, as in words */
+    GArray *releases;
     ZoneSectors *sectors;       /* 3: sectors as they are, or */
     GArray *words;              /*    words, with what is durable beside them */
     bool flush_follows;         /* 3 becomes durable by the caller's flush */
@@ -71,17 +71,23 @@ typedef struct ZoneRing {
     uint64_t offset;            /* in the image file; 0: there is none */
     uint64_t seq;               /* of the newest that the disk may have */
     uint64_t first;             /* the oldest that the next one needs */
-    bool in_use;                /* not empty: words are stored in their places
-                                   when it is */
-    bool broken;                /* what the disk has of it is not certain: it
-                                   becomes empty before anything is recorded */
-    bool unflushed;             /* the newest has been written with its data,
-                                   and becomes durable by the caller's flush */
+    /* not empty: words are stored in their places when it is */
+    bool in_use;
+    /*
+     * what the disk has of it is not certain: it becomes empty before anything
+     * is recorded
+     */
+    bool broken;
+    /*
+     * the newest has been written with its data, and becomes durable by the
+     * caller's flush
+     */
+    bool unflushed;
     unsigned int write_gen;     /* ... of the image file, up to this one */
-    unsigned long *behind;      /* sectors where the disk has older words than
-                                   durable says */
-    bool unsettled;             /* there may be a record whose data has to stay
-                                   as it is; table's lock */
+    /* sectors where the disk has older words than durable says */
+    unsigned long *behind;
+    /* there may be a record whose data has to stay as it is; table's lock */
+    bool unsettled;
     ZoneSum *sums;              /* NULL: nothing is recorded; table's lock */
     uint32_t nr_sums;           /* the same */
 } ZoneRing;
@@ -94,13 +100,16 @@ struct Qcow2Zone {
     uint64_t meta_bytes;        /* words, extensions, ring */
     uint64_t zde_offset;        /* of the extensions in the image file */
 
-    ZoneIO *io;                 /* of the node; NULL while an image is only
-                                   checked or described */
-    uint64_t *durable;          /* the words on disk, the ring included; commit
-                                   lock */
+    /* of the node; NULL while an image is only checked or described */
+    ZoneIO *io;
+    /* the words on disk, the ring included; commit lock */
+    uint64_t *durable;
     uint32_t nr_durable_active; /* how many of them are active; commit lock */
-    bool uncertain;             /* a write of words has failed: in dirty sectors
-                                   the disk may have others; commit lock */
+    /*
+     * a write of words has failed: in dirty sectors the disk may have others;
+     * commit lock
+     */
+    bool uncertain;
     bool suspect;               /* the same, until all of them are stored */
     ZoneRing ring;
     unsigned long *dirty;       /* sectors of words to store; table's lock */
@@ -112,8 +121,8 @@ struct Qcow2Zone {
     uint64_t commit_done;
     uint8_t *batch;             /* commit lock */
     uint8_t *release_batch;     /* the same */
-    bool words_cached;          /* some have been written but not flushed;
-                                   commit lock */
+    /* some have been written but not flushed; commit lock */
+    bool words_cached;
 
     /* What the next header brings along with another length; commit lock */
     const Qcow2ZoneLayout *next_layout;
@@ -125,8 +134,8 @@ struct Qcow2Zone {
     /* How much is written between two commits, lately; table's lock */
     uint64_t recent_bytes;
     uint32_t recent_commits;
-    bool stopped;               /* the node is unusable: commit nothing more;
-                                   table's lock */
+    /* the node is unusable: commit nothing more; table's lock */
+    bool stopped;
     Qcow2ZoneExtents *extents;  /* NULL: none will be known */
 };
 

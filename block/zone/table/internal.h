@@ -96,8 +96,8 @@ struct ZoneTable {
     ZoneBucket buckets[ZONE_BUCKETS];
     uint64_t next_seq;
     uint64_t nr_ended;          /* well */
-    ZoneWrite *passed;          /* writes in flight with passed_by set, in
-                                   the order of that */
+    /* writes in flight with passed_by set, in the order of that */
+    ZoneWrite *passed;
     ZoneWrite **passed_tail;
 };
 

@@ -137,7 +137,7 @@ static void check_geometry(const ZoneGeometry *geometry)
     }
 }
 
-/* A zone without a state yet gets that of its word, behind those that have one */
+/* A zone without a state yet gets that of its word, behind those with one */
 static void add_zone(ZoneTable *table, uint32_t zone_idx, uint64_t word)
 {
     ZoneGroup *group = &table->groups[zone_idx / ZONE_GROUP_ZONES];

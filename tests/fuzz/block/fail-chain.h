@@ -12,8 +12,11 @@
 /* What an image shows that has just been opened */
 typedef struct FailView {
     FailReport report;
-    FailReport old;             /* up to these write pointers, the data is of
-                                   FAIL_LIFE_BASE; above, of FAIL_LIFE_BEFORE */
+    /*
+     * up to these write pointers, the data is of FAIL_LIFE_BASE; above, of
+     * FAIL_LIFE_BEFORE
+     */
+    FailReport old;
     unsigned flags;             /* FAIL_OP_CONV: it has been used */
 } FailView;
 

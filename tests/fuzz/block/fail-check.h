@@ -58,8 +58,8 @@ typedef struct FailReport {
 
 typedef struct FailRun {
     const FailOp *op;
-    const char *of;             /* what is looked at, where there is more than
-                                   one image; or NULL */
+    /* what is looked at, where there is more than one image; or NULL */
+    const char *of;
     FailImage *image;
     FailReport stored;          /* in the prepared image */
     FailReport snapshot;        /* what the snapshot has, if there is one */

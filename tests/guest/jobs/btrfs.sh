@@ -10,7 +10,7 @@
 # Killed, it has all that was fsynced, and nothing to repair.
 #
 #: programs  mkfs.btrfs btrfs blkzone nvme
-#: modules   crc32c_generic btrfs mq-deadline
+#: modules   crc32c_generic? btrfs mq-deadline
 #: drive     zones=64 zone_size=16M zone_capacity=12M max_open=14 max_active=28
 #: variants  persistent volatile forked moved killed cut unflushed
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND

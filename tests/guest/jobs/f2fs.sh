@@ -10,7 +10,7 @@
 # and Linux 6.12 made themselves, on null_blk as well.
 #
 #: programs  mkfs.f2fs fsck.f2fs blkzone nvme
-#: modules   crc32_generic f2fs mq-deadline
+#: modules   crc32_generic? f2fs mq-deadline
 #: kernel    full
 #: drive     zones=64 zone_size=16M max_open=14 max_active=28 lba=4096
 #: uses      NVM_CMD_WRITE ZONED_CMD_MGMT_SEND

@@ -8,7 +8,7 @@
 # zones was.
 #
 #: programs  mkfs.f2fs fsck.f2fs blkzone nvme
-#: modules   sym53c8xx crc32_generic f2fs mq-deadline
+#: modules   sym53c8xx crc32_generic? f2fs mq-deadline
 #: kernel    full
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=64 zone_size=16M conventional=8 max_open=32 lba=4096 hba=lsi53c895a

@@ -8,7 +8,7 @@
 # files over zone ends, at once and after the restart.
 #
 #: programs  nvme blkzone fio sg_zone sg_rep_zones mkfs.btrfs btrfs
-#: modules   mq-deadline crc32c_generic btrfs
+#: modules   mq-deadline crc32c_generic? btrfs
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=200 zone_size=256M conventional=2 max_open=128 lba=4096
 #: variants  persistent

@@ -8,7 +8,7 @@
 #
 #: programs  nvme blkzone lsscsi sg_inq sg_vpd sg_rep_zones sg_reset_wp sg_zone
 #: programs  mkfs.btrfs btrfs
-#: modules   mq-deadline crc32c_generic btrfs
+#: modules   mq-deadline crc32c_generic? btrfs
 #: drive     zones=16 zone_size=16M
 #: scsi      zones=64 zone_size=16M conventional=4 max_open=32
 #: variants  persistent killed cut
