@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A ZoneDaemonCase has an image with zones, node "base" of a storage daemon that
-# exports it by NBD, from an iothread if asked to; clients write to it meanwhile,
-# and the daemon can be killed.  A ZoneChainCase has overlays besides, and a
+# exports it by NBD, from an iothread if asked to; clients write to it, and the
+# daemon can be killed.  A ZoneChainCase has overlays besides, and a
 # target for a job, which can be made again and again.
 
 import contextlib

@@ -126,8 +126,10 @@ struct Qcow2Zone {
 
     /* What the next header brings along with another length; commit lock */
     const Qcow2ZoneLayout *next_layout;
-    /* What the header on disk may say, as a write of it has failed; NULL: what
-       is above; commit lock */
+    /*
+     * What the header on disk may say, as a write of it has failed; NULL: what
+     * is above; commit lock
+     */
     Qcow2ZoneLayout *maybe_layout;
     QEMUTimer *commit_timer;
 

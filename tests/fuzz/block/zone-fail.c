@@ -32,8 +32,7 @@ const char *__lsan_default_suppressions(void)
 {
     return "leak:qcow2_refcount_init\n"
            "leak:rebuild_refcounts_write_refblocks\n"
-           /* qcow2_snapshot_delete() forgets it, where the table cannot be
-              written */
+           /* forgotten by qcow2_snapshot_delete() when a write fails */
            "leak:qcow2_snapshot_create\n"
            "leak:qcow2_do_read_snapshots\n"
            "leak:snapshot_set_record\n";
