@@ -504,7 +504,7 @@ class Run:
                 self.check_uses()
         except GuestError as error:
             if self.variant not in self.job.variants or \
-                    self.variant in KILLED:
+                    self.variant in (*KILLED, *CUT):
                 raise
             raise GuestError(f'{error}\n   {self.reference()}') from error
         finally:
