@@ -4,6 +4,7 @@
 A job is jobs/NAME.sh, which says what it shows, and in lines "#: KEY WORDS"
 what it needs:
 
+  with      a script that it shares with other jobs, NAME.sh beside client.sh
   programs  from Debian's packages (toolbox.py)
   newer     programs of a newer release of Debian
   release   that the kernel is from: no older one will do
@@ -66,7 +67,7 @@ BASE_QEMU = os.environ.get('BASE_QEMU')
 TIMEOUT_SECONDS = 300
 COMMAND = re.compile(r"pci_nvme_io_cmd .* opname 'NVME_(\w+)'")
 HEADER = re.compile(r'^#: (\w+) +(.*)$', re.M)
-KEYS = ('programs', 'newer', 'release', 'modules', 'kernel', 'drive',
+KEYS = ('with', 'programs', 'newer', 'release', 'modules', 'kernel', 'drive',
         'namespace', 'disk', 'scsi', 'virtio', 'uses', 'crashing', 'volatile',
         'between', 'starting', 'variants', 'reference')
 ZONED_DISKS = ('scsi', 'virtio')
@@ -106,7 +107,7 @@ class Job:
         self.release = self.needs.get('release', [None])[0]
         self.references = self.needs.get('reference', REFERENCES)
         self.variants = self.needs.get('variants', DEFAULT_VARIANTS)
-        self.can_be_killed = re.search(r'^mount_filesystem\(\)|^use_btrfs\b',
+        self.can_be_killed = re.search(r'^mount_filesystem\(\)|^use_\w+fs\b',
                                        self.text, re.M) is not None
         if not self.can_be_killed and set(self.variants) & set(KILLED):
             raise GuestError(f'job {name}: it has no mount_filesystem()')
@@ -114,6 +115,11 @@ class Job:
     def title(self):
         """The first sentence of its comment, up to the colon."""
         return re.search(r'^#\n# ([^:.,]+)', self.text, re.M)[1]
+
+    def script(self):
+        shared = [guest.script(f'{name}.sh')
+                  for name in self.needs.get('with', [])]
+        return ''.join([*shared, self.text])
 
     def in_memory(self):
         """Properties of nvme-ns for zones in memory."""
@@ -176,7 +182,8 @@ class ClientBoot(guest.Boot):
         files = {'job.sh': guest.script('client.sh'),
                  'before.sh': guest.script('client-before.sh'),
                  'records.sh': guest.script('records.sh'),
-                 'client-job.sh': self.job.text, 'settings': self.settings()}
+                 'client-job.sh': self.job.script(),
+                 'settings': self.settings()}
         files.update({f'kept/{key}': text for key, text in self.kept.items()})
         guest.make_initrd(initrd, [initramfs, tools], files)
         return box.kernel

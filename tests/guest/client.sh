@@ -135,6 +135,8 @@ nr_written() {
 
 # xfs_first DISK MIB: files, and as much as fills a zone, which is reset
 xfs_first() {
+    make_filesystem
+    mount_filesystem
     make_files /mnt
     change_files /mnt
     run dd if=/dev/zero of=/mnt/zone bs=1M count="$2" conv=fsync
@@ -154,6 +156,8 @@ xfs_first() {
 }
 
 xfs_second() {
+    check_filesystem
+    mount_filesystem
     check_sums /mnt
     run cp /mnt/file5000 /mnt/again
     run cmp /mnt/file5000 /mnt/again
@@ -208,6 +212,24 @@ use_btrfs() {
     }
     check_filesystem() {
         run btrfs check --readonly --check-data-csum "$btrfs_disk"
+    }
+}
+
+# use_xfs DISK [ZONES]: the same; with all data in those of another disk, if
+# there is one
+use_xfs() {
+    xfs_disk=$1 xfs_zones=${2:-}
+    make_filesystem() {
+        run mkfs.xfs -f -r "zoned=1${xfs_zones:+,rtdev=$xfs_zones}" "$xfs_disk"
+        says 'zoned=1'
+    }
+    mount_filesystem() {
+        # shellcheck disable=SC2086
+        run mount -t xfs ${xfs_zones:+-o rtdev=$xfs_zones} "$xfs_disk" /mnt
+    }
+    check_filesystem() {
+        # shellcheck disable=SC2086
+        run xfs_repair -n ${xfs_zones:+-r $xfs_zones} "$xfs_disk"
     }
 }
 

@@ -17,30 +17,14 @@
 #: uses      ZONED_CMD_MGMT_RECV
 
 SCSI=$(scsi_disk)
-
-make_filesystem() {
-    run mkfs.xfs -f -r zoned=1 "$SCSI"
-    says 'zoned=1'
-}
-
-mount_filesystem() {
-    run mount -t xfs "$SCSI" /mnt
-}
-
-check_filesystem() {
-    run xfs_repair -n "$SCSI"
-}
+use_xfs "$SCSI"
 
 first() {
     same "zones" "$(cat /sys/block/sda/queue/nr_zones)" 200
     same "open" "$(cat /sys/block/sda/queue/max_open_zones)" 128
-    make_filesystem
-    mount_filesystem
     xfs_first "$SCSI" 272
 }
 
 second() {
-    check_filesystem
-    mount_filesystem
     xfs_second
 }

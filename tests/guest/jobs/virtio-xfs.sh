@@ -19,30 +19,14 @@
 
 DISK=$(virtio_disk zones)
 SYSFS=/sys/block/${DISK##*/}/queue
-
-make_filesystem() {
-    run mkfs.xfs -f -r zoned=1 "$DISK"
-    says 'zoned=1'
-}
-
-mount_filesystem() {
-    run mount -t xfs "$DISK" /mnt
-}
-
-check_filesystem() {
-    run xfs_repair -n "$DISK"
-}
+use_xfs "$DISK"
 
 first() {
     same "zones" "$(cat "$SYSFS/nr_zones")" 96
     same "open" "$(cat "$SYSFS/max_open_zones")" 14
-    make_filesystem
-    mount_filesystem
     xfs_first "$DISK" 16
 }
 
 second() {
-    check_filesystem
-    mount_filesystem
     xfs_second
 }

@@ -16,29 +16,12 @@
 #: variants  persistent killed cut
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_SEND
 
-DISK=$(nvme_disk 2)
-
-make_filesystem() {
-    run mkfs.xfs -f -r zoned=1,rtdev="$DRIVE" "$DISK"
-    says 'zoned=1'
-}
-
-mount_filesystem() {
-    run mount -t xfs -o rtdev="$DRIVE" "$DISK" /mnt
-}
-
-check_filesystem() {
-    run xfs_repair -n -r "$DRIVE" "$DISK"
-}
+use_xfs "$(nvme_disk 2)" "$DRIVE"
 
 first() {
-    make_filesystem
-    mount_filesystem
     xfs_first "$DRIVE" 16
 }
 
 second() {
-    check_filesystem
-    mount_filesystem
     xfs_second
 }
