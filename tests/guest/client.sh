@@ -81,7 +81,7 @@ nvme_character_device() {
 
 # virtio_disk SERIAL: letters change, serials do not
 virtio_disk() {
-    for _ in $(seq 100); do
+    for _ in $(seq 300); do
         for disk in /sys/block/vd*; do
             if [ "$(cat "$disk/serial")" = "$1" ]; then
                 echo "/dev/${disk##*/}"
@@ -95,7 +95,7 @@ virtio_disk() {
 
 # The host-managed one, when the kernel has read its zones
 scsi_disk() {
-    for _ in $(seq 100); do
+    for _ in $(seq 300); do
         if [ -e /sys/block/sda/queue/nr_zones ]; then
             echo /dev/sda
             return
@@ -144,7 +144,7 @@ xfs_first() {
     [ "$xfs_written" -ge 2 ] || give_up "$xfs_written zones are written"
     run rm /mnt/long /mnt/zone
     run sync
-    for _ in $(seq 100); do
+    for _ in $(seq 300); do
         [ "$(nr_written "$1")" -ge "$xfs_written" ] || break
         sleep 0.1
     done
@@ -201,6 +201,11 @@ check_sums() {
 # use_btrfs DISK: these three for it
 use_btrfs() {
     btrfs_disk=$1
+    # Linux takes what it finds in the log of fsync for unusable first, and then
+    # counts it once more, if the file has been removed.
+    case $VARIANT in
+    killed | cut | unflushed) known_warning=' __btrfs_add_free_space_zoned' ;;
+    esac
     make_filesystem() {
         run mkfs.btrfs -f -O zoned -d single -m single "$btrfs_disk"
     }
@@ -238,7 +243,9 @@ changing() {
     record changing "$1"
 }
 
-# What a job needs besides fsync, and says why
+# What a job needs besides fsync, and says why.  All need that fsync of a new file
+# keeps its name as well, which POSIX does not promise, and all these filesystems
+# do.
 after_fsync() {
     :
 }
@@ -377,10 +384,13 @@ found() {
     check_filesystem
 }
 
+# A warning that is not about the drive, as a pattern
+known_warning='^$'
+
 # What the kernel says when it, or the drive, misbehaves.
 check_kernel_log() {
-    if dmesg | grep -E 'BUG|WARNING|Oops|I/O error|critical .* error' \
-        >/tmp/complaints; then
+    if dmesg | grep -E 'BUG|WARNING|Oops|I/O error|critical .* error' |
+        grep -v "$known_warning" >/tmp/complaints; then
         give_up "the kernel complains: $(head -n 3 /tmp/complaints)"
     fi
 }

@@ -334,8 +334,8 @@ class Boot:
             if self.left() <= 0:
                 self.give_up(f'the guest has not finished in {self.timeout:g} s'
                              ' (GUEST_TIMEOUT)')
-            if not select.select([stream], [], [], 0.5)[0]:
-                self.show_progress()
+            if not select.select([stream], [], [], self.patience())[0]:
+                self.idle()
                 continue
             chunk = os.read(stream, 65536)
             if not chunk:
@@ -353,7 +353,11 @@ class Boot:
             self.talk.say(f'   Linux {self.records.kernel} is up after '
                           f'{seconds:.1f} s')
 
-    def show_progress(self):
+    def patience(self):
+        """How many seconds to wait for the guest before idle()"""
+        return 0.5
+
+    def idle(self):
         seconds = time.monotonic() - self.started
         what = 'guest at work' if self.records.kernel else 'booting Linux'
         self.talk.progress(f'{what} ... {seconds:.0f} s')

@@ -35,11 +35,20 @@ class Records(guest.Records):
         super().__init__(talk)
         self.durable = dict(durable)
         self.count = 0
-        # what comes behind a cut may be lost
+        # What comes behind a cut may be lost, and a guest that writes on at
+        # a write pointer which is gone may fail.
         self.is_cut = False
 
     def take_changing(self, name):
         self.durable.pop(name, None)
+
+    def take_fail(self, text):
+        if not self.is_cut:
+            super().take_fail(text)
+
+    def take_done(self, text):
+        if not self.is_cut:
+            super().take_done(text)
 
     def take_synced(self, text):
         checksum, length, name = text.split()
@@ -56,19 +65,31 @@ class Boot(client.ClientBoot):
         self.records = Records(run.talk, durable)
         self.count = rng.randrange(*FILES)
         self.moment = rng.uniform(0, MOMENT_SECONDS)
+        self.deadline = None
         self.drives = run.zoned_drives() if run.variant in client.CUT else []
         self.monitor = mover.Server(run.socket) if self.drives else None
         self.was_killed = False
 
     def take(self, line):
         super().take(line)
-        if self.records.count >= self.count and not self.was_killed:
-            time.sleep(self.moment)
-            self.was_killed = True
+        if self.records.count >= self.count and not self.deadline:
+            if self.monitor:
+                self.monitor.accept()
+            self.deadline = time.monotonic() + self.moment
+
+    def patience(self):
+        if self.deadline is None or self.was_killed:
+            return super().patience()
+        return max(0, self.deadline - time.monotonic())
+
+    def idle(self):
+        """Strikes when all that the guest has said so far has been read"""
+        super().idle()
+        if self.deadline and not self.was_killed and not self.patience():
             self.strike()
 
     def strike(self):
-        """All that has been said by now was durable before"""
+        self.was_killed = True
         if self.monitor:
             self.records.is_cut = True
             self.monitor.commands('block-zone-power-cut', [
@@ -84,7 +105,9 @@ class Boot(client.ClientBoot):
         if self.records.failures or not self.was_killed:
             super().judge()
             self.give_up('the guest ended before QEMU was killed')
-        if self.process.returncode != -signal.SIGKILL:
+        # a guest that has failed after the cut powers off
+        if self.process.returncode not in (
+                -signal.SIGKILL, 0 if self.records.is_cut else None):
             self.give_up(f'QEMU ended with status {self.process.returncode}')
 
 

@@ -34,10 +34,15 @@ class Server:
     def __init__(self, socket):
         self.qmp = QEMUMonitorProtocol(socket, server=True, nickname='server')
 
-    def commands(self, name, arguments):
-        """The same command several times, the first ever sent"""
+    def accept(self):
         try:
             self.qmp.accept(TIMEOUT_SECONDS)
+        except (QMPError, OSError) as error:
+            raise GuestError(f'the monitor: {error}') from error
+
+    def commands(self, name, arguments):
+        """The same command several times"""
+        try:
             for each in arguments:
                 self.qmp.cmd(name, **each)
         except (QMPError, OSError) as error:

@@ -6,10 +6,13 @@
 # "@@begin NAME" and "@@end NAME LINES", so that the host notices one that lost
 # some.
 
+# Where a record goes, also out of a command substitution
+exec 3>&1
+
 record() {
     kind=$1
     shift
-    echo "@@$kind $*"
+    echo "@@$kind $*" >&3
 }
 
 # step TEXT: what the person who watches should know

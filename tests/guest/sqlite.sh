@@ -61,10 +61,12 @@ load() {
     noise &
     for database in delete wal; do
         next=$(query $database 'SELECT ifnull(max(id), 0) + 1 FROM move')
-        moves $database "$next" | sqlite3 -bail /mnt/$database &
+        {
+            moves $database "$next" | sqlite3 -bail /mnt/$database
+            give_up "the load of $database has ended"
+        } &
     done
     wait
-    give_up "the load has ended"
 }
 
 # check_durable _ MOVE DATABASE: that one is there, each of them as a whole

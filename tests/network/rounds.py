@@ -133,7 +133,9 @@ class ErrorRound(Round):
     def load(self, seconds, depth):
         super().load(seconds, depth)
         self.storage.kill()
-        kill.Round.load(self, 10 * MOMENT, depth)
+        deadline = time.monotonic() + kill.PATIENCE
+        while not self.errors and time.monotonic() < deadline:
+            kill.Round.load(self, 10 * MOMENT, depth)
         if not self.errors:
             raise kill.Broken('nothing fails, and nobody serves')
 

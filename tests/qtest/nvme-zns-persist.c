@@ -340,7 +340,7 @@ static void kill_after_set_zde(ZnsDrive *drive)
 static void kill_after_interval(ZnsDrive *drive)
 {
     zns_assert_ok(zns_write(drive, 0, 16, 1));
-    g_usleep(2500 * 1000);
+    g_usleep(5000 * 1000);
     zns_kill_and_restart(drive);
     zns_assert_zone(drive, 0, CLOSED, 16);
     g_assert_true(zns_holds(drive, 0, 16, 1));

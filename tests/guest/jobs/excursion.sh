@@ -11,7 +11,7 @@
 #: modules   mq-deadline
 #: drive     zones=16 zone_size=16M
 #: namespace 2 zones=16 zone_size=16M zone_capacity=12M bus=nvme1
-#: namespace 2 zoned.excursions=on zoned.frl=3600 zoned.frl2=20 zoned.rrl=7200
+#: namespace 2 zoned.excursions=on zoned.frl=3600 zoned.frl2=45 zoned.rrl=7200
 #: between   2 block-zone-set-attributes zone=3 finish-recommended=true finish-limit=2
 #: uses      ZONED_CMD_ZONE_APPEND ZONED_CMD_MGMT_RECV
 #: variants  persistent
@@ -28,7 +28,7 @@ first() {
     run nvme zns id-ns "$NS"
     says 'zoc *: 2$'
     says 'frl *: 3600$'
-    says 'frl2 *: 20$'
+    says 'frl2 *: 45$'
     says 'rrl *: 7200$'
     head -c 65536 /dev/urandom >/tmp/source
     run nvme zns zone-append "$NS" -s $START -z 65536 -d /tmp/source
@@ -41,7 +41,7 @@ first() {
 second() {
     zone3
     says 'State: 0x40 .*Attrs: 0x2 .*AttrsInfo: 0x2'
-    for _ in $(seq 300); do
+    for _ in $(seq 600); do
         zone3
         ! grep -q 'State: 0xe0' "$OUT" || break
         sleep 0.1
