@@ -531,8 +531,6 @@ class Run:
         """What other zoned drives make of a job that has failed."""
         texts = []
         for variant in self.job.references:
-            if variant == self.variant:
-                continue
             if variant == 'base' and not BASE_QEMU:
                 texts.append('not tried on QEMU without this project: name '
                              'one with BASE_QEMU')

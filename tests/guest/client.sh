@@ -198,6 +198,9 @@ check_sums() {
 # The variants killed and cut.  A job has make_filesystem, mount_filesystem (on
 # /mnt) and check_filesystem; load and check_durable where names are no files.
 
+# A warning that is not about the drive, as a pattern; use_btrfs has one
+known_warning='^$'
+
 # use_btrfs DISK: these three for it
 use_btrfs() {
     btrfs_disk=$1
@@ -243,9 +246,9 @@ changing() {
     record changing "$1"
 }
 
-# What a job needs besides fsync, and says why.  All need that fsync of a new file
-# keeps its name as well, which POSIX does not promise, and all these filesystems
-# do.
+# What a job needs besides fsync, and says why.  All need that fsync of a new
+# file keeps its name as well, which POSIX does not promise, and all these
+# filesystems do.
 after_fsync() {
     :
 }
@@ -383,9 +386,6 @@ found() {
     run umount /mnt
     check_filesystem
 }
-
-# A warning that is not about the drive, as a pattern
-known_warning='^$'
 
 # What the kernel says when it, or the drive, misbehaves.
 check_kernel_log() {

@@ -85,6 +85,8 @@ class Boot(client.ClientBoot):
     def idle(self):
         """Strikes when all that the guest has said so far has been read"""
         super().idle()
+        if self.records.failures:
+            return              # the guest powers off, and its reason counts
         if self.deadline and not self.was_killed and not self.patience():
             self.strike()
 

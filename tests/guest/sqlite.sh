@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 #
 # What the jobs with SQLite have in common: two databases, with a rollback
-# journal and with a write-ahead log.  Each transaction ends with fsync, and moves
-# money between accounts.
+# journal and with a write-ahead log.  Each transaction ends with fsync, and
+# moves money between accounts.
 
 NR_ACCOUNTS=50
 BALANCE=1000
@@ -34,8 +34,8 @@ query() {
 
 # moves DATABASE FIRST: without end; the host is told when one is durable.
 # EXTRA: a transaction ends when its journal is removed, and with less SQLite
-# does not fsync the directory then.  The pause is for what would be durable only
-# because something follows it.
+# does not fsync the directory then.  The pause is for what would be durable
+# only because something follows it.
 moves() {
     move=$2
     echo 'PRAGMA synchronous = EXTRA;'

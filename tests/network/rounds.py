@@ -132,6 +132,8 @@ class ErrorRound(Round):
 
     def load(self, seconds, depth):
         super().load(seconds, depth)
+        if self.errors:
+            raise kill.Broken('a request fails while the server is there')
         self.storage.kill()
         deadline = time.monotonic() + kill.PATIENCE
         while not self.errors and time.monotonic() < deadline:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# SQLite on XFS, on one zoned virtio-blk disk: so a flush for the log of one
-# file is one for the data of others.  Shows the same as the job sqlite.
+# SQLite on XFS, on one zoned virtio-blk disk.  Shows the same as the job
+# sqlite.  On one disk, as the fsync of one database writes the log for the
+# other one, too: a flush of the log is then one of all data that it tells of.
 #
 #: with      sqlite
 #: programs  sqlite3 blkzone nvme

@@ -3,8 +3,8 @@
 #
 # XFS on two namespaces of a drive: its metadata on one without zones, all data
 # in zones of the other, the realtime device.  Shows that files are whole after
-# the restart, that xfs_repair finds nothing to repair, that zones whose files are
-# gone are reset, and that what was fsynced is there when QEMU is killed.
+# the restart, that xfs_repair finds nothing to repair, that zones whose files
+# are gone are reset, and that what was fsynced is there when QEMU is killed.
 #
 #: programs  blkzone nvme
 #: newer     mkfs.xfs xfs_repair
