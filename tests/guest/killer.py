@@ -77,17 +77,20 @@ class Boot(client.ClientBoot):
                 self.monitor.accept()
             self.deadline = time.monotonic() + self.moment
 
+    def is_to_be_struck(self):
+        """Not one that has failed: it powers off, and its reason counts"""
+        return self.deadline is not None and not self.was_killed and \
+            not self.records.failures
+
     def patience(self):
-        if self.deadline is None or self.was_killed:
+        if not self.is_to_be_struck():
             return super().patience()
         return max(0, self.deadline - time.monotonic())
 
     def idle(self):
         """Strikes when all that the guest has said so far has been read"""
         super().idle()
-        if self.records.failures:
-            return              # the guest powers off, and its reason counts
-        if self.deadline and not self.was_killed and not self.patience():
+        if self.is_to_be_struck() and not self.patience():
             self.strike()
 
     def strike(self):
